@@ -1,0 +1,1 @@
+//! Where copies live: layout, chunks, units.

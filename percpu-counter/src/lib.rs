@@ -1,0 +1,2 @@
+//! Counters on per-CPU words.
+#![forbid(unsafe_code)]
