@@ -8,32 +8,15 @@
 //!   group 0 (node 0)                      group 1 (node 1)
 //!   |<--- alloc --->|<--- alloc --->|     |<--- alloc --->|
 //!   +---+---+---+---+---+---+---+---+     +---+---+---+---+
-//!   | 0 | 1 | 2 | 3 | 4 | - | - | - |     | 5 | 6 | 7 | - |     upa = 4
+//!   | 0 | 1 | 2 | 3 | 4 | 5 | 6 | - |     | 7 | 8 | 9 | - |     upa = 4
 //!   +---+---+---+---+---+---+---+---+     +---+---+---+---+
 //!   ^ base_offset                         ^ base_offset
 //! ```
 //!
-//! More units an allocation mean fewer allocations but more empty slots (`-`),
-//! so `upa` is searched downwards:
+//! How many units an allocation holds is searched (`layout_search`). What
+//! follows, for every input:
 //!
-//! ```text
-//! sum    = static + reserved + max(dynamic, early minimum), rounded up to pages
-//! least  = max(sum, minimum unit)           alloc = least rounded up to atoms
-//! max    = alloc / least, lowered until it divides the pages of alloc
-//! groups : the lowest CPU left seeds one; every CPU at LOCAL distance from it
-//!          in both directions joins
-//! for upa in max, max - 1 .. 1, where upa divides the pages of alloc:
-//!     allocs = sum over groups of ceil(CPUs / upa)
-//!     wasted = allocs * upa - CPUs
-//!     wasted > CPUs / 3            -> next
-//!     allocs > the last accepted   -> stop
-//!     accept
-//! unit   = alloc / the last accepted
-//! ```
-//!
-//! What follows, for every input:
-//!
-//! 1. A unit is whole pages, holds `sum` and is at least the minimum unit.
+//! 1. A unit is whole pages, holds `size_sum` and is at least the minimum unit.
 //! 2. At most a third as many slots are empty as there are CPUs: three quarters
 //!    of the slots are used, or more.
 //! 3. Groups are back to back, each whole allocations, each aligned to the atom.
@@ -46,9 +29,10 @@
 use core::ops::Range;
 
 use crate::area::layout_error::LayoutError;
+use crate::area::layout_search::{group_cpus, largest_divisor, search_upa};
 use crate::area::sizes::{GRANULE, Sizes, Split};
 use crate::cpu::CpuId;
-use crate::sys::{LOCAL_DISTANCE, NodeId, Topology};
+use crate::sys::{NodeId, Topology};
 
 /// Where the copy of each CPU lies: units in groups, and their sizes.
 ///
@@ -360,64 +344,6 @@ impl Layout {
         let group = self.groups.partition_point(|group| group.first_unit <= unit).checked_sub(1)?;
         (unit - self.groups[group].first_unit < self.groups[group].nr_units()).then_some(group)
     }
-}
-
-/// The largest divisor of `pages` up to `limit`, which is at least 1.
-fn largest_divisor(pages: usize, limit: usize) -> usize {
-    if pages.is_power_of_two() {
-        // One atom: a search would be long where the atom is huge.
-        return 1 << limit.min(pages).ilog2();
-    }
-    // Two atoms or more: the unit is larger than all but the last, limit is 1.
-    (1..=limit).rev().find(|&upa| pages.is_multiple_of(upa)).unwrap_or(1)
-}
-
-/// The CPUs of each group, ascending; groups by their lowest CPU.
-fn group_cpus(topology: &Topology) -> Vec<Vec<CpuId>> {
-    let nodes: Vec<NodeId> = topology.nodes().collect();
-    let near = |a, b| {
-        topology.distance(a, b) == LOCAL_DISTANCE && topology.distance(b, a) == LOCAL_DISTANCE
-    };
-    // CPUs of one node are near each other, so nodes are grouped, in the order
-    // in which their CPUs come up.
-    let mut group_of_node: Vec<Option<usize>> = vec![None; topology.nr_node_ids()];
-    let mut groups: Vec<Vec<CpuId>> = Vec::new();
-    for cpu in topology.possible().iter() {
-        let Some(node) = topology.node_of(cpu) else { continue };
-        let group = match group_of_node[node.get() as usize] {
-            Some(group) => group,
-            None => {
-                let joining = nodes.iter().copied().filter(|&other| near(node, other));
-                for other in joining {
-                    group_of_node[other.get() as usize].get_or_insert(groups.len());
-                }
-                groups.push(Vec::new());
-                groups.len() - 1
-            }
-        };
-        groups[group].push(cpu);
-    }
-    groups
-}
-
-/// The units per allocation that the module's text describes.
-fn search_upa(alloc_pages: usize, max_upa: usize, counts: &[usize]) -> usize {
-    let cpus: usize = counts.iter().sum();
-    let allowed = cpus / 3;
-    // Any more and the first allocation alone would waste too much.
-    let max_upa = max_upa.min(cpus + allowed);
-    let (mut best, mut best_allocs) = (1, usize::MAX);
-    for upa in (1..=max_upa).rev().filter(|&upa| alloc_pages.is_multiple_of(upa)) {
-        let allocs: usize = counts.iter().map(|count| count.div_ceil(upa)).sum();
-        if allocs * upa - cpus > allowed {
-            continue;
-        }
-        if allocs > best_allocs {
-            break;
-        }
-        (best, best_allocs) = (upa, allocs);
-    }
-    best
 }
 
 /// Deals the CPUs to slots and places the groups back to back.

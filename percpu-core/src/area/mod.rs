@@ -2,6 +2,7 @@
 
 mod layout;
 mod layout_error;
+mod layout_search;
 mod layout_text;
 mod sanity;
 mod sizes;
