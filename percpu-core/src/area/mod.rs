@@ -14,6 +14,17 @@
 
 pub(crate) mod allocator;
 pub(crate) mod first_chunk;
+mod layout;
+mod layout_error;
+mod layout_search;
+mod layout_text;
 pub(crate) mod pointer;
+mod sanity;
 pub(crate) mod section;
+mod sizes;
 pub(crate) mod units;
+
+pub use layout::{Group, Layout};
+pub use layout_error::LayoutError;
+pub use sanity::SanityError;
+pub use sizes::Sizes;

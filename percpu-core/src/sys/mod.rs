@@ -9,6 +9,7 @@
 //!   object      keeps code with sections mapped
 //! ```
 
+pub(crate) mod cpulist;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;
@@ -18,6 +19,14 @@ pub(crate) mod object;
 pub(crate) mod rseq;
 pub(crate) mod sync;
 pub(crate) mod topology;
+mod topology_builder;
+mod topology_error;
+mod topology_sysfs;
+
+pub use cpulist::{CpuListError, CpuSet};
+pub use topology::{LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologySource};
+pub use topology_builder::TopologyBuilder;
+pub use topology_error::TopologyError;
 
 /// The error number of the call that just failed.
 #[cfg(percpu_linux)]
