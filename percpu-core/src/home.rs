@@ -55,10 +55,7 @@ impl<T> Home<T> {
 
     /// # Safety
     /// `template` is a `Template<T>` in the section that `range` tells.
-    pub(crate) const unsafe fn of_static(
-        template: *const (),
-        range: fn() -> SectionRange,
-    ) -> Self {
+    pub(crate) const unsafe fn of_static(template: *const (), range: fn() -> SectionRange) -> Self {
         let source = Source::Template(template, range);
         Self { pointer: AtomicUsize::new(0), source, copies: PhantomData }
     }

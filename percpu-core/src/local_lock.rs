@@ -210,7 +210,9 @@ impl<T: Send> Copies<LocalLock<T>> {
     #[inline]
     pub fn try_lock(&self) -> Option<LocalLockGuard<'_, T>> {
         match self.attempt() {
-            Found::Locked(lock, way) => Some(LocalLockGuard::new(lock, way, nesting::enter_try(self))),
+            Found::Locked(lock, way) => {
+                Some(LocalLockGuard::new(lock, way, nesting::enter_try(self)))
+            }
             Found::Busy(..) => None,
         }
     }

@@ -76,10 +76,13 @@ impl<T: Zeroable> PerCpu<T> {
     /// page) for types that cannot be per-CPU; [`Error::OutOfMemory`] if the
     /// system refuses a chunk; on first use what [`init`](crate::init) returns.
     ///
+    /// A type with a destructor does not compile: use [`new_with`](Self::new_with).
+    ///
     /// # Performance
     /// Only units in use are zeroed, and only where memory was used before.
     #[doc(alias = "__alloc_percpu")]
     pub fn zeroed() -> Result<Self, Error> {
+        const { assert!(!core::mem::needs_drop::<T>(), "use new_with for types with a destructor") };
         let process = process::get()?;
         let area = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
         if area.needs_zero() {
@@ -194,8 +197,7 @@ impl<T> Drop for PerCpu<T> {
             let process = self.process;
             drop(Making { process, area: Some(area), made, drop_copy: drop_copy::<T> });
         } else {
-            // Zeroable words hold nothing that needs dropping, unless their
-            // type says so and then only where it was changed through `&T`.
+            // `zeroed` takes no type that needs dropping.
             self.process.memory.free(area);
         }
     }

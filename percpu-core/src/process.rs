@@ -116,8 +116,14 @@ fn build(mut config: Config) -> Result<Process, Error> {
     let offsets = cpus.iter().filter_map(|&cpu| layout.unit_offset(cpu));
     let addresses: Vec<_> = offsets.chain([layout.span()]).map(|offset| base + offset).collect();
     let units = Units::new(cpus, &addresses, mode.is_rseq());
-    let process =
-        Process { mode, topology, kind, units, memory: Allocator::new(layout, reservation), warnings };
+    let process = Process {
+        mode,
+        topology,
+        kind,
+        units,
+        memory: Allocator::new(layout, reservation),
+        warnings,
+    };
     // The statics of the core's own link unit begin the first chunk.
     process.units.register(own.start(), own.len(), || Ok::<_, Error>(pointer(base, base, 0)))?;
     Ok(process)
@@ -247,25 +253,18 @@ fn portable_unit(cpus: UnitIndex) -> UnitIndex {
 
 /// The pointer of a static whose template is at `template`, in the section
 /// that `range` tells; registers the section if it is new.
-pub(crate) fn resolve_static(
-    template: usize,
-    range: fn() -> SectionRange,
-) -> Result<usize, Error> {
+pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Result<usize, Error> {
     let process = get()?;
     let section = range();
     let mut area = None;
-    let start = process.units.register(
-        section.start(),
-        section.len(),
-        || {
-            #[cfg(percpu_linux)]
-            crate::sys::object::pin(range as *const _);
-            let found = process.memory.alloc_section(section.len())?;
-            let pointer = found.pointer();
-            area = Some(found);
-            Ok::<_, Error>(pointer)
-        },
-    )?;
+    let start = process.units.register(section.start(), section.len(), || {
+        #[cfg(percpu_linux)]
+        crate::sys::object::pin(range as *const _);
+        let found = process.memory.alloc_section(section.len())?;
+        let pointer = found.pointer();
+        area = Some(found);
+        Ok::<_, Error>(pointer)
+    })?;
     // Another thread was first: give back the area that nobody used.
     if let Some(area) = area.filter(|area| area.pointer() != start) {
         process.memory.free(area);

@@ -23,10 +23,7 @@ impl<T: 'static> StaticPerCpu<T> {
     /// # Safety
     /// `template` lies in the section that `range` tells, for ever.
     #[doc(hidden)]
-    pub const unsafe fn __new(
-        template: &'static Template<T>,
-        range: fn() -> SectionRange,
-    ) -> Self {
+    pub const unsafe fn __new(template: &'static Template<T>, range: fn() -> SectionRange) -> Self {
         let template = core::ptr::from_ref(template).cast();
         // SAFETY: the caller's word.
         Self { copies: Copies { home: unsafe { Home::of_static(template, range) } } }

@@ -96,7 +96,7 @@ fn done(committed: bool) -> Option<()> {
 }
 
 /// What each unit's word counts as, active or not.
-fn values<W: Word>(target: &impl Target<W>) -> impl Iterator<Item = W::Value> {
+fn values<'a, W: Word + 'a>(target: &'a impl Target<W>) -> impl Iterator<Item = W::Value> + 'a {
     let place = target.resolve();
     let source = target.source();
     (0..process::get_or_panic().units.count()).map(move |unit| match source.peek(place, unit) {
@@ -163,20 +163,20 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_and")]
             #[inline]
             pub fn and(&self, n: W::Value) {
-                run(self, |at| done(ops::and(at, n)), |word| drop(BitWord::and(word, n)))
+                run(self, |at| done(ops::and(at, n)), |word| { BitWord::and(word, n); })
             }
 
             /// `value |= n` on this CPU.
             #[doc(alias = "this_cpu_or")]
             #[inline]
             pub fn or(&self, n: W::Value) {
-                run(self, |at| done(ops::or(at, n)), |word| drop(BitWord::or(word, n)))
+                run(self, |at| done(ops::or(at, n)), |word| { BitWord::or(word, n); })
             }
 
             /// `value ^= n` on this CPU.
             #[inline]
             pub fn xor(&self, n: W::Value) {
-                run(self, |at| done(ops::xor(at, n)), |word| drop(BitWord::xor(word, n)))
+                run(self, |at| done(ops::xor(at, n)), |word| { BitWord::xor(word, n); })
             }
 
             /// As [`and`](Self::and); returns the old value.
@@ -211,7 +211,7 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_add")]
             #[inline]
             pub fn add(&self, n: W::Value) {
-                run(self, |at| done(ops::add(at, n)), |word| drop(IntWord::add(word, n)))
+                run(self, |at| done(ops::add(at, n)), |word| { IntWord::add(word, n); })
             }
 
             /// Subtracts `n` on this CPU.
@@ -225,7 +225,7 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_inc")]
             #[inline]
             pub fn inc(&self) {
-                run(self, |at| done(ops::inc(at)), |word| drop(IntWord::add(word, W::ONE)))
+                run(self, |at| done(ops::inc(at)), |word| { IntWord::add(word, W::ONE); })
             }
 
             /// Subtracts one on this CPU, at the cost of [`inc`](Self::inc).
@@ -233,7 +233,7 @@ macro_rules! operations {
             #[inline]
             pub fn dec(&self) {
                 let minus_one = W::negate(W::ONE);
-                run(self, |at| done(ops::dec(at)), |word| drop(IntWord::add(word, minus_one)))
+                run(self, |at| done(ops::dec(at)), |word| { IntWord::add(word, minus_one); })
             }
 
             /// Adds `n` on this CPU and returns the old value.

@@ -95,7 +95,7 @@ impl Allocator {
 
     /// An area of `size` bytes at a multiple of `align` in every unit.
     pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<Allocation, Error> {
-        self.limits.check(size, align)?;
+        self.limits.check(size, align).map_err(|error| refused(error, size, align))?;
         self.alloc_with(|set| set.alloc(size, align))
     }
 
@@ -103,7 +103,7 @@ impl Allocator {
     /// be as large as a unit.
     pub(crate) fn alloc_section(&self, size: usize) -> Result<Allocation, Error> {
         let align = self.limits.max_align;
-        self.limits.check_section(size, align)?;
+        self.limits.check_section(size, align).map_err(|error| refused(error, size, align))?;
         self.alloc_with(|set| set.alloc_section(size, align))
     }
 
@@ -119,8 +119,8 @@ impl Allocator {
         if let Some(found) = self.index.lock().find(self.first, &mut find) {
             return Ok(found);
         }
-        let refused = Error::OutOfMemory { bytes: usize::MAX, errno: 12 };
-        let span = chunk_span(&self.layout).ok_or(refused)?;
+        let no_span = Error::OutOfMemory { bytes: usize::MAX, errno: 12 };
+        let span = chunk_span(&self.layout).ok_or(no_span)?;
         let memory = Reservation::new(span, self.layout.atom_size(), c"percpu: chunk")?;
         let chunk = Chunk::new(self.layout.unit_size(), self.layout.page_size(), 0, 0);
         let mut index = self.index.lock();
@@ -157,12 +157,11 @@ impl Index {
     }
 }
 
-impl From<SizeError> for Error {
-    fn from(error: SizeError) -> Self {
-        match error {
-            SizeError::Zero => Self::ZeroSize,
-            SizeError::TooLarge { size, max } => Self::TooLarge { size, max },
-            SizeError::BadAlign { align, max } => Self::Alignment { align, max },
-        }
+fn refused(error: SizeError, size: usize, align: usize) -> Error {
+    match error {
+        SizeError::Zero => Error::ZeroSize,
+        SizeError::TooLarge { max } => Error::TooLarge { size, max },
+        SizeError::BadAlign => Error::Alignment { align, max: align },
+        SizeError::AlignTooLarge { max } => Error::Alignment { align, max },
     }
 }

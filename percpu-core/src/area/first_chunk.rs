@@ -4,7 +4,8 @@
 //! *page* packs them in one group, page by page, in less address space. *Auto*
 //! is embed, and page should the system refuse that.
 
-use super::layout::{Layout, Sizes};
+use super::layout::Layout;
+use super::sizes::Sizes;
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
 use crate::sys::memory::{Reservation, page_size};
@@ -35,13 +36,14 @@ pub(crate) fn set_up(
     match config.first_chunk {
         FirstChunk::Embed => embed(config, topology, static_size),
         FirstChunk::Page => page(config, topology, static_size),
-        FirstChunk::Auto => embed(config, topology, static_size)
-            .or_else(|_| page(config, topology, static_size)),
+        FirstChunk::Auto => {
+            embed(config, topology, static_size).or_else(|_| page(config, topology, static_size))
+        }
     }
 }
 
 fn sizes(config: &Config, static_size: usize) -> Sizes {
-    Sizes::new(static_size).page(page_size()).minimum_unit(config.minimum_unit)
+    Sizes::new(static_size).reserved(0).page(page_size()).minimum_unit(config.minimum_unit)
 }
 
 fn embed(config: &Config, topology: &Topology, static_size: usize) -> Result<First, Error> {

@@ -13,18 +13,37 @@
 //! chunk, so one table of bases serves all of them.
 
 pub(crate) mod allocator;
+mod bitmap;
+mod block;
+pub(crate) mod chunk;
+mod chunk_check;
+pub(crate) mod chunk_stats;
 pub(crate) mod first_chunk;
-mod layout;
+pub(crate) mod index;
+pub(crate) mod layout;
 mod layout_error;
 mod layout_search;
 mod layout_text;
 pub(crate) mod pointer;
+mod refresh;
+pub(crate) mod request;
 mod sanity;
 pub(crate) mod section;
 mod sizes;
+mod slots;
 pub(crate) mod units;
+
+#[cfg(test)]
+mod chunk_tests;
+#[cfg(test)]
+mod index_tests;
+#[cfg(test)]
+mod naive;
 
 pub use layout::{Group, Layout};
 pub use layout_error::LayoutError;
 pub use sanity::SanityError;
 pub use sizes::Sizes;
+
+#[cfg(test)]
+use chunk::{Chunk, FreeError};

@@ -172,10 +172,25 @@ macro_rules! section_with_result {
 macro_rules! modify {
     ($op:literal, $n:literal, $s:literal, $m:literal) => {
         concat!(
-            "ldr", $s, " {v", $m, "}, [{a}]\n",
+            "ldr",
+            $s,
+            " {v",
+            $m,
+            "}, [{a}]\n",
             inject!("2"),
-            $op, " {v", $m, "}, {v", $m, "}, ", $n, "\n",
-            "str", $s, " {v", $m, "}, [{a}]\n",
+            $op,
+            " {v",
+            $m,
+            "}, {v",
+            $m,
+            "}, ",
+            $n,
+            "\n",
+            "str",
+            $s,
+            " {v",
+            $m,
+            "}, [{a}]\n",
         )
     };
 }
@@ -183,10 +198,25 @@ macro_rules! modify {
 macro_rules! fetch_modify {
     ($op:literal, $n:literal, $s:literal, $m:literal) => {
         concat!(
-            "ldr", $s, " {r", $m, "}, [{a}]\n",
+            "ldr",
+            $s,
+            " {r",
+            $m,
+            "}, [{a}]\n",
             inject!("2"),
-            $op, " {v", $m, "}, {r", $m, "}, ", $n, "\n",
-            "str", $s, " {v", $m, "}, [{a}]\n",
+            $op,
+            " {v",
+            $m,
+            "}, {r",
+            $m,
+            "}, ",
+            $n,
+            "\n",
+            "str",
+            $s,
+            " {v",
+            $m,
+            "}, [{a}]\n",
         )
     };
 }
@@ -279,9 +309,17 @@ macro_rules! width {
             pub(in crate::ops) unsafe fn swap(p: usize, n: u64) -> Option<u64> {
                 section_with_result!(
                     concat!(
-                        "ldr", $s, " {r", $m, "}, [{a}]\n",
+                        "ldr",
+                        $s,
+                        " {r",
+                        $m,
+                        "}, [{a}]\n",
                         inject!("2"),
-                        "str", $s, " ", $n, ", [{a}]\n",
+                        "str",
+                        $s,
+                        " ",
+                        $n,
+                        ", [{a}]\n",
                     ),
                     p = p,
                     n = n
@@ -293,15 +331,31 @@ macro_rules! width {
             /// # Safety
             /// The module's requirement on `p`.
             #[inline(always)]
-            pub(in crate::ops) unsafe fn compare_exchange(p: usize, old: u64, n: u64) -> Option<u64> {
+            pub(in crate::ops) unsafe fn compare_exchange(
+                p: usize,
+                old: u64,
+                n: u64,
+            ) -> Option<u64> {
                 // `old` arrives zero-extended from the word's width, as `ldr` loads.
                 section_with_result!(
                     concat!(
-                        "ldr", $s, " {r", $m, "}, [{a}]\n",
-                        "cmp {r", $m, "}, ", $o, "\n",
+                        "ldr",
+                        $s,
+                        " {r",
+                        $m,
+                        "}, [{a}]\n",
+                        "cmp {r",
+                        $m,
+                        "}, ",
+                        $o,
+                        "\n",
                         "b.ne 9f\n",
                         inject!("2"),
-                        "str", $s, " ", $n, ", [{a}]\n",
+                        "str",
+                        $s,
+                        " ",
+                        $n,
+                        ", [{a}]\n",
                     ),
                     p = p,
                     o = old,

@@ -19,14 +19,14 @@
 
 #![allow(unsafe_code)]
 
-mod contract;
-mod portable;
 #[cfg(all(percpu_rseq, target_arch = "aarch64"))]
 #[path = "aarch64.rs"]
 mod body;
 #[cfg(all(percpu_rseq, target_arch = "x86_64"))]
 #[path = "x86_64.rs"]
 mod body;
+mod contract;
+mod portable;
 
 pub use portable::{BitWord, IntWord, Word};
 

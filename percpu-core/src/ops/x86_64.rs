@@ -152,9 +152,9 @@ macro_rules! section {
     }};
 }
 
-/// A section with a result in `$out`: `None` when cold.
+/// A section with a result in `r`: `None` when cold.
 macro_rules! section_with_result {
-    ($body:expr, $out:ident $(, $name:ident = $value:expr)*) => {{
+    ($body:expr $(, $name:ident = $value:expr)*) => {{
         let (a, r): (usize, u64);
         // SAFETY: as in `section!`.
         unsafe {
@@ -313,11 +313,7 @@ macro_rules! width {
             pub(in crate::ops) unsafe fn swap(p: usize, n: u64) -> Option<u64> {
                 // Not `xchg`, which implies `lock` with a memory operand.
                 section_with_result!(
-                    concat!(
-                        $load,
-                        inject!("2"),
-                        "mov ", $ptr, " [{a}], {n", $m, "}\n",
-                    ),
+                    concat!($load, inject!("2"), "mov ", $ptr, " [{a}], {n", $m, "}\n",),
                     p = p,
                     n = n
                 )
@@ -328,15 +324,27 @@ macro_rules! width {
             /// # Safety
             /// The module's requirement on `p`.
             #[inline(always)]
-            pub(in crate::ops) unsafe fn compare_exchange(p: usize, old: u64, n: u64) -> Option<u64> {
+            pub(in crate::ops) unsafe fn compare_exchange(
+                p: usize,
+                old: u64,
+                n: u64,
+            ) -> Option<u64> {
                 // The branch out leaves the section by its end: nothing stored.
                 section_with_result!(
                     concat!(
                         $load,
-                        "cmp {r", $m, "}, {o", $m, "}\n",
+                        "cmp {r",
+                        $m,
+                        "}, {o",
+                        $m,
+                        "}\n",
                         "jne 9f\n",
                         inject!("2"),
-                        "mov ", $ptr, " [{a}], {n", $m, "}\n",
+                        "mov ",
+                        $ptr,
+                        " [{a}], {n",
+                        $m,
+                        "}\n",
                     ),
                     p = p,
                     o = old,

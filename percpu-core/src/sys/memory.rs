@@ -114,11 +114,6 @@ impl Reservation {
     pub(crate) fn base(&self) -> usize {
         self.base
     }
-
-    /// Bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
 }
 
 impl Drop for Reservation {

@@ -323,9 +323,13 @@ mod tests {
 
     #[test]
     fn kernels_from_6_19_to_7_0_are_suspect() {
-        for (release, suspect) in
-            [("6.18.44-fc", false), ("6.19.0", true), ("7.0.9", true), ("7.1.0-rc3", false), ("?", true)]
-        {
+        for (release, suspect) in [
+            ("6.18.44-fc", false),
+            ("6.19.0", true),
+            ("7.0.9", true),
+            ("7.1.0-rc3", false),
+            ("?", true),
+        ] {
             assert_eq!(suspect_release(release), suspect, "{release}");
         }
     }

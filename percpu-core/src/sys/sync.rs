@@ -103,9 +103,7 @@ pub(crate) fn without_signals<R>(f: impl FnOnce() -> R) -> R {
         impl Drop for Restore {
             fn drop(&mut self) {
                 // SAFETY: the set was written by the kernel in `without_signals`.
-                unsafe {
-                    libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut())
-                };
+                unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
             }
         }
         let mut all = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
