@@ -1,4 +1,5 @@
-//! [`Crew`]: threads that stay, each pinned to a CPU, which start a job together.
+//! [`Crew`]: threads that stay, each pinned to a CPU, which start a job together;
+//! [`Crowd`]: threads that only exist.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -109,6 +110,56 @@ impl Member {
             .expect("a thread");
         let cpu = pinned.recv().expect("a member reports its CPU");
         Self { orders, times, cpu }
+    }
+}
+
+/// Threads that used every job once and stay, asleep: what a server has besides
+/// the threads that are measured.
+///
+/// Contenders with state per thread grow with the number of threads there are.
+/// Asked for before the [`Crew`], as a thread's number decides where its state lies.
+#[derive(Debug)]
+pub struct Crowd {
+    /// A thread of the crowd ends when its sender is dropped.
+    stay: Vec<Sender<()>>,
+}
+
+impl Crowd {
+    /// Starts `threads` threads, each of which runs `ops` operations of each of
+    /// `jobs`, one thread after the other.
+    ///
+    /// # Panics
+    ///
+    /// When no thread can be had, or a job panics.
+    pub fn new(threads: usize, jobs: &[Arc<dyn Job>], ops: u64) -> Self {
+        let stay = (0..threads).map(|_| {
+            let (stay, end) = channel::<()>();
+            let (report, done) = channel();
+            let jobs = jobs.to_vec();
+            thread::Builder::new()
+                .name("crowd".into())
+                .spawn(move || {
+                    jobs.iter().for_each(|job| job.run(0, ops));
+                    drop(jobs);
+                    // The crowd waits for this, so only its end can make these fail.
+                    let _ = report.send(());
+                    let _ = end.recv();
+                })
+                .expect("a thread");
+            done.recv().expect("a job panicked");
+            stay
+        });
+        Self { stay: stay.collect() }
+    }
+
+    /// How many threads.
+    pub fn len(&self) -> usize {
+        self.stay.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.stay.is_empty()
     }
 }
 

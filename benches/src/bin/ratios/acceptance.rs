@@ -112,9 +112,13 @@ mod tests {
         Measured { group, name, ours: false, one: summary(one), two: summary(two) }
     }
 
+    fn run_of(results: Vec<Measured>) -> Run {
+        Run { model: None, crowd: 0, cpus: Vec::new(), results }
+    }
+
     #[test]
     fn nothing_measured_nothing_holds() {
-        let rows = judge(&Run { cpus: Vec::new(), results: Vec::new() });
+        let rows = judge(&run_of(Vec::new()));
         assert_eq!(rows.len(), 11);
         assert!(rows.iter().all(|row| !row.ok && row.to_string().contains("not measured")));
     }
@@ -131,7 +135,7 @@ mod tests {
             }
             results.push(measured(group, Hytra::NAME, 21.0, 21.0));
         }
-        let mut run = Run { cpus: Vec::new(), results };
+        let mut run = run_of(results);
         assert!(judge(&run).iter().all(|row| row.ok), "{:#?}", judge(&run));
 
         // Ours ten times slower: only the growth from one thread to two stays.

@@ -25,6 +25,11 @@ struct Options {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     millis: u16,
 
+    /// Let this many other threads use every contender first, and stay asleep: what
+    /// a server has. 64 of them take about 350 MB, which are the rivals' state.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    crowd: u16,
+
     /// Exit with failure when a row of the acceptance does not hold.
     #[arg(long)]
     check: bool,
@@ -39,7 +44,12 @@ fn main() -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("ratios: a debug build: the figures mean nothing, use --release");
     }
-    let run = match measure::run(options.rounds, Duration::from_millis(options.millis.into())) {
+    let plan = measure::Plan {
+        rounds: options.rounds,
+        length: Duration::from_millis(options.millis.into()),
+        crowd: options.crowd,
+    };
+    let run = match measure::run(plan) {
         Ok(run) => run,
         Err(error) => {
             eprintln!("ratios: {error}");

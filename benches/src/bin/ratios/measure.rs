@@ -4,13 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use percpu_benches::crew::{Crew, MAX_THREADS};
+use percpu_benches::contender::WORDS;
+use percpu_benches::crew::{Crew, Crowd, MAX_THREADS};
 use percpu_benches::job::{Group, Job};
 use percpu_benches::stats::Summary;
 
 /// What one run of the program saw.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Run {
+    /// What the CPU calls itself: the ratios differ from model to model.
+    pub(crate) model: Option<String>,
+    /// How many other threads had used every contender.
+    pub(crate) crowd: usize,
     /// The CPU each thread was pinned to.
     pub(crate) cpus: Vec<Option<usize>>,
     pub(crate) results: Vec<Measured>,
@@ -66,19 +71,34 @@ struct Entry {
     runs: [Vec<f64>; MAX_THREADS],
 }
 
-/// Measures everything, each contender `rounds` times about `length` with each
-/// number of threads.
-pub(crate) fn run(rounds: u16, length: Duration) -> Result<Run, Miscount> {
-    let crew = Crew::new(MAX_THREADS);
-    let mut entries: Vec<Entry> = Group::ALL
+/// How [`run`] goes about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Runs of each contender with each number of threads.
+    pub(crate) rounds: u16,
+    /// About how long a run takes with one thread.
+    pub(crate) length: Duration,
+    /// How many other threads use every contender first, and stay.
+    pub(crate) crowd: u16,
+}
+
+/// Measures everything.
+pub(crate) fn run(plan: Plan) -> Result<Run, Miscount> {
+    let (groups, jobs): (Vec<Group>, Vec<Arc<dyn Job>>) = Group::ALL
         .into_iter()
         .flat_map(|group| group.jobs().into_iter().map(move |job| (group, job)))
+        .unzip();
+    let crowd = Crowd::new(plan.crowd.into(), &jobs, WORDS as u64);
+    let crew = Crew::new(MAX_THREADS);
+    let mut entries: Vec<Entry> = groups
+        .into_iter()
+        .zip(jobs)
         .map(|(group, job)| {
-            let ops = calibrate(&crew, &job, length);
+            let ops = calibrate(&crew, &job, plan.length);
             Entry { group, job, ops, runs: Default::default() }
         })
         .collect();
-    for _ in 0..rounds {
+    for _ in 0..plan.rounds {
         for entry in &mut entries {
             for threads in 1..=MAX_THREADS {
                 entry.turn(&crew, threads)?;
@@ -86,7 +106,14 @@ pub(crate) fn run(rounds: u16, length: Duration) -> Result<Run, Miscount> {
         }
     }
     let results = entries.into_iter().map(Entry::finish).collect();
-    Ok(Run { cpus: crew.cpus(), results })
+    Ok(Run { model: cpu_model(), crowd: crowd.len(), cpus: crew.cpus(), results })
+}
+
+/// The model name that Linux prints for the first CPU; aarch64 has none.
+fn cpu_model() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let (_, name) = text.lines().find(|line| line.starts_with("model name"))?.split_once(':')?;
+    Some(name.trim().to_owned())
 }
 
 /// How many operations take `length` with one thread. Warms the contender up as

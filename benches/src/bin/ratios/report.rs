@@ -38,8 +38,14 @@ fn setting(run: &Run) -> String {
         .iter()
         .map(|cpu| cpu.map_or_else(|| "any".into(), |cpu| cpu.to_string()))
         .collect();
+    let model = run.model.as_deref().unwrap_or("unknown CPU");
+    let crowd = match run.crowd {
+        0 => String::new(),
+        crowd => format!(", beside {crowd} sleeping threads that used all of it before"),
+    };
     format!(
-        "ns per operation per thread, {runs} interleaved runs, one thread and two (pinned to CPU {})",
+        "{model}: ns per operation per thread, {runs} interleaved runs, \
+         one thread and two (pinned to CPU {}){crowd}",
         cpus.join(" and ")
     )
 }
