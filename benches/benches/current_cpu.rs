@@ -8,6 +8,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 fn current_cpu(c: &mut Criterion) {
     let mut bench = c.benchmark_group("current CPU");
+    // The first one initialises the process and registers the thread: not the question.
+    percpu_core::Unit::current().expect("this machine has a first chunk");
+    bench.bench_function("percpu Unit::current", |b| b.iter(percpu_core::Unit::current));
     #[cfg(target_os = "linux")]
     {
         use percpu_benches::raw;

@@ -37,6 +37,8 @@ macro_rules! every_counter {
         vec![
             $job::<Floor>(),
             $job::<ThreadLocalCell>(),
+            $job::<ours::Static>(),
+            $job::<ours::Dynamic>(),
             $job::<PrivateAtomic>(),
             $job::<SharedAtomic>(),
             #[cfg(target_os = "linux")]
@@ -57,6 +59,8 @@ macro_rules! every_words {
         vec![
             $job::<Floor>(),
             $job::<ThreadLocalCell>(),
+            $job::<ours::Packed>(),
+            $job::<ours::Handles>(),
             $job::<PrivateAtomics>(),
             $job::<SharedAtomics>(),
             #[cfg(target_os = "linux")]

@@ -1,1 +1,4 @@
 //! Shared pieces of the example programs.
+
+pub mod bytes;
+pub mod draw;
