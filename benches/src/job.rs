@@ -120,7 +120,7 @@ fn add<C: Counter>() -> Arc<dyn Job> {
 }
 
 fn random<W: Words>() -> Arc<dyn Job> {
-    let mut order: Vec<u16> = (0..WORDS as u16).collect();
+    let mut order: [u16; WORDS] = std::array::from_fn(|index| index as u16);
     // The same order for everybody, and on every run.
     fastrand::Rng::with_seed(1).shuffle(&mut order);
     Arc::new(Random { words: W::new(), order })
@@ -176,7 +176,7 @@ impl<C: Counter> Job for Add<C> {
 
 struct Random<W> {
     words: W,
-    order: Vec<u16>,
+    order: [u16; WORDS],
 }
 
 impl<W: Words> Job for Random<W> {
@@ -187,7 +187,7 @@ impl<W: Words> Job for Random<W> {
     fn run(&self, thread: usize, ops: u64) {
         let mut left = ops;
         while left > 0 {
-            let sweep = left.min(self.order.len() as u64);
+            let sweep = left.min(WORDS as u64);
             for &index in &self.order[..sweep as usize] {
                 self.words.inc(thread, usize::from(index));
             }
