@@ -8,10 +8,12 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::area::section::SectionRange;
+use crate::area::section::{SectionRange, Template};
+use crate::copies::Copies;
 use crate::error::Error;
 use crate::place::Place;
 use crate::process;
+use crate::static_var::StaticPerCpu;
 
 pub(crate) struct Home<T> {
     /// INVARIANT: 0, or a pointer that `Place::new` may have for as long as
@@ -107,6 +109,36 @@ impl<T> Home<T> {
             pointer => unsafe { Place::new(pointer) },
         }
     }
+}
+
+impl<T: 'static> StaticPerCpu<T> {
+    /// For [`percpu!`](crate::percpu) only.
+    ///
+    /// # Safety
+    /// `template` lies in the section that `range` tells, for ever.
+    #[doc(hidden)]
+    pub const unsafe fn __new(template: &'static Template<T>, range: fn() -> SectionRange) -> Self {
+        let template = core::ptr::from_ref(template).cast();
+        // SAFETY: the caller's word.
+        Self { copies: Copies { home: unsafe { Home::of_static(template, range) } } }
+    }
+}
+
+/// A static's handle, and its template.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __static_per_cpu {
+    ($T:ty, $initial:expr) => {{
+        // A constant, so that the rules for duplicating values hold.
+        const INITIAL: $T = $initial;
+        $crate::__template!($T, INITIAL);
+        #[inline(never)]
+        fn range() -> $crate::__private::SectionRange {
+            $crate::__section_range!(TEMPLATE)
+        }
+        // SAFETY: the template above lies in the section of this link unit.
+        unsafe { $crate::StaticPerCpu::__new(&TEMPLATE, range) }
+    }};
 }
 
 impl Source {

@@ -36,7 +36,7 @@
 //! - Local holder to remote holder: `held` store Release, Acquire load in the wait.
 //! - No lost wake-up: a waiter counts itself in `waiters`, fences *every* CPU,
 //!   and looks again; the holder stores `held`, then loads `waiters`, with only
-//!   a compiler fence between. If the load came too early to see the waiter,
+//!   `fence::light` (a compiler fence) between. If the load came too early to see the waiter,
 //!   the fence came after it and has pushed the store out before the waiter
 //!   looks. A refused fence (seccomp) turns waiting into polling.
 //!
@@ -49,7 +49,6 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::compiler_fence;
 use core::time::Duration;
 
 use crate::atomic::{AtomicU32, Ordering};
@@ -323,8 +322,8 @@ impl<T> LocalLock<T> {
     fn unlock_section(&self) {
         // Release: the next holder's section acquires it.
         self.held.store(FREE, Ordering::Release);
-        // The processor is fenced by the waiter (`announce`), the compiler here.
-        compiler_fence(Ordering::SeqCst);
+        // The dear half is the waiter's, in `announce`.
+        fence::light();
         if self.waiters.load(Ordering::Relaxed) != 0 {
             sync::wake_all(&self.held);
         }

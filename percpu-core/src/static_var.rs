@@ -1,34 +1,19 @@
 //! [`percpu!`](crate::percpu) and [`StaticPerCpu`]: declared per-CPU variables.
 
-#![allow(unsafe_code)]
-
 use core::fmt;
 use core::ops::Deref;
 
-use crate::area::section::{SectionRange, Template};
 use crate::copies::Copies;
 use crate::error::Error;
-use crate::home::Home;
 
 /// A per-CPU variable declared with [`percpu!`](crate::percpu): the kernel's
 /// `DEFINE_PER_CPU`. Everything to do with it is on [`Copies`].
 #[doc(alias = "DEFINE_PER_CPU")]
 pub struct StaticPerCpu<T: 'static> {
-    copies: Copies<T>,
+    pub(crate) copies: Copies<T>,
 }
 
 impl<T: 'static> StaticPerCpu<T> {
-    /// For [`percpu!`](crate::percpu) only.
-    ///
-    /// # Safety
-    /// `template` lies in the section that `range` tells, for ever.
-    #[doc(hidden)]
-    pub const unsafe fn __new(template: &'static Template<T>, range: fn() -> SectionRange) -> Self {
-        let template = core::ptr::from_ref(template).cast();
-        // SAFETY: the caller's word.
-        Self { copies: Copies { home: unsafe { Home::of_static(template, range) } } }
-    }
-
     /// Makes room for the variable now instead of at its first operation:
     /// to meet an error as a value, or before a signal handler uses it.
     ///
@@ -96,16 +81,6 @@ impl<'a, T> IntoIterator for &'a StaticPerCpu<T> {
 macro_rules! percpu {
     ($($(#[$meta:meta])* $vis:vis static $NAME:ident: $T:ty = $init:expr;)*) => {$(
         $(#[$meta])*
-        $vis static $NAME: $crate::StaticPerCpu<$T> = {
-            // A constant, so that the rules for duplicating values hold.
-            const INITIAL: $T = $init;
-            $crate::__template!($T, INITIAL);
-            #[inline(never)]
-            fn range() -> $crate::__private::SectionRange {
-                $crate::__section_range!(TEMPLATE)
-            }
-            // SAFETY: the template above lies in the section of this link unit.
-            unsafe { $crate::StaticPerCpu::__new(&TEMPLATE, range) }
-        };
+        $vis static $NAME: $crate::StaticPerCpu<$T> = $crate::__static_per_cpu!($T, $init);
     )*};
 }
