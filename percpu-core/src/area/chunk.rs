@@ -31,21 +31,14 @@
 //! 6. Hidden granules are in use, and no allocation starts in them.
 //! 7. `nr_alloc` is the number of live allocations.
 //!
-//! # The search
-//! First fit: of all holes the lowest in which the request fits at its
-//! alignment. A request longer than the chunk's `contig` is refused at once. If
-//! nothing in front of `contig` can be long enough, the answer is there without
-//! a look at any block. Else blocks are walked from the first free granule; a
-//! block is read only if its own `contig` is long enough, and holes that cross
-//! blocks are judged by the edges of both. Holes that are passed over in a
-//! block become its `scan`.
+//! Where a request fits is found in `search.rs`; `update.rs` keeps the hints
+//! true.
 
 use core::fmt;
 use core::ops::Range;
 
-use super::bitmap::{self, Run};
+use super::bitmap;
 use super::block::Hints;
-use super::refresh;
 use super::request::GRANULE;
 
 /// A place in every unit of a chunk.
@@ -89,6 +82,8 @@ pub struct Chunk {
     pub(super) alloc: Box<[u64]>,
     pub(super) bound: Box<[u64]>,
     pub(super) dirty: Box<[u64]>,
+    /// A block has `1 << block_shift` granules.
+    pub(super) block_shift: u32,
     /// What the chunk serves; the rest is hidden.
     pub(super) served: Range<u32>,
     /// INVARIANT: the zero bits of `alloc` (I4).
@@ -130,6 +125,7 @@ impl Chunk {
             alloc: bitmap::zeroed(bits),
             bound: bitmap::zeroed(bits + 1),
             dirty: bitmap::zeroed(bits),
+            block_shift: block.nr_bits.trailing_zeros(),
             served: start..bits - (end_offset / GRANULE) as u32,
             free: bits,
             nr_alloc: 0,
@@ -171,9 +167,9 @@ impl Chunk {
         let start = self.find(bits, align)?;
         let taken = start..start + bits;
 
-        bitmap::clear(&mut self.bound, start + 1..taken.end);
-        bitmap::set(&mut self.bound, start..start + 1);
-        bitmap::set(&mut self.bound, taken.end..taken.end + 1);
+        bitmap::clear(&mut self.bound, taken.clone());
+        bitmap::set_bit(&mut self.bound, start);
+        bitmap::set_bit(&mut self.bound, taken.end);
         let needs_zero = bitmap::any_set(&self.dirty, taken.clone());
         self.occupy(taken);
         let size = bytes(bits);
@@ -255,145 +251,19 @@ impl Chunk {
         bitmap::next_set(&self.bound, start + 1..self.hints.nr_bits + 1)
     }
 
-    const fn block_bits(&self) -> u32 {
-        self.blocks[0].nr_bits
+    /// Granules in a block.
+    pub(super) const fn block_bits(&self) -> u32 {
+        1 << self.block_shift
     }
 
-    /// The lowest multiple of `align` with `bits` free granules. `bits` is not
-    /// longer than the longest hole.
-    #[inline]
-    fn find(&mut self, bits: u32, align: u32) -> Option<u32> {
-        let Hints { contig, first_free, .. } = self.hints;
-        if self.hints.may_fit_before(bits) {
-            return self.walk(first_free, bits, align);
-        }
-        match contig.fit(bits, align) {
-            Some(hit) => Some(hit),
-            None => self.walk(contig.start, bits, align),
-        }
+    /// The block of a granule.
+    pub(super) const fn block_of(&self, at: u32) -> u32 {
+        at >> self.block_shift
     }
 
-    /// The same, block by block. A free run starts at `from` and nothing in
-    /// front of it is long enough.
-    fn walk(&mut self, from: u32, bits: u32, align: u32) -> Option<u32> {
-        let block_bits = self.block_bits();
-        let first = from / block_bits;
-        // The free run that reaches up to the block in hand.
-        let mut open = Run::NONE;
-        let mut base = first * block_bits;
-        for block in &mut self.blocks[first as usize..] {
-            if open.len > 0 {
-                open.len += block.left_free;
-                if let Some(hit) = open.fit(bits, align) {
-                    return Some(hit);
-                }
-            }
-            if block.contig.len >= bits {
-                if let Some(hit) = find_in_block(block, &self.alloc, base, bits, align) {
-                    return Some(hit);
-                }
-            }
-            if open.len == 0 || !block.is_free() {
-                let start = base + block_bits - block.right_free;
-                open = Run { start, len: block.right_free };
-            }
-            base += block_bits;
-        }
-        None
-    }
-
-    /// Puts the free granules `taken` in use: the map and all hints.
-    fn occupy(&mut self, taken: Range<u32>) {
-        let block_bits = self.block_bits();
-        debug_assert_eq!(bitmap::count(&self.alloc, taken.clone()), 0, "a hole");
-        bitmap::set(&mut self.alloc, taken.clone());
-        self.free -= taken.end - taken.start;
-
-        let (first, last) = (taken.start / block_bits, (taken.end - 1) / block_bits);
-        for nth in first..=last {
-            let (base, map) = (nth * block_bits, &self.alloc);
-            let start = taken.start.max(base) - base;
-            let end = taken.end.min(base + block_bits) - base;
-            let block = &mut self.blocks[nth as usize];
-            let next = || bitmap::next_zero(map, base + end..base + block_bits) - base;
-            if !block.take(start..end, next) {
-                refresh::from_map(block, map, base);
-            }
-        }
-        let (blocks, bits) = (&self.blocks, self.hints.nr_bits);
-        let next = || {
-            let found = (last..).zip(&blocks[last as usize..]).find(|(_, b)| b.contig.len > 0);
-            found.map_or(bits, |(nth, block)| nth * block_bits + block.first_free)
-        };
-        if !self.hints.take(taken, next) {
-            refresh::from_blocks(&mut self.hints, blocks);
-        }
-    }
-
-    /// Frees the granules `freed`, an allocation: the maps and all hints.
-    fn vacate(&mut self, freed: Range<u32>) {
-        let block_bits = self.block_bits();
-        debug_assert!(
-            bitmap::count(&self.alloc, freed.clone()) == freed.end - freed.start,
-            "an allocation"
-        );
-        bitmap::clear(&mut self.alloc, freed.clone());
-        bitmap::set(&mut self.dirty, freed.clone());
-        self.free += freed.end - freed.start;
-
-        let (first, last) = (freed.start / block_bits, (freed.end - 1) / block_bits);
-        // The hole of the chunk that comes into being, as the blocks tell.
-        let mut hole = freed.clone();
-        for nth in first..=last {
-            let (base, limit) = (nth * block_bits, (nth + 1) * block_bits);
-            let block = &mut self.blocks[nth as usize];
-            let (start, end) = (freed.start.max(base), freed.end.min(limit));
-            let start = match block.run_up_to(start - base) {
-                Some(start) => start,
-                None => bitmap::zeros_up_to_end(&self.alloc, base..start) - base,
-            };
-            let end = match block.run_from(end - base) {
-                Some(end) => end,
-                None => bitmap::next_set(&self.alloc, end..limit) - base,
-            };
-            block.give(Run { start, len: end - start });
-            hole = hole.start.min(base + start)..hole.end.max(base + end);
-        }
-        let start = match self.hints.run_up_to(freed.start) {
-            Some(start) => start,
-            None => self.joined_left(hole.start),
-        };
-        let end = match self.hints.run_from(freed.end) {
-            Some(end) => end,
-            None => self.joined_right(hole.end),
-        };
-        self.hints.give(Run { start, len: end - start });
-    }
-
-    /// The start of the hole that reaches down to `at`, over blocks before it.
-    fn joined_left(&self, mut at: u32) -> u32 {
-        let block_bits = self.block_bits();
-        while at > 0 && at.is_multiple_of(block_bits) {
-            let block = &self.blocks[(at / block_bits) as usize - 1];
-            at -= block.right_free;
-            if !block.is_free() {
-                break;
-            }
-        }
-        at
-    }
-
-    /// The end of the hole that reaches up to `at`, over blocks behind it.
-    fn joined_right(&self, mut at: u32) -> u32 {
-        let block_bits = self.block_bits();
-        while at < self.hints.nr_bits && at.is_multiple_of(block_bits) {
-            let block = &self.blocks[(at / block_bits) as usize];
-            at += block.left_free;
-            if !block.is_free() {
-                break;
-            }
-        }
-        at
+    /// Whether a block starts at a granule.
+    pub(super) const fn is_edge(&self, at: u32) -> bool {
+        at & (self.block_bits() - 1) == 0
     }
 }
 
@@ -407,24 +277,6 @@ impl fmt::Debug for Chunk {
             .field("immutable", &self.immutable)
             .finish_non_exhaustive()
     }
-}
-
-/// First fit in one block, which starts at granule `base` of the chunk.
-fn find_in_block(block: &mut Hints, map: &[u64], base: u32, bits: u32, align: u32) -> Option<u32> {
-    let contig = block.contig;
-    if block.may_fit_before(bits) {
-        let front = base + block.first_free..base + contig.start;
-        let mut skipped = Run::NONE;
-        if let Some(hit) = bitmap::find_zeros(map, front, bits, align, &mut skipped) {
-            return Some(hit);
-        }
-        block.learn_before(Run { start: skipped.start - base, ..skipped });
-    }
-    let contig = Run { start: base + contig.start, ..contig };
-    contig.fit(bits, align).or_else(|| {
-        let behind = contig.end()..base + block.nr_bits;
-        bitmap::find_zeros(map, behind, bits, align, &mut Run::default())
-    })
 }
 
 /// Granules for `size` bytes, if they can be counted.

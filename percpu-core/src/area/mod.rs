@@ -8,7 +8,9 @@ pub(crate) mod chunk_stats;
 pub(crate) mod index;
 mod refresh;
 pub(crate) mod request;
+mod search;
 mod slots;
+mod update;
 
 #[cfg(test)]
 mod chunk_tests;

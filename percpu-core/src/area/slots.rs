@@ -128,11 +128,17 @@ impl Slots {
 
     /// Lists chunk `id` in `slot` by the rule: rising to the head, sinking to
     /// the tail. A chunk that was nowhere rises.
+    #[inline]
     pub(super) fn place(&mut self, id: u32, slot: Slot) {
         let old = self.slot(id);
-        if old == Some(slot) {
-            return;
+        if old != Some(slot) {
+            self.move_to(id, old, slot);
         }
+    }
+
+    /// Takes chunk `id` from slot `old` to another.
+    #[cold]
+    fn move_to(&mut self, id: u32, old: Option<Slot>, slot: Slot) {
         self.remove(id);
         if self.nodes.len() <= id as usize {
             let nowhere = Node { slot: Slot::NOWHERE, prev: NIL, next: NIL };
