@@ -132,8 +132,9 @@ pub(super) const fn test(map: &[u64], bit: u32) -> bool {
 /// Whether any bit of `range` is set.
 #[inline]
 pub(super) fn any_set(map: &[u64], range: Range<u32>) -> bool {
-    let end = range.end;
-    next_set(map, range) < end
+    let mut found = 0;
+    each_word(range, |word, mask| found |= map[word] & mask);
+    found != 0
 }
 
 /// How many bits of `range` are set.

@@ -30,6 +30,10 @@
 //!    behind it is set. So an allocation ends at the next set bit.
 //! 6. Hidden granules are in use, and no allocation starts in them.
 //! 7. `nr_alloc` is the number of live allocations.
+//! 8. What was `refused` fits nowhere, nor does anything at least as long and
+//!    at least as aligned, until something is freed: holes only shrink till
+//!    then. So a chunk that is too fragmented for wide alignments is walked
+//!    once for them, not at every request.
 //!
 //! Where a request fits is found in `search.rs`; `update.rs` keeps the hints
 //! true.
@@ -72,6 +76,13 @@ impl fmt::Display for FreeError {
 
 impl core::error::Error for FreeError {}
 
+/// Positions, lengths and alignments stay below this, so that their sums fit
+/// in a `u32`.
+const MAX_GRANULES: u32 = 1 << 30;
+
+/// No request is as long as this.
+const NOTHING_REFUSED: (u32, u32) = (u32::MAX, 0);
+
 /// The index of one chunk.
 #[doc(alias = "pcpu_chunk")]
 pub struct Chunk {
@@ -79,8 +90,11 @@ pub struct Chunk {
     pub(super) hints: Hints,
     /// The same for each block.
     pub(super) blocks: Box<[Hints]>,
+    /// Granules in use.
     pub(super) alloc: Box<[u64]>,
+    /// Starts and ends of allocations, one bit longer than the others.
     pub(super) bound: Box<[u64]>,
+    /// Granules that were handed out and freed.
     pub(super) dirty: Box<[u64]>,
     /// A block has `1 << block_shift` granules.
     pub(super) block_shift: u32,
@@ -88,8 +102,14 @@ pub struct Chunk {
     pub(super) served: Range<u32>,
     /// INVARIANT: the zero bits of `alloc` (I4).
     pub(super) free: u32,
+    /// Live allocations.
     pub(super) nr_alloc: usize,
+    /// The largest allocation there has ever been, in bytes.
     pub(super) max_alloc_size: usize,
+    /// A length and an alignment that did not fit; beyond any when unknown.
+    ///
+    /// INVARIANT: 8.
+    refused: (u32, u32),
     immutable: bool,
 }
 
@@ -112,8 +132,8 @@ impl Chunk {
             start_offset.is_multiple_of(GRANULE) && end_offset.is_multiple_of(GRANULE),
             "whole granules"
         );
-        let bits = granules(unit_bytes).filter(|&bits| bits <= u32::MAX / 4);
-        let bits = bits.expect("a unit has fewer than 2^30 granules");
+        let bits = granules(unit_bytes).filter(|&bits| bits <= MAX_GRANULES);
+        let bits = bits.expect("a unit has at most 2^30 granules");
         let hidden = start_offset.checked_add(end_offset);
         assert!(hidden.is_some_and(|hidden| hidden <= unit_bytes), "hidden parts fit in the unit");
 
@@ -130,6 +150,7 @@ impl Chunk {
             free: bits,
             nr_alloc: 0,
             max_alloc_size: 0,
+            refused: NOTHING_REFUSED,
             immutable: false,
         };
         for hidden in [0..start, chunk.served.end..bits] {
@@ -156,15 +177,29 @@ impl Chunk {
     /// A few comparisons and two words of each map where the hole at hand is
     /// the longest, as in a chunk that is mostly empty; else a walk over the
     /// hints of the blocks and, as a rule, the words of one block.
+    #[inline]
     pub fn alloc(&mut self, size: usize, align: usize) -> Option<Area> {
         if size == 0 || !align.is_power_of_two() {
             return None;
         }
         let (bits, align) = (granules(size)?, granules(align)?);
-        if bits > self.hints.contig.len || align > self.hints.nr_bits {
+        let (start, needs_zero) = self.claim(bits, align)?;
+        Some(Area { offset: bytes(start), size: bytes(bits), needs_zero })
+    }
+
+    /// The same in granules; answers in registers, the start and whether any of
+    /// them is dirty.
+    fn claim(&mut self, bits: u32, align: u32) -> Option<(u32, bool)> {
+        if bits > self.hints.contig.len || align > MAX_GRANULES {
             return None;
         }
-        let start = self.find(bits, align)?;
+        if bits >= self.refused.0 && align >= self.refused.1 {
+            return None;
+        }
+        let Some(start) = self.find(bits, align) else {
+            self.refused = (bits, align);
+            return None;
+        };
         let taken = start..start + bits;
 
         bitmap::clear(&mut self.bound, taken.clone());
@@ -172,16 +207,16 @@ impl Chunk {
         bitmap::set_bit(&mut self.bound, taken.end);
         let needs_zero = bitmap::any_set(&self.dirty, taken.clone());
         self.occupy(taken);
-        let size = bytes(bits);
         self.nr_alloc += 1;
-        self.max_alloc_size = self.max_alloc_size.max(size);
-        Some(Area { offset: bytes(start), size, needs_zero })
+        self.max_alloc_size = self.max_alloc_size.max(bytes(bits));
+        Some((start, needs_zero))
     }
 
     /// Gives back the allocation that starts at `offset`; answers its bytes.
     ///
     /// # Errors
     /// [`FreeError`] if none starts there. Nothing is changed then.
+    #[inline]
     pub fn free(&mut self, offset: usize) -> Result<usize, FreeError> {
         let start = u32::try_from(offset / GRANULE).map_err(|_| FreeError::NotAllocated)?;
         if start >= self.hints.nr_bits || !bitmap::test(&self.alloc, start) {
@@ -195,6 +230,7 @@ impl Chunk {
         }
         let end = self.end_of(start);
         self.vacate(start..end);
+        self.refused = NOTHING_REFUSED;
         self.nr_alloc -= 1;
         Ok(bytes(end - start))
     }
@@ -247,6 +283,7 @@ impl Chunk {
     }
 
     /// The end of the allocation that starts at `start`.
+    #[inline]
     pub(super) fn end_of(&self, start: u32) -> u32 {
         bitmap::next_set(&self.bound, start + 1..self.hints.nr_bits + 1)
     }

@@ -141,6 +141,7 @@ impl ChunkSet {
         Some((id, area))
     }
 
+    #[inline]
     fn alloc_any(&mut self, size: usize, align: usize) -> Option<(ChunkId, Area)> {
         let mut next = self.slots.first_for(size);
         while let Some(id) = next {

@@ -130,15 +130,15 @@ impl Slots {
     /// the tail. A chunk that was nowhere rises.
     #[inline]
     pub(super) fn place(&mut self, id: u32, slot: Slot) {
-        let old = self.slot(id);
-        if old != Some(slot) {
-            self.move_to(id, old, slot);
+        if self.nodes.get(id as usize).is_none_or(|node| node.slot != slot) {
+            self.move_to(id, slot);
         }
     }
 
-    /// Takes chunk `id` from slot `old` to another.
+    /// Takes chunk `id` from another slot or from nowhere to `slot`.
     #[cold]
-    fn move_to(&mut self, id: u32, old: Option<Slot>, slot: Slot) {
+    fn move_to(&mut self, id: u32, slot: Slot) {
+        let old = self.slot(id);
         self.remove(id);
         if self.nodes.len() <= id as usize {
             let nowhere = Node { slot: Slot::NOWHERE, prev: NIL, next: NIL };
