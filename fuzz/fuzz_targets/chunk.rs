@@ -12,14 +12,13 @@ mod naive;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&[blocks, start, end, pages], steps)) = data.split_first_chunk() else { return };
-    let block = if pages % 8 == 0 { 4096 } else { 256 };
+    let block = if pages.is_multiple_of(8) { 4096 } else { 256 };
     let unit = block * (usize::from(blocks % 8) + 1);
     // Each hides at most half of the smallest unit.
     let hidden = |byte: u8| usize::from(byte % 33) * 4;
     let mut twins = naive::Twins::new(unit, block, hidden(start), hidden(end));
-    let (steps, _rest) = steps.as_chunks();
-    for &step in steps.iter().take(512) {
-        twins.step(step);
+    for step in steps.chunks_exact(4).take(512) {
+        twins.step(step.try_into().expect("four bytes"));
         twins.check();
     }
     twins.finish();
