@@ -50,7 +50,7 @@ pub struct Args {
     pub threads: Option<usize>,
 
     /// Room in the cache
-    #[arg(long, value_name = "MIB", default_value_t = 16,
+    #[arg(long, value_name = "MIB", default_value_t = 32,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_048_576))]
     pub cache_mib: usize,
 

@@ -13,7 +13,7 @@ pub const PAGE: usize = 4096;
 
 /// What the database may keep in memory for itself: little, since the cache
 /// above it is the subject.
-const DATABASE_CACHE: usize = 4 << 20;
+const DATABASE_CACHE: usize = 16 << 20;
 
 const PAGES: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("pages");
 
@@ -56,7 +56,7 @@ impl Store {
         let database = Database::builder()
             .set_cache_size(DATABASE_CACHE)
             .create_file(file)
-            .map_err(|error| explain(dir, "creating it", error.into()))?;
+            .map_err(|error| Failure::from(error).explain(dir, "creating it"))?;
         Ok(Store { database, dir: dir.to_path_buf() })
     }
 
@@ -66,14 +66,14 @@ impl Store {
     ///
     /// [`Error::Database`], also when the page is not there.
     pub fn read(&self, key: PageKey) -> Result<Page, Error> {
-        self.try_read(key).map_err(|error| explain(&self.dir, "reading", error))
+        self.try_read(key).map_err(|error| error.explain(&self.dir, "reading"))
     }
 
-    fn try_read(&self, key: PageKey) -> Result<Page, redb::Error> {
+    fn try_read(&self, key: PageKey) -> Result<Page, Failure> {
         let table = self.database.begin_read()?.open_table(PAGES)?;
         match table.get((key.file, key.page))? {
             Some(page) => Ok(page.value().into()),
-            None => Err(redb::Error::Corrupted(format!("page {key} is missing"))),
+            None => Err(redb::Error::Corrupted(format!("page {key} is missing")).into()),
         }
     }
 
@@ -84,10 +84,10 @@ impl Store {
     ///
     /// [`Error::DiskFull`] or [`Error::Database`]; nothing is written then.
     pub fn write(&self, pages: &[(PageKey, Page)], durable: bool) -> Result<(), Error> {
-        self.try_write(pages, durable).map_err(|error| explain(&self.dir, "writing", error))
+        self.try_write(pages, durable).map_err(|error| error.explain(&self.dir, "writing"))
     }
 
-    fn try_write(&self, pages: &[(PageKey, Page)], durable: bool) -> Result<(), redb::Error> {
+    fn try_write(&self, pages: &[(PageKey, Page)], durable: bool) -> Result<(), Failure> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_durability(if durable { Durability::Immediate } else { Durability::None });
         {
@@ -101,16 +101,27 @@ impl Store {
     }
 }
 
-/// A full disk is the user's to repair, so it is told apart.
-fn explain(dir: &Path, doing: &'static str, error: redb::Error) -> Error {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+/// What the database said; its many error types are one for us.
+struct Failure(Arc<redb::Error>);
 
-    let full = matches!(&error, redb::Error::Io(io)
-        if matches!(io.kind(), StorageFull | FileTooLarge | QuotaExceeded));
-    let source = Arc::new(error);
-    if full {
-        Error::DiskFull { dir: dir.to_path_buf(), doing, source }
-    } else {
-        Error::Database { doing, source }
+impl<E: Into<redb::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure(Arc::new(error.into()))
+    }
+}
+
+impl Failure {
+    /// A full disk is the user's to repair, so it is told apart.
+    fn explain(self, dir: &Path, doing: &'static str) -> Error {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+
+        let source = self.0;
+        let full = matches!(&*source, redb::Error::Io(io)
+            if matches!(io.kind(), StorageFull | FileTooLarge | QuotaExceeded));
+        if full {
+            Error::DiskFull { dir: dir.to_path_buf(), doing, source }
+        } else {
+            Error::Database { doing, source }
+        }
     }
 }
