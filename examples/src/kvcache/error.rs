@@ -108,6 +108,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether another error, in another thread, came before and explains this.
+    pub fn follows_another(&self) -> bool {
+        match self {
+            Error::EarlierWrite => true,
+            Error::Database { source, .. } => matches!(**source, redb::Error::PreviousIo),
+            _ => false,
+        }
+    }
+
     /// What the process reports: 1, or 130 after an interrupt as shells do.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -107,17 +107,15 @@ impl Served {
             Ok((results, took))
         })?;
         let mut tally = Totals::zero();
-        let mut failed = None;
+        let mut errors = Vec::new();
         for result in results {
-            match (result, &failed) {
-                (Ok(one), _) => tally.merge(&one),
-                // The first failed write explains those after it.
-                (Err(error), None | Some(Error::EarlierWrite)) => failed = Some(error),
-                (Err(_), Some(_)) => {}
+            match result {
+                Ok(one) => tally.merge(&one),
+                Err(error) => errors.push(error),
             }
         }
-        if let Some(error) = failed {
-            return Err(error);
+        if let Some(cause) = errors.into_iter().min_by_key(Error::follows_another) {
+            return Err(cause);
         }
         self.rates.push(tally.requests() as f64 / took.as_secs_f64());
         self.tally.merge(&tally);
