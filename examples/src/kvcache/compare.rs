@@ -43,7 +43,9 @@ impl Comparison {
         let rounds = share.as_millis().div_ceil(500).clamp(1, 20) as u32;
         for round in 0..rounds {
             let (turn, seed) = (share / rounds, u64::from(round) + 1);
-            if round % 2 == 0 {
+            if job.stop.load(Ordering::Relaxed) {
+                break;
+            } else if round % 2 == 0 {
                 per_cpu.round(job, &ours, turn, seed)?;
                 shared.round(job, &theirs, turn, seed)?;
             } else {
@@ -57,9 +59,11 @@ impl Comparison {
     }
 
     /// Requests a second on per-CPU counters for each one on shared atomics: the
-    /// median over the rounds.
-    pub fn ratio(&self) -> f64 {
-        median(self.per_cpu.rates.iter().zip(&self.shared.rates).map(|(a, b)| a / b).collect())
+    /// median over the rounds; none when an interrupt left nothing to compare.
+    pub fn ratio(&self) -> Option<f64> {
+        let turns = self.per_cpu.rates.iter().zip(&self.shared.rates);
+        let ratio = median(turns.map(|(ours, theirs)| ours / theirs).collect());
+        ratio.is_finite().then_some(ratio)
     }
 }
 

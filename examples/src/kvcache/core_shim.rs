@@ -60,6 +60,6 @@ impl Counter {
     }
 }
 
-pub fn info() -> &'static str {
-    "mode: not yet known (percpu-core is not linked in)"
+pub fn info() -> Result<&'static str, Error> {
+    Ok("mode: not yet known (percpu-core is not linked in)")
 }

@@ -231,6 +231,14 @@ mod tests {
     }
 
     #[test]
+    fn an_interrupt_ends_the_walk() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = find(&Source::path(dir.path().into()), false, &AtomicBool::new(true));
+        assert!(matches!(found, Err(Error::Interrupted)));
+        assert_eq!(found.unwrap_err().exit_code(), 130);
+    }
+
+    #[test]
     fn a_long_text_survives_the_first_look() {
         let long = "é".repeat(10_000);
         assert_eq!(text_of(long.as_bytes(), 1 << 20).as_deref(), Some(long.as_bytes()));

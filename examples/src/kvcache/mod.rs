@@ -41,7 +41,7 @@ use cache::PageCache;
 use compare::{Comparison, UpdateCosts};
 use error::Error;
 use serve::{Job, Served};
-use stats::{Metrics, PerCpuMetrics, SharedMetrics};
+use stats::{Metrics as _, PerCpuMetrics};
 use store::Store;
 use ui::Out;
 
@@ -66,6 +66,7 @@ pub fn main() -> ExitCode {
 pub fn run(args: &Args) -> Result<(), Error> {
     let stop = watch_signals()?;
     let mut out = Out::new();
+    PerCpuMetrics::new()?; // a machine without memory for counters says so at once
 
     let source = match &args.input {
         Some(path) => sources::Source::path(path.clone()),
@@ -77,9 +78,6 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let keys = workload::shuffled(&loaded.keys, args.seed);
     let cache = PageCache::new(&store, args.cache_pages(), keys.len(), args.threads());
     out.print(&report::loaded(&source, &loaded, &cache))?;
-
-    // A machine that cannot give memory for counters says so before serving.
-    drop((PerCpuMetrics::new()?, SharedMetrics::new()?));
 
     let workloads = args.workloads();
     let sides = if args.compare { 2 } else { 1 };
@@ -113,7 +111,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         out.print(&report::update_costs(&UpdateCosts::measure(args.threads())?))?;
     }
 
-    out.print(&report::machine())?;
+    out.print(&report::machine()?)?;
     let stale = cache.stale_pages()?;
     failed.extend(stale.iter().map(|key| format!("page {key} differs from the database")));
     if failed.is_empty() {

@@ -9,6 +9,7 @@ use indicatif::HumanCount;
 use super::cache::{PageCache, SYNC_EVERY};
 use super::compare::{Comparison, UpdateCosts};
 use super::core_shim as percpu_core;
+use super::error::Error;
 use super::histogram::BUCKETS;
 use super::input::Loaded;
 use super::serve::Served;
@@ -62,8 +63,9 @@ pub fn served(workload: Workload, served: &Served) -> String {
 
 /// One workload on both kinds.
 pub fn comparison(workload: Workload, both: &Comparison) -> String {
-    let last = both.per_cpu.rates.len();
-    let ratio = format!("{:.3} (median of {last} turns)", both.ratio());
+    let turns = both.per_cpu.rates.len();
+    let ratio =
+        both.ratio().map_or("-".into(), |ratio| format!("{ratio:.3} (median of {turns} turns)"));
     let rows = rows(&both.per_cpu).zip(rows(&both.shared)).enumerate().map(
         |(row, ((name, ours), (_, theirs)))| {
             let ratio = if row == 0 { ratio.clone() } else { String::new() };
@@ -88,8 +90,12 @@ pub fn update_costs(costs: &UpdateCosts) -> String {
 }
 
 /// How per-CPU words work on this machine.
-pub fn machine() -> String {
-    percpu_core::info().to_string()
+///
+/// # Errors
+///
+/// [`Error::PerCpu`], never after the counters were made.
+pub fn machine() -> Result<String, Error> {
+    Ok(percpu_core::info()?.to_string())
 }
 
 /// The last line of a good run.
