@@ -1,9 +1,11 @@
-//! Programs a database author would recognise, one module a program.
+//! Programs a database author would recognise, and the pieces they share.
 //!
-//! - [`kvcache`]: a read-through page cache in front of an embedded database,
-//!   every statistic of which is a per-CPU counter. The main job:
-//!   `cargo run --release -p percpu-examples --bin kvcache`.
+//! - [`kvcache`], the main job: a read-through page cache in front of an
+//!   embedded database, every statistic of which is a per-CPU counter.
+//!   `cargo run --release -p percpu-examples --bin kvcache`
+//! - `percpu-info` describes this machine's per-CPU areas, or [draws](draw)
+//!   those of a machine that is not there.
 
-#![warn(clippy::print_stdout, clippy::print_stderr)] // both panic on a closed pipe
-
+pub mod bytes;
+pub mod draw;
 pub mod kvcache;

@@ -91,8 +91,8 @@ fn compares_with_shared_atomics() {
 #[test]
 fn more_text_than_wanted_is_cut() {
     let text = some_text();
-    let output = kvcache(text.path(), &["--seconds", "1", "--max-bytes", "10KiB"]);
-    assert!(good(&output).contains("10.0 KiB of text (stopped at --max-bytes) from 1 files"));
+    let output = kvcache(text.path(), &["--seconds", "1", "--max-bytes", "10K"]);
+    assert!(good(&output).contains("10.00 KiB of text (stopped at --max-bytes) from 1 files"));
 }
 
 #[test]

@@ -1,7 +1,132 @@
-//! Per-CPU variables in user space.
+//! Per-CPU variables in user space: the Linux kernel's per-CPU subsystem as a
+//! library.
+//!
+//! A per-CPU variable has one copy for each CPU; a thread works on the copy of
+//! the CPU it runs on. So a hot counter costs a plain add, without a lock, a
+//! lock prefix or a cache line that travels, and its value is the sum of the
+//! copies.
+//!
+//! ```
+//! use percpu_core::{PerCpu, atomic::AtomicU64, percpu};
+//!
+//! percpu! {
+//!     /// Queries this process has served.
+//!     pub static QUERIES: AtomicU64 = AtomicU64::new(0);
+//! }
+//!
+//! QUERIES.inc();
+//! let hits = PerCpu::<AtomicU64>::zeroed()?;
+//! std::thread::scope(|s| {
+//!     for _ in 0..4 {
+//!         s.spawn(|| (0..1_000).for_each(|_| hits.inc()));
+//!     }
+//! });
+//! assert_eq!((QUERIES.sum(), hits.sum()), (1, 4_000));
+//! println!("{}", percpu_core::info()?);
+//! # Ok::<(), percpu_core::Error>(())
+//! ```
+//!
+//! User space cannot disable preemption. Operations are *restartable sequences*
+//! (rseq): a few instructions with one committing store, which the kernel
+//! restarts if the thread is preempted, migrated or interrupted before it. Where
+//! rseq is missing, atomic instructions do the same; [`info`] says which, and
+//! why. [`LocalLock`] pins a CPU's *copy* for longer work, and [`fence`] waits
+//! until every section in flight has restarted.
+//!
+//! # Tour
+//!
+//! | to | use | the kernel's name |
+//! | --- | --- | --- |
+//! | declare a variable | [`percpu!`], [`StaticPerCpu`] | `DEFINE_PER_CPU` |
+//! | allocate one | [`PerCpu`] | `alloc_percpu` |
+//! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
+//! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
+//! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
+//! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
+//! | choose and inspect | [`config`], [`info`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
+//!
+//! # Layers
+//!
+//! ```text
+//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info   faces
+//!          \________________________  |  _________________________/
+//!                  home, process     (which pointer, which unit, which mode)
+//!                    /        \
+//!                 ops          area        sections | layout, chunks, statics
+//!                    \        /
+//!                  table, place, sys       the fast path's table | the outside world
+//! ```
 
 mod area;
+pub mod atomic;
+mod config;
+mod copies;
 mod cpu;
+mod element;
+mod error;
+pub mod fence;
+mod home;
+mod info;
+mod local_lock;
+mod mode;
+mod ops;
+mod per_cpu;
+mod place;
+mod process;
+mod remote;
+mod static_var;
 mod sys;
+mod table;
+mod unit;
+mod word;
 
+pub use area::{Group, Layout, LayoutError, SanityError, Sizes};
+pub use config::{Config, FirstChunk};
+pub use copies::Copies;
 pub use cpu::CpuId;
+pub use element::Element;
+pub use error::Error;
+pub use info::{Info, info};
+pub use local_lock::{LocalLock, LocalLockGuard};
+pub use mode::{Mechanism, Mode, PortableReason, Registration};
+pub use ops::{BitWord, IntWord, Word};
+pub use per_cpu::{PerCpu, Zeroable};
+pub use remote::{Iter, Remote};
+pub use static_var::StaticPerCpu;
+pub use sys::{
+    CpuListError, CpuSet, LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologyBuilder,
+    TopologyError, TopologySource,
+};
+pub use unit::Unit;
+
+/// What may be chosen before first use; see [`Config`].
+pub fn config() -> Config {
+    Config::default()
+}
+
+/// Sets per-CPU memory up now, instead of at first use: to meet an error as a
+/// value, or before a signal handler or an allocator comes first.
+///
+/// # Errors
+/// [`Error::OutOfMemory`] if the system refuses the first chunk,
+/// [`Error::NoRseq`] if restartable sequences were demanded and are missing,
+/// [`Error::Topology`] and [`Error::Layout`] for a configuration that makes no
+/// sense. Nothing is left behind, and a later call tries again.
+pub fn init() -> Result<(), Error> {
+    process::get().map(drop)
+}
+
+/// What the macros expand to; no promise is made about it.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::area::section::{SectionRange, Template};
+}
+
+/// What fuzz targets reach into; no promise is made about it.
+#[doc(hidden)]
+pub mod __fuzz {
+    pub use crate::area::chunk::{Area, Chunk, FreeError};
+    pub use crate::area::chunk_stats::{Allocations, ChunkStats};
+    pub use crate::area::index::{ChunkId, ChunkSet, Freed};
+    pub use crate::area::request::{GRANULE, Limits, MIN_UNIT_BYTES, SizeError};
+}

@@ -4,12 +4,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use bytesize::ByteSize;
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 
 use super::store::PAGE;
 use super::workload::Workload;
+use crate::bytes;
 
 /// A read-through page cache in front of an embedded database, counted on
 /// per-CPU words.
@@ -25,9 +25,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub input: Option<PathBuf>,
 
-    /// Load at most this much text (a number of bytes, or with KiB, MiB, GiB)
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
-    pub max_bytes: ByteSize,
+    /// Load at most this much text (a number of bytes, or with K, M, G)
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = size)]
+    pub max_bytes: u64,
 
     /// Pass over files that cannot be read, in place of an error
     #[arg(long)]
@@ -94,10 +94,10 @@ impl Args {
     }
 }
 
-fn size(text: &str) -> Result<ByteSize, String> {
-    match text.parse::<ByteSize>()? {
-        ByteSize(0) => Err("must be more than zero".into()),
-        size => Ok(size),
+fn size(text: &str) -> Result<u64, String> {
+    match bytes::parse(text)? {
+        0 => Err("must be more than zero".into()),
+        size => Ok(size as u64),
     }
 }
 

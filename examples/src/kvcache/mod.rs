@@ -13,6 +13,8 @@
 //! 6. [`report`] prints what was seen, after the counters were checked against
 //!    what the threads had tallied in plain integers.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)] // both panic on a closed pipe
+
 pub mod args;
 pub mod cache;
 pub mod compare;
@@ -74,7 +76,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     };
     let store = Store::create(&args.database_dir())?;
     let found = input::find(&source, args.skip_unreadable, &stop)?;
-    let loaded = input::load(&found, args.max_bytes.as_u64(), args.skip_unreadable, &store, &stop)?;
+    let loaded = input::load(&found, args.max_bytes, args.skip_unreadable, &store, &stop)?;
     let keys = workload::shuffled(&loaded.keys, args.seed);
     let cache = PageCache::new(&store, args.cache_pages(), keys.len(), args.threads());
     out.print(&report::loaded(&source, &loaded, &cache))?;

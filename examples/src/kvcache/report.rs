@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
-use indicatif::HumanCount;
+use indicatif::{HumanBytes, HumanCount};
 
 use super::cache::{PageCache, SYNC_EVERY};
 use super::compare::{Comparison, UpdateCosts};
@@ -31,7 +30,7 @@ pub fn loaded(source: &Source, loaded: &Loaded, cache: &PageCache<'_>) -> String
          \x20         {}\n\
          database  {} pages, loaded in {:.1} s; redb in a nameless file, commits durable every {} s\n\
          cache     {} pages of at most 4 KiB, {} shards of one lock and one LRU list",
-        ByteSize(loaded.bytes),
+        HumanBytes(loaded.bytes),
         HumanCount(loaded.files),
         loaded.skipped,
         HumanCount(loaded.keys.len() as u64),
@@ -112,7 +111,7 @@ pub fn self_check(cache: &PageCache<'_>) -> String {
 fn rows(served: &Served) -> impl Iterator<Item = (&'static str, String)> {
     let seen = &served.counted;
     let count = |what| HumanCount(seen.get(what)).to_string();
-    let bytes = |what| ByteSize(seen.get(what)).to_string();
+    let bytes = |what| HumanBytes(seen.get(what)).to_string();
     [
         ("requests a second", rate(served.rate())),
         ("reads", count(Count::Reads)),

@@ -7,8 +7,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use bytesize::ByteSize;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use super::error::Error;
 
@@ -72,7 +71,7 @@ impl LoadProgress {
         match &self.bar {
             Some(bar) => bar.inc(bytes),
             None if self.done * 4 >= self.total * self.quarter => {
-                let (done, total) = (ByteSize(self.done), ByteSize(self.total));
+                let (done, total) = (HumanBytes(self.done), HumanBytes(self.total));
                 say(&format!("loading: {done} of at most {total}"));
                 self.quarter = self.done * 4 / self.total.max(1) + 1;
             }

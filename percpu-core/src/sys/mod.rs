@@ -1,1 +1,35 @@
-//! The outside world.
+//! The outside world: system calls, libc, std's locks or loom's.
+//!
+//! Replace this folder and the crate runs on a pretend machine.
+//!
+//! ```text
+//!   topology    CPUs and nodes, from sysfs or by hand
+//!   memory      reservations                 sync    locks, waiting, signals
+//!   rseq        registration of threads      membarrier   the grace period
+//!   object      keeps code with sections mapped
+//! ```
+
+pub(crate) mod cpulist;
+#[cfg(percpu_rseq)]
+pub(crate) mod membarrier;
+pub(crate) mod memory;
+#[cfg(percpu_linux)]
+pub(crate) mod object;
+#[cfg(percpu_rseq)]
+pub(crate) mod rseq;
+pub(crate) mod sync;
+pub(crate) mod topology;
+mod topology_builder;
+mod topology_error;
+mod topology_sysfs;
+
+pub use cpulist::{CpuListError, CpuSet};
+pub use topology::{LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologySource};
+pub use topology_builder::TopologyBuilder;
+pub use topology_error::TopologyError;
+
+/// The error number of the call that just failed.
+#[cfg(percpu_linux)]
+fn errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}

@@ -1,0 +1,142 @@
+//! A chunk against its naive twin, and the cases that have names.
+
+use proptest::prelude::*;
+
+use super::chunk::{Area, Chunk, FreeError};
+use super::naive::Twins;
+
+const CASES: u32 = if cfg!(miri) { 2 } else { 256 };
+const STEPS: usize = if cfg!(miri) { 40 } else { 300 };
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    /// Rows DA-02, DA-04 and DA-06: after every step the hints are the truth
+    /// and the chunk does what a bitmap does, failures included.
+    #[test]
+    fn a_chunk_is_a_first_fit_bitmap(
+        (block, blocks) in prop_oneof![
+            6 => Just((256, 7)),
+            3 => Just((512, 8)),
+            1 => Just((4096, 2)),
+        ],
+        hidden in (0usize..300, 0usize..300),
+        codes in proptest::collection::vec(any::<[u8; 4]>(), 0..STEPS),
+    ) {
+        let mut twins = Twins::new(block * blocks, block, hidden.0 * 4, hidden.1 / 2 * 4);
+        for code in codes {
+            twins.step(code);
+            twins.check();
+        }
+        twins.finish();
+    }
+
+    /// The same with a chunk that is nearly full, where hints matter most.
+    #[test]
+    fn a_full_chunk_is_a_first_fit_bitmap(
+        codes in proptest::collection::vec(any::<[u8; 4]>(), 0..STEPS),
+    ) {
+        let mut twins = Twins::new(2048, 256, 0, 0);
+        (0u8..64).for_each(|nth| twins.step([0, 0, nth.wrapping_mul(5), 0]));
+        for code in codes {
+            twins.step(code);
+            twins.check();
+        }
+        twins.finish();
+    }
+}
+
+/// Chunks of 32 KiB in pages, full of 512-byte areas.
+fn full() -> Chunk {
+    let mut chunk = Chunk::new(32 << 10, 4096, 0, 0);
+    while chunk.alloc(512, 4).is_some() {}
+    assert_eq!((chunk.free_bytes(), chunk.contig_bytes()), (0, 0));
+    chunk
+}
+
+/// Row DA-13, the chunk's part: a hole inside page 5 raises the chunk's hint.
+#[test]
+fn a_free_inside_a_block_raises_the_hint_of_the_chunk() {
+    let mut chunk = full();
+    let hole = 5 * 4096 + 1024;
+    assert_eq!(chunk.free(hole), Ok(512));
+    assert_eq!(chunk.contig_bytes(), 512);
+    assert_eq!(chunk.alloc(512, 4), Some(Area { offset: hole, size: 512, needs_zero: true }));
+}
+
+/// Row DA-14: what is not live cannot be freed, and nothing changes.
+#[test]
+fn wrong_frees_change_nothing() {
+    let mut chunk = Chunk::new(8192, 4096, 16, 16);
+    let area = chunk.alloc(12, 4).unwrap();
+    assert_eq!(area, Area { offset: 16, size: 12, needs_zero: false });
+    let before = chunk.stats();
+    for (offset, error) in [
+        (0, FreeError::NotAStart),
+        (20, FreeError::NotAStart),
+        (18, FreeError::NotAStart),
+        (28, FreeError::NotAllocated),
+        (8188, FreeError::NotAStart),
+        (8192, FreeError::NotAllocated),
+        (usize::MAX, FreeError::NotAllocated),
+    ] {
+        assert_eq!(chunk.free(offset), Err(error), "offset {offset}");
+        assert_eq!(chunk.stats(), before);
+    }
+    assert_eq!(chunk.free(16), Ok(12));
+    assert_eq!(chunk.free(16), Err(FreeError::NotAllocated));
+    assert!(chunk.is_free());
+    chunk.check_invariants();
+}
+
+#[test]
+fn only_used_memory_needs_zeroing() {
+    let mut chunk = Chunk::new(8192, 4096, 0, 0);
+    let first = chunk.alloc(64, 64).unwrap();
+    assert!(!first.needs_zero);
+    chunk.free(first.offset).unwrap();
+    assert!(chunk.alloc(4, 4).unwrap().needs_zero);
+    let spanning = chunk.alloc(100, 4).unwrap();
+    assert!(spanning.needs_zero, "60 of its bytes were used");
+    assert!(!chunk.alloc(100, 4).unwrap().needs_zero);
+    chunk.free(spanning.offset).unwrap();
+    chunk.mark_zero(spanning.offset, spanning.size);
+    assert!(!chunk.alloc(100, 4).unwrap().needs_zero);
+}
+
+#[test]
+fn areas_may_cross_blocks() {
+    let mut chunk = Chunk::new(32 << 10, 4096, 0, 0);
+    let whole = chunk.alloc(32 << 10, 4096).unwrap();
+    assert_eq!((whole.offset, whole.size), (0, 32 << 10));
+    assert_eq!(chunk.alloc(1, 1), None);
+    chunk.check_invariants();
+    assert_eq!(chunk.free(0), Ok(32 << 10));
+    let head = chunk.alloc(4000, 4).unwrap();
+    let middle = chunk.alloc(10_000, 8).unwrap();
+    let tail = chunk.alloc(4, 4).unwrap();
+    assert_eq!((head.offset, middle.offset, tail.offset), (0, 4000, 14_000));
+    assert!(!chunk.is_block_free(2) && chunk.is_block_free(4) && !chunk.is_block_free(3));
+    chunk.free(middle.offset).unwrap();
+    assert!(chunk.is_block_free(1) && chunk.is_block_free(2) && !chunk.is_block_free(0));
+    assert_eq!(chunk.alloc(8192, 4096).unwrap().offset, 4096, "8192 granules behind the head");
+    chunk.check_invariants();
+}
+
+#[test]
+fn nonsense_fits_nowhere() {
+    let mut chunk = Chunk::new(8192, 4096, 0, 0);
+    for (size, align) in [(0, 4), (8, 0), (8, 3), (8196, 4), (usize::MAX, 4), (8, 1 << 40)] {
+        assert_eq!(chunk.alloc(size, align), None, "{size} bytes at {align}");
+    }
+    assert!(chunk.is_free());
+}
+
+#[test]
+fn the_first_chunk_is_immutable() {
+    assert!(!Chunk::new(8192, 4096, 0, 0).is_immutable());
+    let chunk = Chunk::new(8192, 4096, 8192, 0).immutable();
+    assert!(chunk.is_immutable() && chunk.is_free());
+    assert_eq!(chunk.free_bytes(), 0);
+    chunk.check_invariants();
+}

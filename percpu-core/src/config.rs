@@ -1,0 +1,150 @@
+//! [`Config`]: what may be chosen before first use.
+
+use crate::error::Error;
+use crate::mode::Mechanism;
+use crate::sys::topology::Topology;
+
+/// How the first chunk is laid out. The kernel's `percpu_alloc=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[doc(alias = "percpu_alloc")]
+#[doc(alias = "pcpu_fc")]
+pub enum FirstChunk {
+    /// Embed, or page should the system refuse the address space for embed.
+    #[default]
+    Auto,
+    /// Units grouped by node, in allocations of 2 MiB.
+    Embed,
+    /// Units packed page by page in one group: least address space.
+    Page,
+}
+
+/// What may be chosen before first use; from [`config`](crate::config).
+///
+/// Two environment variables win over what the program chose, as boot
+/// parameters do: `PERCPU_ALLOC=embed|page|auto` over
+/// [`first_chunk`](Self::first_chunk), `PERCPU_MODE=rseq|portable|auto` over
+/// [`mechanism`](Self::mechanism). An unknown value changes nothing and is
+/// reported by [`Info::warnings`](crate::Info::warnings).
+///
+/// ```
+/// use percpu_core::{Error, FirstChunk};
+///
+/// percpu_core::config().first_chunk(FirstChunk::Page).apply()?;
+/// percpu_core::init()?;
+/// assert_eq!(percpu_core::config().apply(), Err(Error::AlreadyInitialised));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is chosen until `apply`"]
+pub struct Config {
+    pub(crate) first_chunk: FirstChunk,
+    pub(crate) mechanism: Mechanism,
+    pub(crate) minimum_unit: usize,
+    pub(crate) dynamic: usize,
+    pub(crate) topology: Option<Topology>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            first_chunk: FirstChunk::default(),
+            mechanism: Mechanism::default(),
+            minimum_unit: 32 << 10,
+            dynamic: 28 << 10,
+            topology: None,
+        }
+    }
+}
+
+impl Config {
+    /// How the first chunk is laid out. Default: [`FirstChunk::Auto`].
+    pub fn first_chunk(mut self, first_chunk: FirstChunk) -> Self {
+        self.first_chunk = first_chunk;
+        self
+    }
+
+    /// By which mechanism operations run. Default: [`Mechanism::Auto`].
+    pub fn mechanism(mut self, mechanism: Mechanism) -> Self {
+        self.mechanism = mechanism;
+        self
+    }
+
+    /// Smallest unit, in bytes, and with it the largest allocation a CPU may
+    /// have. Rounded up to whole pages. Default: 32 KiB, which is the least.
+    #[doc(alias = "PCPU_MIN_UNIT_SIZE")]
+    pub fn minimum_unit(mut self, bytes: usize) -> Self {
+        self.minimum_unit = bytes;
+        self
+    }
+
+    /// Bytes of dynamic memory a CPU should have in the first chunk. Default:
+    /// 28 KiB; raised to 20 KiB if less.
+    #[doc(alias = "PERCPU_DYNAMIC_RESERVE")]
+    pub fn dynamic(mut self, bytes: usize) -> Self {
+        self.dynamic = bytes;
+        self
+    }
+
+    /// The machine, instead of what the system tells: for tests, and where
+    /// sysfs lies. A thread that runs on a CPU the topology leaves out works on
+    /// the shared unit, with atomics.
+    pub fn topology(mut self, topology: Topology) -> Self {
+        self.topology = Some(topology);
+        self
+    }
+
+    /// Makes this the configuration of the process. A second call before first
+    /// use replaces the first.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyInitialised`] once per-CPU memory is in use.
+    pub fn apply(self) -> Result<(), Error> {
+        crate::process::configure(self)
+    }
+
+    /// Takes what the environment says; returns what it could not make out.
+    pub(crate) fn apply_environment(
+        &mut self,
+        read: impl Fn(&str) -> Option<std::ffi::OsString>,
+    ) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut unknown = |name: &str, value: &std::ffi::OsStr, known: &str| {
+            warnings.push(format!("{name}={} is unknown (try {known})", value.display()));
+        };
+        if let Some(value) = read("PERCPU_ALLOC") {
+            match value.to_str() {
+                Some("auto" | "") => self.first_chunk = FirstChunk::Auto,
+                Some("embed") => self.first_chunk = FirstChunk::Embed,
+                Some("page") => self.first_chunk = FirstChunk::Page,
+                _ => unknown("PERCPU_ALLOC", &value, "embed, page or auto"),
+            }
+        }
+        if let Some(value) = read("PERCPU_MODE") {
+            match value.to_str() {
+                Some("auto" | "") => self.mechanism = Mechanism::Auto,
+                Some("rseq") => self.mechanism = Mechanism::Rseq,
+                Some("portable") => self.mechanism = Mechanism::Portable,
+                _ => unknown("PERCPU_MODE", &value, "rseq, portable or auto"),
+            }
+        }
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_wins_and_unknown_values_are_told() {
+        let mut config = Config::default().first_chunk(FirstChunk::Embed);
+        let warnings = config.apply_environment(|name| match name {
+            "PERCPU_ALLOC" => Some("page".into()),
+            _ => Some("fast".into()),
+        });
+        assert_eq!(config.first_chunk, FirstChunk::Page);
+        assert_eq!(config.mechanism, Mechanism::Auto);
+        assert_eq!(warnings, ["PERCPU_MODE=fast is unknown (try rseq, portable or auto)"]);
+    }
+}

@@ -1,0 +1,113 @@
+//! [`Error`]: what can go wrong, and what to do about it.
+
+use core::fmt;
+
+use crate::{CpuId, LayoutError, TopologyError};
+
+/// What can go wrong, and what to do about it.
+///
+/// Every error leaves the process as it was: nothing is leaked or locked, and
+/// the next call may succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value of size zero has no copies to speak of.
+    ZeroSize,
+    /// More than one copy may hold.
+    TooLarge {
+        /// Bytes asked for.
+        size: usize,
+        /// Bytes allowed; raise `Config::minimum_unit` for more.
+        max: usize,
+    },
+    /// An alignment above a page.
+    Alignment {
+        /// Bytes asked for.
+        align: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// The system refused address space or memory.
+    OutOfMemory {
+        /// Bytes asked of the system.
+        bytes: usize,
+        /// The system's error number.
+        errno: i32,
+    },
+    /// This CPU is not possible on this machine.
+    UnknownCpu {
+        /// The number asked for.
+        cpu: CpuId,
+    },
+    /// The configuration came after the first use.
+    AlreadyInitialised,
+    /// Restartable sequences were demanded and are not to be had.
+    NoRseq {
+        /// Why not.
+        reason: crate::PortableReason,
+    },
+    /// The system refused the fence: sections in flight could not be restarted.
+    FenceRefused {
+        /// The system's error number.
+        errno: i32,
+    },
+    /// The machine's topology makes no sense.
+    Topology(TopologyError),
+    /// The first chunk cannot be laid out.
+    Layout(LayoutError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZeroSize => f.write_str("a value of size zero cannot be per-CPU"),
+            Self::TooLarge { size, max } => write!(
+                f,
+                "{size} bytes a CPU are more than the {max} that one allocation may have; \
+                 raise Config::minimum_unit before first use"
+            ),
+            Self::Alignment { align, max } => {
+                write!(f, "an alignment of {align} is more than a page ({max})")
+            }
+            Self::OutOfMemory { bytes, errno } => write!(
+                f,
+                "the system refused {bytes} bytes of per-CPU memory (error {errno}); \
+                 is RLIMIT_AS or the memory limit too low?"
+            ),
+            Self::UnknownCpu { cpu } => write!(f, "CPU {cpu} is not possible on this machine"),
+            Self::AlreadyInitialised => {
+                f.write_str("per-CPU memory is in use already; configure it before first use")
+            }
+            Self::NoRseq { reason } => {
+                write!(f, "restartable sequences were demanded, but {reason}")
+            }
+            Self::FenceRefused { errno } => {
+                write!(f, "the system refused the membarrier fence (error {errno})")
+            }
+            Self::Topology(error) => write!(f, "the CPU topology is unusable: {error}"),
+            Self::Layout(error) => write!(f, "no layout for the first chunk: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Topology(error) => Some(error),
+            Self::Layout(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<TopologyError> for Error {
+    fn from(error: TopologyError) -> Self {
+        Self::Topology(error)
+    }
+}
+
+impl From<LayoutError> for Error {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout(error)
+    }
+}

@@ -1,0 +1,447 @@
+//! The sections for aarch64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! The requirement on a per-CPU pointer `p` is that of `x86_64.rs`: for each
+//! entry of [`TABLE`] that is not zero, entry + `p` is the address of a live,
+//! aligned word of the function's width, written only by sections, holders and
+//! plain atomic stores.
+//!
+//! What the blocks share, register by register:
+//! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.
+//! - `a` (scratch or out): the copy's address; 0 means "cold".
+//! - `area` (scratch): this thread's `struct rseq`. `cpu` (scratch): the number.
+//! - `d`, `v` (scratch): descriptor and compare; the value. Free after arming.
+//! - x16 and x17 are not used: a far branch may clobber them.
+//! - Plain loads and stores with a base register only: no write-back form, so a
+//!   restart finds the inputs as they were. The dependency from the table's
+//!   entry to the address orders activation before use.
+//! - Options: as for x86-64. `cmp` changes the flags.
+
+#![allow(unsafe_code)]
+
+use core::arch::asm;
+
+use crate::table::{CpuTable, TABLE};
+
+/// The 32-byte descriptor, and its address for debuggers.
+macro_rules! describe {
+    () => {
+        concat!(
+            ".pushsection __rseq_cs, \"aw\"\n",
+            ".balign 32\n",
+            "6:\n",
+            ".long 0, 0\n",
+            ".quad 3f, 4f - 3f, 5f\n",
+            ".popsection\n",
+            ".pushsection __rseq_cs_ptr_array, \"aw\"\n",
+            ".quad 6b\n",
+            ".popsection\n",
+        )
+    };
+}
+
+#[cfg(percpu_inject)]
+macro_rules! inject {
+    ($n:literal) => {
+        concat!(
+            "ldr {d}, [{t}, #({inject} + 8 * ",
+            $n,
+            ")]\n",
+            "cbz {d}, 7f\n",
+            "8: sub {d}, {d}, #1\n",
+            "cbnz {d}, 8b\n",
+            "7:\n"
+        )
+    };
+}
+#[cfg(not(percpu_inject))]
+macro_rules! inject {
+    ($n:literal) => {
+        // Mentions the operand that only the delays use.
+        "/* {inject} */\n"
+    };
+}
+
+#[cfg(not(percpu_mutate = "no_arm"))]
+macro_rules! arm {
+    () => {
+        "adrp {d}, 6b\nadd {d}, {d}, :lo12:6b\nstr {d}, [{area}, #8]\n"
+    };
+}
+#[cfg(percpu_mutate = "no_arm")]
+macro_rules! arm {
+    () => {
+        "adrp {d}, 6b\nadd {d}, {d}, :lo12:6b\n"
+    };
+}
+
+/// From the start to inside the armed section; leaves to `9:` with `a` = 0.
+macro_rules! enter {
+    () => {
+        concat!(
+            describe!(),
+            "2:\n",
+            "mrs {area}, tpidr_el0\n",
+            "ldr {d}, [{t}]\n",
+            "add {area}, {area}, {d}\n",
+            "ldr {cpu:w}, [{area}, #4]\n",
+            "and {a}, {cpu}, #0xffff\n",
+            "add {a}, {t}, {a}, lsl #3\n",
+            "ldr {a}, [{a}, #{bases}]\n",
+            "cbz {a}, 9f\n",
+            "add {a}, {a}, {p}\n",
+            inject!("0"),
+            arm!(),
+            "3:\n",
+            "ldr {d:w}, [{area}, #4]\n",
+            "cmp {d:w}, {cpu:w}\n",
+            "b.ne 2b\n",
+            inject!("1"),
+        )
+    };
+}
+
+/// After the commit: the end of the section and the abort handler, out of line
+/// behind the signature that the kernel demands.
+macro_rules! leave {
+    () => {
+        concat!(
+            "4:\n",
+            ".pushsection __rseq_failure, \"ax\"\n",
+            ".inst 0xd428bc00\n",
+            "5:\n",
+            "add {v}, {t}, #{aborts}\n",
+            "8: ldxr {d}, [{v}]\n",
+            "add {d}, {d}, #1\n",
+            "stxr {cpu:w}, {d}, [{v}]\n",
+            "cbnz {cpu:w}, 8b\n",
+            "b 2b\n",
+            ".popsection\n",
+            "9:\n",
+        )
+    };
+}
+
+/// A section without a result: true when it committed, false when cold.
+macro_rules! section {
+    ($body:expr $(, $name:ident = $value:expr)*) => {{
+        let a: usize;
+        // SAFETY: the module's requirement makes `a` a valid word on whichever
+        // CPU the compare confirmed; the block touches only that word, the
+        // thread's own `rseq_cs`, the table's counters and named registers.
+        unsafe {
+            asm!(
+                concat!(enter!(), $body, leave!()),
+                t = in(reg) &raw const TABLE,
+                $($name = in(reg) $value,)*
+                a = out(reg) a, area = out(reg) _, cpu = out(reg) _, d = out(reg) _,
+                v = out(reg) _,
+                bases = const CpuTable::BASES,
+                aborts = const CpuTable::ABORTS,
+                inject = const CpuTable::INJECT,
+                options(nostack),
+            );
+        }
+        a != 0
+    }};
+}
+
+/// A section with a result in `r`: `None` when cold.
+macro_rules! section_with_result {
+    ($body:expr $(, $name:ident = $value:expr)*) => {{
+        let (a, r): (usize, u64);
+        // SAFETY: as in `section!`.
+        unsafe {
+            asm!(
+                concat!(enter!(), $body, leave!()),
+                t = in(reg) &raw const TABLE,
+                $($name = in(reg) $value,)*
+                a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
+                d = out(reg) _, v = out(reg) _,
+                bases = const CpuTable::BASES,
+                aborts = const CpuTable::ABORTS,
+                inject = const CpuTable::INJECT,
+                options(nostack),
+            );
+        }
+        if a == 0 { None } else { Some(r) }
+    }};
+}
+
+macro_rules! modify {
+    ($op:literal, $n:literal, $s:literal, $m:literal) => {
+        concat!(
+            "ldr",
+            $s,
+            " {v",
+            $m,
+            "}, [{a}]\n",
+            inject!("2"),
+            $op,
+            " {v",
+            $m,
+            "}, {v",
+            $m,
+            "}, ",
+            $n,
+            "\n",
+            "str",
+            $s,
+            " {v",
+            $m,
+            "}, [{a}]\n",
+        )
+    };
+}
+
+macro_rules! fetch_modify {
+    ($op:literal, $n:literal, $s:literal, $m:literal) => {
+        concat!(
+            "ldr",
+            $s,
+            " {r",
+            $m,
+            "}, [{a}]\n",
+            inject!("2"),
+            $op,
+            " {v",
+            $m,
+            "}, {r",
+            $m,
+            "}, ",
+            $n,
+            "\n",
+            "str",
+            $s,
+            " {v",
+            $m,
+            "}, [{a}]\n",
+        )
+    };
+}
+
+macro_rules! width {
+    ($module:ident, $s:literal, $m:literal, $n:literal, $o:literal) => {
+        pub(super) mod $module {
+            use super::{CpuTable, TABLE, asm};
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn inc(p: usize) -> bool {
+                section!(modify!("add", "#1", $s, $m), p = p)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn dec(p: usize) -> bool {
+                section!(modify!("sub", "#1", $s, $m), p = p)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn add(p: usize, n: u64) -> bool {
+                section!(modify!("add", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn and(p: usize, n: u64) -> bool {
+                section!(modify!("and", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn or(p: usize, n: u64) -> bool {
+                section!(modify!("orr", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn xor(p: usize, n: u64) -> bool {
+                section!(modify!("eor", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn store(p: usize, n: u64) -> bool {
+                section!(concat!("str", $s, " ", $n, ", [{a}]\n"), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_add(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(fetch_modify!("add", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_and(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(fetch_modify!("and", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_or(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(fetch_modify!("orr", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_xor(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(fetch_modify!("eor", $n, $s, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn swap(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(
+                    concat!(
+                        "ldr",
+                        $s,
+                        " {r",
+                        $m,
+                        "}, [{a}]\n",
+                        inject!("2"),
+                        "str",
+                        $s,
+                        " ",
+                        $n,
+                        ", [{a}]\n",
+                    ),
+                    p = p,
+                    n = n
+                )
+            }
+
+            /// The word's old value; the exchange happened if it equals `old`.
+            ///
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn compare_exchange(
+                p: usize,
+                old: u64,
+                n: u64,
+            ) -> Option<u64> {
+                // `old` arrives zero-extended from the word's width, as `ldr` loads.
+                section_with_result!(
+                    concat!(
+                        "ldr",
+                        $s,
+                        " {r",
+                        $m,
+                        "}, [{a}]\n",
+                        "cmp {r",
+                        $m,
+                        "}, ",
+                        $o,
+                        "\n",
+                        "b.ne 9f\n",
+                        inject!("2"),
+                        "str",
+                        $s,
+                        " ",
+                        $n,
+                        ", [{a}]\n",
+                    ),
+                    p = p,
+                    o = old,
+                    n = n
+                )
+            }
+        }
+    };
+}
+
+width!(byte, "b", ":w", "{n:w}", "{o:w}");
+width!(word, "h", ":w", "{n:w}", "{o:w}");
+width!(double, "", ":w", "{n:w}", "{o:w}");
+width!(quad, "", ":x", "{n:x}", "{o:x}");
+
+/// What [`acquire`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Acquired,
+    Busy,
+}
+
+/// Takes the lock whose `held` word is at `p` and whose `stop` word follows.
+/// The address of the copy comes back with the outcome.
+///
+/// # Safety
+/// The module's requirement on `p` for both words.
+#[inline(always)]
+pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
+    let (a, r): (usize, u64);
+    // SAFETY: as in `section!`, for two words at `a`. Both loads acquire: the
+    // last holder, or the last remote locker, may have left from another CPU.
+    unsafe {
+        asm!(
+            concat!(
+                enter!(),
+                "add {v}, {a}, #4\n",
+                "ldar {r:w}, [{v}]\n",
+                "cbnz {r:w}, 9f\n",
+                "ldar {r:w}, [{a}]\n",
+                "cbnz {r:w}, 9f\n",
+                inject!("2"),
+                "mov {v:w}, #1\n",
+                "str {v:w}, [{a}]\n",
+                leave!()
+            ),
+            t = in(reg) &raw const TABLE,
+            p = in(reg) p,
+            a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
+            d = out(reg) _, v = out(reg) _,
+            bases = const CpuTable::BASES,
+            aborts = const CpuTable::ABORTS,
+            inject = const CpuTable::INJECT,
+            options(nostack),
+        );
+    }
+    match (a, r as u32) {
+        (0, _) => None,
+        (a, 0) => Some((a, Found::Acquired)),
+        (a, _) => Some((a, Found::Busy)),
+    }
+}
+
+/// Address of the copy that this thread's CPU had a moment ago, or `None` when
+/// the fast path is closed to this thread.
+#[inline(always)]
+pub(super) fn here(p: usize) -> Option<usize> {
+    let offset = TABLE.rseq_offset.load(core::sync::atomic::Ordering::Relaxed);
+    let cpu: usize;
+    // SAFETY: reads two bytes of the thread control block: `cpu_id` once the
+    // offset is set, which happens once for all threads, else part of the word
+    // at the thread pointer. Changes nothing.
+    unsafe {
+        asm!(
+            "mrs {cpu}, tpidr_el0",
+            "add {cpu}, {cpu}, {off}",
+            "ldrh {cpu:w}, [{cpu}, #4]",
+            off = in(reg) offset,
+            cpu = out(reg) cpu,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    // Acquire, unlike the sections: the address is used by compiled code, and
+    // the language has no dependency ordering. Partner: `Units::activate`.
+    match TABLE.bases[cpu].load(core::sync::atomic::Ordering::Acquire) {
+        0 => None,
+        base => Some(base.wrapping_add(p)),
+    }
+}

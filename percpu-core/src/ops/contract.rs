@@ -1,0 +1,44 @@
+//! What every body must do: the operations in pseudo-code.
+//!
+//! The assembly files hold these sections and nothing else; loops and choices
+//! are shared Rust in `word.rs` and `local_lock.rs`. `p` is a per-CPU pointer.
+//!
+//! ```text
+//! enter(p):                                         # the early form
+//!   again: c = rseq.cpu_id (16 bits)
+//!          a = bases[c];  a == 0 -> leave "cold"
+//!          a = a + p
+//!   (0)    rseq.rseq_cs = descriptor of this section   # armed
+//!          rseq.cpu_id (32 bits) != c -> again         # first instruction inside
+//!   (1)
+//! add(p, n)                enter;                             COMMIT [a] += n
+//! inc(p), dec(p)           enter;                             COMMIT [a] += 1, -= 1
+//! and, or, xor(p, n)       enter;                             COMMIT [a] = [a] op n
+//! store(p, n)              enter;                             COMMIT [a] = n
+//! fetch_add(p, n)          enter; r = [a]; (2)                COMMIT [a] = r + n;   result r
+//! fetch_and, or, xor       enter; r = [a]; (2)                COMMIT [a] = r op n;  result r
+//! swap(p, n)               enter; r = [a]; (2)                COMMIT [a] = n;       result r
+//! compare_exchange(p,o,n)  enter; r = [a]; r != o -> result r; (2)
+//!                                                             COMMIT [a] = n;       result r
+//! acquire(p)               enter; [a].stop != 0 -> busy(a);
+//!                          acquire-load [a].held != 0 -> busy(a); (2)
+//!                                                             COMMIT [a].held = 1;  result a
+//! ```
+//!
+//! - **Commit.** One store, the last instruction of the section. On x86-64 a
+//!   read-modify-write instruction without `lock` is one instruction for the
+//!   CPU that runs it, so `add [a], n` is load and commit in one.
+//! - **Abort.** Preemption, migration or a signal between arming and commit
+//!   sends the thread to `again`; the abort handler counts it and changes no
+//!   other word.
+//! - **Outcome.** Bodies retry by themselves. "Cold" is not an abort: it says
+//!   that this thread needs the slow path (see `table.rs`), decided there once.
+//! - **Ordering.** Relaxed towards other CPUs, except `acquire`. On its own CPU
+//!   a section sees everything that the sections before it committed there:
+//!   either the same thread, or a thread that the kernel switched from.
+//! - **Sizes.** 1, 2, 4 and 8 bytes; arithmetic wraps in the word's own width.
+//! - **Injection.** `(0)`, `(1)`, `(2)` are delay loops under
+//!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
+//!   into load, `(2)`, store, so that an abort can fall between them.
+//! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
+//!   out; the injected stress test must then fail.

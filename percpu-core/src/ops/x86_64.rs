@@ -1,0 +1,440 @@
+//! The sections for x86-64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! Every function here takes a per-CPU pointer `p` and requires for each entry
+//! of [`TABLE`] that is not zero, entry + `p` is the address of a live,
+//! naturally aligned word of the function's width, which is only written by
+//! sections, by holders (see `local_lock.rs`) and by plain atomic stores whose
+//! loss is accepted. [`Root`](crate::root) upholds it.
+//!
+//! What the blocks share, register by register:
+//! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.
+//! - `a` (scratch or out): first the offset of `struct rseq` is used from
+//!   `off`, then `a` is the copy's address; 0 means "cold" and is what the
+//!   functions with a result return to say so.
+//! - `cpu`, `d`, `off` (scratch): the CPU number, the descriptor, the offset.
+//!   Inside the section `cpu` is free after the compare and `d` after arming.
+//! - An abort arrives with all registers as they were; only inputs are relied on.
+//! - Options: `nostack` (nothing is pushed); no `nomem`, as memory is read and
+//!   written; no `preserves_flags`. Labels 2 to 9 are local numbers.
+//! - `rseq_cs` stays armed after the commit; the kernel clears it when it next
+//!   looks, and the object that holds this code is never unmapped (`sys::object`).
+
+#![allow(unsafe_code)]
+
+use core::arch::asm;
+
+use crate::table::{CpuTable, TABLE};
+
+/// The 32-byte descriptor, and its address for debuggers.
+macro_rules! describe {
+    () => {
+        concat!(
+            ".pushsection __rseq_cs, \"aw\"\n",
+            ".balign 32\n",
+            "6:\n",
+            ".long 0, 0\n",
+            ".quad 3f, 4f - 3f, 5f\n",
+            ".popsection\n",
+            ".pushsection __rseq_cs_ptr_array, \"aw\"\n",
+            ".quad 6b\n",
+            ".popsection\n",
+        )
+    };
+}
+
+/// A numbered delay; `d` is free at each of them.
+#[cfg(percpu_inject)]
+macro_rules! point {
+    ($n:literal) => {
+        concat!(
+            "mov {d}, qword ptr [{t} + {inject} + 8 * ",
+            $n,
+            "]\n",
+            "test {d}, {d}\n",
+            "jz 7f\n",
+            "8: dec {d}\n",
+            "jnz 8b\n",
+            "7:\n"
+        )
+    };
+}
+
+#[cfg(percpu_inject)]
+macro_rules! inject {
+    ($n:literal) => {
+        point!($n)
+    };
+}
+#[cfg(not(percpu_inject))]
+macro_rules! inject {
+    ($n:literal) => {
+        // Mentions the operand that only the delays use.
+        "/* {inject} */\n"
+    };
+}
+
+#[cfg(not(percpu_mutate = "no_arm"))]
+macro_rules! arm {
+    () => {
+        "lea {d}, [rip + 6b]\nmov qword ptr fs:[{off} + 8], {d}\n"
+    };
+}
+#[cfg(percpu_mutate = "no_arm")]
+macro_rules! arm {
+    () => {
+        "lea {d}, [rip + 6b]\n"
+    };
+}
+
+/// From the start to inside the armed section; `$cold` is where a zero goes.
+macro_rules! enter {
+    ($cold:literal) => {
+        concat!(
+            describe!(),
+            "2:\n",
+            "mov {off}, qword ptr [{t}]\n",
+            "movzx {cpu:e}, word ptr fs:[{off} + 4]\n",
+            "mov {a}, qword ptr [{t} + 8 * {cpu} + {bases}]\n",
+            "test {a}, {a}\n",
+            "jz ",
+            $cold,
+            "\n",
+            "add {a}, {p}\n",
+            inject!("0"),
+            arm!(),
+            "3:\n",
+            "cmp {cpu:e}, dword ptr fs:[{off} + 4]\n",
+            "jne 2b\n",
+            inject!("1"),
+        )
+    };
+}
+
+/// After the commit: the end of the section and the abort handler, out of line
+/// behind the signature that the kernel demands (a `ud1` that nobody runs).
+macro_rules! leave {
+    () => {
+        concat!(
+            "4:\n",
+            ".pushsection __rseq_failure, \"ax\"\n",
+            ".byte 0x0f, 0xb9, 0x3d\n",
+            ".long 0x53053053\n",
+            "5:\n",
+            "lock inc qword ptr [{t} + {aborts}]\n",
+            "jmp 2b\n",
+            ".popsection\n",
+        )
+    };
+}
+
+/// A section without a result: true when it committed, false when cold.
+macro_rules! section {
+    ($body:expr $(, $name:ident = $value:expr)*) => {{
+        // SAFETY: the module's requirement makes `a` a valid word on whichever
+        // CPU the compare confirmed; the block touches only that word, the
+        // thread's own `rseq_cs`, the table's counters and named registers.
+        unsafe {
+            asm!(
+                concat!(enter!("{cold}"), $body, leave!()),
+                t = in(reg) &raw const TABLE,
+                $($name = in(reg) $value,)*
+                a = out(reg) _, cpu = out(reg) _, d = out(reg) _, off = out(reg) _,
+                bases = const CpuTable::BASES,
+                aborts = const CpuTable::ABORTS,
+                inject = const CpuTable::INJECT,
+                cold = label { return false },
+                options(nostack),
+            );
+        }
+        true
+    }};
+}
+
+/// A section with a result in `r`: `None` when cold.
+macro_rules! section_with_result {
+    ($body:expr $(, $name:ident = $value:expr)*) => {{
+        let (a, r): (usize, u64);
+        // SAFETY: as in `section!`.
+        unsafe {
+            asm!(
+                concat!(enter!("9f"), $body, leave!(), "9:\n"),
+                t = in(reg) &raw const TABLE,
+                $($name = in(reg) $value,)*
+                a = out(reg) a, r = out(reg) r,
+                cpu = out(reg) _, d = out(reg) _, off = out(reg) _,
+                bases = const CpuTable::BASES,
+                aborts = const CpuTable::ABORTS,
+                inject = const CpuTable::INJECT,
+                options(nostack),
+            );
+        }
+        if a == 0 { None } else { Some(r) }
+    }};
+}
+
+/// `[a] = [a] op n`: one instruction, or taken apart under injection.
+#[cfg(not(percpu_inject))]
+macro_rules! modify {
+    ($op:literal, $n:expr, $ptr:literal, $m:literal) => {
+        concat!($op, " ", $ptr, " [{a}], ", $n, "\n")
+    };
+}
+#[cfg(percpu_inject)]
+macro_rules! modify {
+    ($op:literal, $n:expr, $ptr:literal, $m:literal) => {
+        concat!(
+            "mov {cpu",
+            $m,
+            "}, ",
+            $ptr,
+            " [{a}]\n",
+            point!("2"),
+            $op,
+            " {cpu",
+            $m,
+            "}, ",
+            $n,
+            "\n",
+            "mov ",
+            $ptr,
+            " [{a}], {cpu",
+            $m,
+            "}\n",
+        )
+    };
+}
+
+/// `r = [a]; [a] = r op n`, for the operators that have no `xadd`.
+macro_rules! fetch_modify {
+    ($op:literal, $load:literal, $ptr:literal, $m:literal) => {
+        concat!(
+            $load,
+            inject!("2"),
+            "mov {d}, {r}\n",
+            $op,
+            " {d}, {n}\n",
+            "mov ",
+            $ptr,
+            " [{a}], {d",
+            $m,
+            "}\n",
+        )
+    };
+}
+
+macro_rules! width {
+    ($module:ident, $load:literal, $ptr:literal, $m:literal) => {
+        pub(super) mod $module {
+            use super::{CpuTable, TABLE, asm};
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn inc(p: usize) -> bool {
+                section!(modify!("add", "1", $ptr, $m), p = p)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn dec(p: usize) -> bool {
+                section!(modify!("sub", "1", $ptr, $m), p = p)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn add(p: usize, n: u64) -> bool {
+                section!(modify!("add", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn and(p: usize, n: u64) -> bool {
+                section!(modify!("and", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn or(p: usize, n: u64) -> bool {
+                section!(modify!("or", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn xor(p: usize, n: u64) -> bool {
+                section!(modify!("xor", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn store(p: usize, n: u64) -> bool {
+                section!(concat!("mov ", $ptr, " [{a}], {n", $m, "}\n"), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_add(p: usize, n: u64) -> Option<u64> {
+                // `xadd` could do it in one; load, add, store forwards better.
+                section_with_result!(fetch_modify!("add", $load, $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_and(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(fetch_modify!("and", $load, $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_or(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(fetch_modify!("or", $load, $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn fetch_xor(p: usize, n: u64) -> Option<u64> {
+                section_with_result!(fetch_modify!("xor", $load, $ptr, $m), p = p, n = n)
+            }
+
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn swap(p: usize, n: u64) -> Option<u64> {
+                // Not `xchg`, which implies `lock` with a memory operand.
+                section_with_result!(
+                    concat!($load, inject!("2"), "mov ", $ptr, " [{a}], {n", $m, "}\n",),
+                    p = p,
+                    n = n
+                )
+            }
+
+            /// The word's old value; the exchange happened if it equals `old`.
+            ///
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn compare_exchange(
+                p: usize,
+                old: u64,
+                n: u64,
+            ) -> Option<u64> {
+                // The branch out leaves the section by its end: nothing stored.
+                section_with_result!(
+                    concat!(
+                        $load,
+                        "cmp {r",
+                        $m,
+                        "}, {o",
+                        $m,
+                        "}\n",
+                        "jne 9f\n",
+                        inject!("2"),
+                        "mov ",
+                        $ptr,
+                        " [{a}], {n",
+                        $m,
+                        "}\n",
+                    ),
+                    p = p,
+                    o = old,
+                    n = n
+                )
+            }
+        }
+    };
+}
+
+width!(byte, "movzx {r:e}, byte ptr [{a}]\n", "byte ptr", ":l");
+width!(word, "movzx {r:e}, word ptr [{a}]\n", "word ptr", ":x");
+width!(double, "mov {r:e}, dword ptr [{a}]\n", "dword ptr", ":e");
+width!(quad, "mov {r}, qword ptr [{a}]\n", "qword ptr", ":r");
+
+/// What [`acquire`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Acquired,
+    Busy,
+}
+
+/// Takes the lock whose `held` word is at `p` and whose `stop` word follows.
+/// The address of the copy comes back with the outcome.
+///
+/// # Safety
+/// The module's requirement on `p` for both words.
+#[inline(always)]
+pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
+    let (a, busy): (usize, u32);
+    // SAFETY: as in `section!`, for two words at `a`.
+    unsafe {
+        asm!(
+            concat!(
+                enter!("9f"),
+                "cmp dword ptr [{a} + 4], 0\n",
+                "jne 9f\n",
+                "cmp dword ptr [{a}], 0\n",
+                "jne 9f\n",
+                inject!("2"),
+                "mov dword ptr [{a}], 1\n",
+                "4:\n",
+                "xor {busy:e}, {busy:e}\n",
+                ".pushsection __rseq_failure, \"ax\"\n",
+                ".byte 0x0f, 0xb9, 0x3d\n",
+                ".long 0x53053053\n",
+                "5:\n",
+                "lock inc qword ptr [{t} + {aborts}]\n",
+                "jmp 2b\n",
+                ".popsection\n",
+                "9:\n",
+            ),
+            t = in(reg) &raw const TABLE,
+            p = in(reg) p,
+            a = out(reg) a, busy = inout(reg) 1_u32 => busy,
+            cpu = out(reg) _, d = out(reg) _, off = out(reg) _,
+            bases = const CpuTable::BASES,
+            aborts = const CpuTable::ABORTS,
+            inject = const CpuTable::INJECT,
+            options(nostack),
+        );
+    }
+    match (a, busy) {
+        (0, _) => None,
+        (a, 0) => Some((a, Found::Acquired)),
+        (a, _) => Some((a, Found::Busy)),
+    }
+}
+
+/// Address of the copy that this thread's CPU had a moment ago, or `None` when
+/// the fast path is closed to this thread.
+#[inline(always)]
+pub(super) fn here(p: usize) -> Option<usize> {
+    let offset = TABLE.rseq_offset.load(core::sync::atomic::Ordering::Relaxed);
+    let cpu: usize;
+    // SAFETY: reads two bytes of the thread control block: `cpu_id` once the
+    // offset is set, which happens once for all threads, else part of the word
+    // at the thread pointer. Changes nothing.
+    unsafe {
+        asm!(
+            "movzx {cpu:e}, word ptr fs:[{off} + 4]",
+            off = in(reg) offset,
+            cpu = out(reg) cpu,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    // Acquire, unlike the sections: the address is used by compiled code, and
+    // the language has no dependency ordering. Partner: `Units::activate`.
+    match TABLE.bases[cpu].load(core::sync::atomic::Ordering::Acquire) {
+        0 => None,
+        base => Some(base.wrapping_add(p)),
+    }
+}

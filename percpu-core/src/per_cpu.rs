@@ -1,0 +1,228 @@
+//! [`PerCpu`]: one `T` on every possible CPU, allocated.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ops::Deref;
+
+use crate::area::allocator::Allocation;
+use crate::atomic::{
+    AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8,
+    AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+};
+use crate::copies::Copies;
+use crate::error::Error;
+use crate::home::{Home, Source};
+use crate::process::{self, Process};
+use crate::unit::Unit;
+
+/// Types for which all bytes zero are a valid value.
+///
+/// # Safety
+/// A `T` whose bytes are all zero must be valid.
+pub unsafe trait Zeroable {}
+
+macro_rules! zeroable {
+    ($($t:ty)*) => {$(
+        // SAFETY: an integer, a float, or an atomic one; for a bool 0 is false.
+        unsafe impl Zeroable for $t {}
+    )*};
+}
+
+zeroable!(
+    AtomicBool AtomicI8 AtomicI16 AtomicI32 AtomicI64 AtomicIsize
+    AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize
+    bool u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64
+);
+// SAFETY: a null pointer is a valid value of a raw pointer.
+unsafe impl<T> Zeroable for AtomicPtr<T> {}
+// SAFETY: each element is zero bytes.
+unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {}
+
+/// One `T` on every possible CPU, allocated: the kernel's `alloc_percpu`.
+///
+/// All copies share one allocation of the size of one `T`, at the same offset
+/// in every unit: a `PerCpu<AtomicU64>` costs 8 bytes a CPU. May be sent,
+/// shared and dropped anywhere. Everything to do with it is on [`Copies`].
+///
+/// ```
+/// use percpu_core::{PerCpu, atomic::AtomicU64};
+///
+/// let hits = PerCpu::<AtomicU64>::zeroed()?;
+/// std::thread::scope(|s| {
+///     for _ in 0..4 {
+///         s.spawn(|| (0..1000).for_each(|_| hits.inc()));
+///     }
+/// });
+/// assert_eq!(hits.sum(), 4000);
+/// # Ok::<(), percpu_core::Error>(())
+/// ```
+#[doc(alias = "alloc_percpu")]
+#[doc(alias = "free_percpu")]
+pub struct PerCpu<T> {
+    copies: Copies<T>,
+    process: &'static Process,
+    /// `None` only while dropping.
+    area: Option<Allocation>,
+}
+
+impl<T: Zeroable> PerCpu<T> {
+    /// Allocates zeroed copies.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`], [`Error::TooLarge`] (above 32 KiB, unless
+    /// `Config::minimum_unit` says more) and [`Error::Alignment`] (above a
+    /// page) for types that cannot be per-CPU; [`Error::OutOfMemory`] if the
+    /// system refuses a chunk; on first use what [`init`](crate::init) returns.
+    ///
+    /// A type with a destructor does not compile: use [`new_with`](Self::new_with).
+    ///
+    /// # Performance
+    /// Only units in use are zeroed, and only where memory was used before.
+    #[doc(alias = "__alloc_percpu")]
+    pub fn zeroed() -> Result<Self, Error> {
+        const { assert!(!core::mem::needs_drop::<T>(), "use new_with for types with a destructor") };
+        let process = process::get()?;
+        let area = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
+        if area.needs_zero() {
+            process::zero_active(process, area.pointer(), area.size());
+        }
+        // SAFETY: the area is this value's alone until it drops, large and
+        // aligned enough, and zero in every unit that is or becomes active:
+        // fresh or just zeroed in the active ones, never dirty in the others.
+        let home = unsafe { Home::allocated(area.pointer(), Source::Zeroed) };
+        Ok(Self { copies: Copies { home }, process, area: Some(area) })
+    }
+}
+
+impl<T: Send + Sync> PerCpu<T> {
+    /// Allocates copies and initialises each with `init`, which is called once
+    /// for every unit: each possible CPU's, ascending, then the shared one.
+    ///
+    /// # Errors
+    /// As [`zeroed`](PerCpu::zeroed).
+    ///
+    /// # Panics
+    /// If `init` does; the copies made so far are dropped, nothing leaks.
+    ///
+    /// # Performance
+    /// Writes every possible CPU's copy, active or not.
+    ///
+    /// ```
+    /// use percpu_core::PerCpu;
+    /// use std::sync::Mutex;
+    ///
+    /// let logs = PerCpu::new_with(|unit| Mutex::new(format!("{unit}: ")))?;
+    /// logs.hint().lock().unwrap().push_str("hello");
+    /// # Ok::<(), percpu_core::Error>(())
+    /// ```
+    pub fn new_with(init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
+        let process = process::get()?;
+        let area = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
+        let mut making = Making { process, area: Some(area), made: 0, drop_copy: drop_copy::<T> };
+        making.fill(init);
+        let area = making.area.take();
+        let pointer = area.as_ref().map_or(0, Allocation::pointer);
+        // SAFETY: the area is this value's alone until it drops, large and
+        // aligned enough, and initialised in every unit.
+        let home = unsafe { Home::allocated(pointer, Source::Written) };
+        Ok(Self { copies: Copies { home }, process, area })
+    }
+}
+
+/// An area whose first `made` units hold a value; drops those and gives the
+/// area back, whether construction failed half-way or the value's life ended.
+struct Making {
+    process: &'static Process,
+    area: Option<Allocation>,
+    made: u32,
+    /// Drops the value at an address.
+    drop_copy: unsafe fn(usize),
+}
+
+/// # Safety
+/// A `T` lives at `address`, and nobody uses it any more.
+unsafe fn drop_copy<T>(address: usize) {
+    // SAFETY: the caller's word.
+    unsafe { core::ptr::with_exposed_provenance_mut::<T>(address).drop_in_place() };
+}
+
+impl Making {
+    fn fill<T>(&mut self, mut init: impl FnMut(Unit) -> T) {
+        let Some(area) = &self.area else { return };
+        for unit in 0..self.process.units.count() {
+            let value = init(Unit::new(unit));
+            let address = self.process.units.home(unit).wrapping_add(area.pointer());
+            let copy = core::ptr::with_exposed_provenance_mut::<MaybeUninit<T>>(address);
+            // SAFETY: the area in this unit: mapped, large and aligned enough,
+            // and nobody else's.
+            unsafe { copy.write(MaybeUninit::new(value)) };
+            self.made = unit + 1;
+        }
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        /// Continues with what is left should a destructor panic.
+        struct Rest<'a>(&'a mut Making);
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                let making = &mut *self.0;
+                if let Some(area) = making.area.take() {
+                    // Inactive units must be clean again (`units.rs`, U2).
+                    process::zero_inactive(making.process, area.pointer(), area.size());
+                    making.process.memory.free(area);
+                }
+            }
+        }
+        let Some(pointer) = self.area.as_ref().map(Allocation::pointer) else { return };
+        let (made, drop_copy) = (self.made, self.drop_copy);
+        let rest = Rest(self);
+        for unit in 0..made {
+            let address = rest.0.process.units.home(unit).wrapping_add(pointer);
+            // SAFETY: `fill` put a value there; the owner is going away, so
+            // nobody uses it; each is dropped once.
+            unsafe { drop_copy(address) };
+        }
+    }
+}
+
+impl<T> Drop for PerCpu<T> {
+    fn drop(&mut self) {
+        let Some(area) = self.area.take() else { return };
+        if let Source::Written = self.copies.home.source() {
+            let made = self.process.units.count();
+            let process = self.process;
+            drop(Making { process, area: Some(area), made, drop_copy: drop_copy::<T> });
+        } else {
+            // `zeroed` takes no type that needs dropping.
+            self.process.memory.free(area);
+        }
+    }
+}
+
+impl<T> Deref for PerCpu<T> {
+    type Target = Copies<T>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Copies<T> {
+        &self.copies
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for PerCpu<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.copies.fmt(f)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a PerCpu<T> {
+    type Item = <&'a Copies<T> as IntoIterator>::Item;
+    type IntoIter = <&'a Copies<T> as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.copies.iter()
+    }
+}

@@ -1,0 +1,296 @@
+//! The one per-CPU memory of this process, and who may use which unit of it.
+//!
+//! Built at first use from the configuration; a failure leaves nothing behind
+//! and the next use tries again. `admit` is where every operation goes whose
+//! fast path was closed:
+//!
+//! ```text
+//!   portable mode                     -> a unit picked per thread, atomics
+//!   thread not registered, may be     -> register it, retry
+//!   thread not registered, may not be -> shared unit, atomics
+//!   CPU not possible                  -> shared unit, atomics
+//!   unit not active                   -> activate it, retry
+//! ```
+//!
+//! # Safety
+//!
+//! Turns the leaked process back into a reference, and units' bases into
+//! copies.
+
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use crate::area::allocator::Allocator;
+use crate::area::first_chunk::{self, First};
+use crate::area::pointer::pointer;
+use crate::area::section::{self, SectionRange};
+use crate::area::units::{UnitIndex, Units};
+use crate::config::{Config, FirstChunk};
+use crate::error::Error;
+use crate::mode::{Mechanism, Mode, PortableReason};
+use crate::place::Place;
+use crate::sys::sync::{Mutex, without_signals};
+use crate::sys::topology::Topology;
+use crate::unit::Unit;
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) mode: Mode,
+    pub(crate) topology: Topology,
+    pub(crate) kind: FirstChunk,
+    pub(crate) units: Units,
+    pub(crate) memory: Allocator,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Null, then the process for ever (Release; partner: Acquire in `existing`).
+static PROCESS: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
+/// What `configure` left for `get`. Held while the process is built.
+static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
+
+/// What an operation whose fast path is closed should do.
+pub(crate) enum Admission<'a, T> {
+    /// The fast path may be open now.
+    Retry,
+    /// Use this copy, with atomic operations only.
+    Atomic(&'a T),
+}
+
+pub(crate) fn existing() -> Option<&'static Process> {
+    // SAFETY: null, or leaked by `get` and never freed or changed.
+    unsafe { PROCESS.load(Ordering::Acquire).as_ref() }
+}
+
+/// The process, built if this is the first use.
+pub(crate) fn get() -> Result<&'static Process, Error> {
+    if let Some(process) = existing() {
+        return Ok(process);
+    }
+    // Blocked, so that an operation in a handler does not wait for this one.
+    without_signals(|| {
+        let mut config = CONFIG.lock();
+        if let Some(process) = existing() {
+            return Ok(process);
+        }
+        let process = build(config.clone().unwrap_or_default())?;
+        *config = None;
+        let process: &'static Process = Box::leak(Box::new(process));
+        PROCESS.store(ptr::from_ref(process).cast_mut(), Ordering::Release);
+        Ok(process)
+    })
+}
+
+/// The process, for operations that cannot report an error.
+///
+/// # Panics
+/// If the system refuses the first chunk; `percpu_core::init` reports it.
+#[cold]
+pub(crate) fn get_or_panic() -> &'static Process {
+    match get() {
+        Ok(process) => process,
+        Err(error) => panic!("percpu: {error} (percpu_core::init() returns this as an error)"),
+    }
+}
+
+pub(crate) fn configure(new: Config) -> Result<(), Error> {
+    let mut config = CONFIG.lock();
+    if existing().is_some() {
+        return Err(Error::AlreadyInitialised);
+    }
+    *config = Some(new);
+    Ok(())
+}
+
+fn build(mut config: Config) -> Result<Process, Error> {
+    let warnings = config.apply_environment(|name| std::env::var_os(name));
+    let topology = config.topology.take().unwrap_or_else(Topology::detect);
+    let own = section::own();
+    let First { layout, reservation, kind } = first_chunk::set_up(&config, &topology, own.len())?;
+    let mode = choose_mode(config.mechanism)?;
+
+    let base = reservation.base();
+    let cpus: Vec<_> = topology.possible().iter().collect();
+    let offsets = cpus.iter().filter_map(|&cpu| layout.unit_offset(cpu));
+    let addresses: Vec<_> = offsets.chain([layout.span()]).map(|offset| base + offset).collect();
+    let units = Units::new(cpus, &addresses, mode.is_rseq());
+    let process = Process {
+        mode,
+        topology,
+        kind,
+        units,
+        memory: Allocator::new(layout, reservation),
+        warnings,
+    };
+    // The statics of the core's own link unit begin the first chunk.
+    process.units.register(own.start(), own.len(), || Ok::<_, Error>(pointer(base, base, 0)))?;
+    Ok(process)
+}
+
+fn choose_mode(mechanism: Mechanism) -> Result<Mode, Error> {
+    if mechanism == Mechanism::Portable {
+        return Ok(Mode::Portable(PortableReason::Requested));
+    }
+    match (start_rseq(mechanism), mechanism) {
+        (Ok(mode), _) => Ok(mode),
+        (Err(reason), Mechanism::Rseq) => Err(Error::NoRseq { reason }),
+        (Err(reason), _) => Ok(Mode::Portable(reason)),
+    }
+}
+
+#[cfg(percpu_rseq)]
+fn start_rseq(mechanism: Mechanism) -> Result<Mode, PortableReason> {
+    // A thread blocked since its last section must find it mapped on waking.
+    crate::sys::object::pin(start_rseq as *const () as *const _);
+    crate::sys::rseq::start(mechanism == Mechanism::Rseq).map(Mode::Rseq)
+}
+
+#[cfg(not(percpu_rseq))]
+fn start_rseq(_: Mechanism) -> Result<Mode, PortableReason> {
+    Err(PortableReason::NotCompiled)
+}
+
+/// Decides for an operation at `place` whose fast path was closed.
+#[cold]
+#[inline(never)]
+pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
+    match admit_thread(get_or_panic()) {
+        None => Admission::Retry,
+        // SAFETY: the base of an active unit, as `admit_thread` promises.
+        Some(base) => Admission::Atomic(unsafe { place.at(base) }),
+    }
+}
+
+/// `None`: retry. Else the base of the active unit this thread may use.
+fn admit_thread(process: &Process) -> Option<usize> {
+    let units = &process.units;
+    let unit = match process.mode {
+        Mode::Portable(_) => portable_unit(units.cpu_count()),
+        #[cfg(percpu_rseq)]
+        Mode::Rseq(registration) => {
+            use crate::sys::rseq;
+            match rseq::current_cpu().map(|cpu| units.of_cpu(cpu.into())) {
+                Some(Some(unit)) => {
+                    units.activate(unit);
+                    return None;
+                }
+                None if without_signals(|| rseq::register_thread(registration)) => return None,
+                Some(None) | None => units.shared(),
+            }
+        }
+        #[cfg(not(percpu_rseq))]
+        Mode::Rseq(_) => units.shared(),
+    };
+    Some(units.activate(unit))
+}
+
+/// The unit this thread's operations would go to, as of a moment ago.
+pub(crate) fn current_unit(process: &Process) -> UnitIndex {
+    match process.mode {
+        Mode::Portable(_) => portable_unit(process.units.cpu_count()),
+        #[cfg(percpu_rseq)]
+        Mode::Rseq(registration) => {
+            use crate::sys::rseq;
+            if rseq::current_cpu().is_none() {
+                without_signals(|| rseq::register_thread(registration));
+            }
+            rseq::current_cpu()
+                .and_then(|cpu| process.units.of_cpu(cpu.into()))
+                .unwrap_or(process.units.shared())
+        }
+        #[cfg(not(percpu_rseq))]
+        Mode::Rseq(_) => process.units.shared(),
+    }
+}
+
+/// Whether the unit's words are changed by sections.
+pub(crate) fn has_sections(unit: Unit) -> bool {
+    existing().is_some_and(|p| p.mode.is_rseq() && unit.index() != p.units.shared())
+}
+
+/// Restarts the sections in flight on one unit, or on all; the system's error
+/// number if it refuses. Only in rseq mode.
+pub(crate) fn restart_sections(unit: Option<Unit>) -> Result<(), i32> {
+    #[cfg(percpu_rseq)]
+    {
+        use crate::sys::membarrier;
+        match unit.map(Unit::cpu) {
+            None => membarrier::fence_all(),
+            Some(Some(cpu)) => membarrier::fence_cpu(cpu.get()),
+            // No section runs on the shared unit.
+            Some(None) => Ok(()),
+        }
+    }
+    #[cfg(not(percpu_rseq))]
+    {
+        let _ = unit;
+        Ok(())
+    }
+}
+
+/// Sections aborted so far.
+pub(crate) fn aborts() -> u64 {
+    crate::table::TABLE.aborts.load(Ordering::Relaxed)
+}
+
+/// In portable mode threads take the CPUs' units in turn and keep theirs: no
+/// system call asks where a thread runs, and threads rarely share.
+fn portable_unit(cpus: UnitIndex) -> UnitIndex {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    thread_local! {
+        static MINE: Cell<u32> = const { Cell::new(u32::MAX) };
+    }
+    MINE.with(|mine| {
+        if mine.get() == u32::MAX {
+            // Relaxed: only spreads threads, orders nothing.
+            mine.set(NEXT.fetch_add(1, Ordering::Relaxed) % cpus.max(1));
+        }
+        mine.get()
+    })
+}
+
+/// The pointer of a static whose template is at `template`, in the section
+/// that `range` tells; registers the section if it is new.
+pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Result<usize, Error> {
+    let process = get()?;
+    let section = range();
+    let mut area = None;
+    let start = process.units.register(section.start(), section.len(), || {
+        #[cfg(percpu_linux)]
+        crate::sys::object::pin(range as *const _);
+        let found = process.memory.alloc_section(section.len())?;
+        let pointer = found.pointer();
+        area = Some(found);
+        Ok::<_, Error>(pointer)
+    })?;
+    // Another thread was first: give back the area that nobody used.
+    if let Some(area) = area.filter(|area| area.pointer() != start) {
+        process.memory.free(area);
+    }
+    Ok(start + (template - section.start()))
+}
+
+/// Zeroes `len` bytes at `pointer` in every active unit.
+pub(crate) fn zero_active(process: &Process, pointer: usize, len: usize) {
+    for base in process.units.active() {
+        zero(base, pointer, len);
+    }
+}
+
+/// Zeroes `len` bytes at `pointer` in every unit that is not active.
+pub(crate) fn zero_inactive(process: &Process, pointer: usize, len: usize) {
+    for unit in 0..process.units.count() {
+        if process.units.base(unit).is_none() {
+            zero(process.units.home(unit), pointer, len);
+        }
+    }
+}
+
+fn zero(base: usize, pointer: usize, len: usize) {
+    let copy = ptr::with_exposed_provenance_mut::<u8>(base.wrapping_add(pointer));
+    // SAFETY: the callers own the area at `pointer` alone: it is not handed out
+    // yet, or being dropped; every chunk is mapped in every unit.
+    unsafe { copy.write_bytes(0, len) };
+}

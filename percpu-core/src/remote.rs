@@ -1,0 +1,100 @@
+//! [`Remote`]: another unit's copy, looked at from anywhere.
+
+use core::fmt;
+
+use crate::copies::Copies;
+use crate::ops::Word;
+use crate::process;
+use crate::unit::Unit;
+
+/// One unit's copy, seen from any CPU; from [`Copies::on`] and
+/// [`Copies::iter`].
+///
+/// Reading needs no lock. Writing is possible only by the name that says so.
+#[derive(Clone, Copy)]
+pub struct Remote<'a, T> {
+    unit: Unit,
+    copy: &'a T,
+}
+
+impl<'a, T> Remote<'a, T> {
+    pub(crate) fn new(unit: Unit, copy: &'a T) -> Self {
+        Self { unit, copy }
+    }
+
+    /// Whose copy it is.
+    pub fn unit(self) -> Unit {
+        self.unit
+    }
+
+    /// The copy itself. `T` must synchronise itself, as a `Mutex` does; on a
+    /// word the warning of [`as_atomic`](Self::as_atomic) holds.
+    pub fn get(self) -> &'a T {
+        self.copy
+    }
+}
+
+impl<'a, W: Word> Remote<'a, W> {
+    /// The word's value (relaxed).
+    #[inline]
+    pub fn load(self) -> W::Value {
+        self.copy.get()
+    }
+
+    /// The word as the atomic it is. **Remote writes may be lost**: the unit's
+    /// own CPU adds with plain instructions, which an atomic instruction from
+    /// another CPU does not hold back. Reads and orderings are as usual.
+    pub fn as_atomic(self) -> &'a W {
+        self.copy
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Remote<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.copy.fmt(f)
+    }
+}
+
+/// Every unit's copy; from [`Copies::iter`].
+pub struct Iter<'a, T> {
+    copies: &'a Copies<T>,
+    units: core::ops::Range<u32>,
+}
+
+impl<'a, T> Iter<'a, T> {
+    pub(crate) fn new(copies: &'a Copies<T>) -> Self {
+        Self { copies, units: 0..process::get_or_panic().units.count() }
+    }
+
+    fn item(&self, unit: u32) -> (Unit, Remote<'a, T>) {
+        let unit = Unit::new(unit);
+        (unit, self.copies.on(unit))
+    }
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = (Unit, Remote<'a, T>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.units.next().map(|unit| self.item(unit))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.units.size_hint()
+    }
+}
+
+impl<T> DoubleEndedIterator for Iter<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.units.next_back().map(|unit| self.item(unit))
+    }
+}
+
+impl<T> ExactSizeIterator for Iter<'_, T> {}
+impl<T> core::iter::FusedIterator for Iter<'_, T> {}
+
+impl<T> fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").field("units", &self.units).finish_non_exhaustive()
+    }
+}

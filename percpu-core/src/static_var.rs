@@ -1,0 +1,117 @@
+//! [`percpu!`](crate::percpu) and [`StaticPerCpu`]: declared per-CPU variables.
+
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::ops::Deref;
+
+use crate::area::section::{SectionRange, Template};
+use crate::copies::Copies;
+use crate::error::Error;
+use crate::home::Home;
+
+/// A per-CPU variable declared with [`percpu!`](crate::percpu): the kernel's
+/// `DEFINE_PER_CPU`. Everything to do with it is on [`Copies`].
+#[doc(alias = "DEFINE_PER_CPU")]
+pub struct StaticPerCpu<T: 'static> {
+    copies: Copies<T>,
+}
+
+impl<T: 'static> StaticPerCpu<T> {
+    /// For [`percpu!`](crate::percpu) only.
+    ///
+    /// # Safety
+    /// `template` lies in the section that `range` tells, for ever.
+    #[doc(hidden)]
+    pub const unsafe fn __new(template: &'static Template<T>, range: fn() -> SectionRange) -> Self {
+        let template = core::ptr::from_ref(template).cast();
+        // SAFETY: the caller's word.
+        Self { copies: Copies { home: unsafe { Home::of_static(template, range) } } }
+    }
+
+    /// Makes room for the variable now instead of at its first operation:
+    /// to meet an error as a value, or before a signal handler uses it.
+    ///
+    /// # Errors
+    /// What [`init`](crate::init) returns, or [`Error::OutOfMemory`] for the
+    /// statics of this library.
+    pub fn prepare(&self) -> Result<(), Error> {
+        self.copies.home.try_resolve().map(drop)
+    }
+}
+
+impl<T> Deref for StaticPerCpu<T> {
+    type Target = Copies<T>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Copies<T> {
+        &self.copies
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for StaticPerCpu<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.copies.fmt(f)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a StaticPerCpu<T> {
+    type Item = <&'a Copies<T> as IntoIterator>::Item;
+    type IntoIter = <&'a Copies<T> as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.copies.iter()
+    }
+}
+
+/// Declares per-CPU variables: `[pub] static NAME: Type = initial value;`.
+///
+/// Each declares a [`StaticPerCpu<Type>`](crate::StaticPerCpu). Every CPU's
+/// copy starts with the initial value, a constant expression, duplicated as
+/// `[const { .. }; N]` duplicates. The type must be `Sync`; copies are never
+/// dropped. Works in crates that forbid unsafe code.
+///
+/// ```
+/// use percpu_core::{percpu, atomic::AtomicU64};
+///
+/// percpu! {
+///     /// Queries this process has served.
+///     pub static QUERIES: AtomicU64 = AtomicU64::new(0);
+///     static BUCKETS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
+/// }
+///
+/// QUERIES.inc();
+/// BUCKETS.at(2).add(5);
+/// assert_eq!((QUERIES.sum(), BUCKETS.at(2).sum()), (1, 5));
+/// ```
+///
+/// The handle is not the variable:
+/// ```compile_fail
+/// use percpu_core::{percpu, atomic::AtomicU64};
+/// percpu! { static N: AtomicU64 = AtomicU64::new(0); }
+/// let n: &AtomicU64 = &N; // which CPU's?
+/// ```
+#[macro_export]
+#[doc(alias = "DEFINE_PER_CPU")]
+macro_rules! percpu {
+    ($($(#[$meta:meta])* $vis:vis static $NAME:ident: $T:ty = $init:expr;)*) => {$(
+        $(#[$meta])*
+        $vis static $NAME: $crate::StaticPerCpu<$T> = {
+            // A constant, so that the rules for duplicating values hold.
+            const INITIAL: $T = $init;
+            #[used]
+            #[cfg_attr(
+                all(target_os = "linux", target_pointer_width = "64", not(miri)),
+                unsafe(link_section = "percpu_core_0_1_data")
+            )]
+            static TEMPLATE: $crate::__private::Template<$T> =
+                $crate::__private::Template::new(INITIAL);
+            #[inline(never)]
+            fn range() -> $crate::__private::SectionRange {
+                $crate::__section_range!(TEMPLATE)
+            }
+            // SAFETY: the template above lies in the section of this link unit.
+            unsafe { $crate::StaticPerCpu::__new(&TEMPLATE, range) }
+        };
+    )*};
+}

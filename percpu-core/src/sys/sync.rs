@@ -1,0 +1,121 @@
+//! Locks and waiting: std and the futex, or loom.
+
+#![allow(unsafe_code)]
+
+use crate::atomic::AtomicU32;
+use core::time::Duration;
+
+#[cfg(percpu_loom)]
+pub(crate) use loom::sync::MutexGuard;
+#[cfg(not(percpu_loom))]
+pub(crate) use std::sync::MutexGuard;
+
+/// A mutex without poisoning: a panic while it is held leaves it usable. The
+/// data behind the crate's locks are consistent at every point that can panic.
+#[derive(Debug)]
+pub(crate) struct Mutex<T> {
+    #[cfg(percpu_loom)]
+    inner: loom::sync::Mutex<T>,
+    #[cfg(not(percpu_loom))]
+    inner: std::sync::Mutex<T>,
+}
+
+impl<T> Mutex<T> {
+    #[cfg(percpu_loom)]
+    pub(crate) fn new(value: T) -> Self {
+        Self { inner: loom::sync::Mutex::new(value) }
+    }
+
+    #[cfg(not(percpu_loom))]
+    pub(crate) const fn new(value: T) -> Self {
+        Self { inner: std::sync::Mutex::new(value) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        match self.inner.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+/// Sleeps while `word` holds `expected`, until woken, or until `limit`.
+/// May return early; callers re-check.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
+    #[cfg(percpu_loom)]
+    {
+        let _ = (word, expected, limit);
+        loom::thread::yield_now();
+    }
+    #[cfg(all(percpu_linux, not(percpu_loom)))]
+    {
+        let timeout = limit.map(|limit| libc::timespec {
+            tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        });
+        let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+        // SAFETY: FUTEX_WAIT reads the aligned word, which the reference keeps
+        // alive, and the time-out, a local or null.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                word.as_ptr(),
+                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                expected,
+                timeout,
+            )
+        };
+    }
+    #[cfg(not(any(percpu_linux, percpu_loom)))]
+    {
+        // No futex: sleep a little while the word has not moved.
+        if word.load(core::sync::atomic::Ordering::Relaxed) == expected {
+            let nap = Duration::from_micros(50);
+            std::thread::sleep(limit.map_or(nap, |limit| limit.min(nap)));
+        }
+    }
+}
+
+/// Wakes every thread that waits on `word`.
+pub(crate) fn wake_all(word: &AtomicU32) {
+    #[cfg(all(percpu_linux, not(percpu_loom)))]
+    // SAFETY: FUTEX_WAKE uses the address as a key only.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+            i32::MAX,
+        )
+    };
+    #[cfg(not(all(percpu_linux, not(percpu_loom))))]
+    let _ = word;
+}
+
+/// Runs `f` with all signals of this thread blocked.
+///
+/// The cold path of an operation takes locks; a handler that ran an operation
+/// on top of it would wait for its own thread.
+pub(crate) fn without_signals<R>(f: impl FnOnce() -> R) -> R {
+    #[cfg(percpu_linux)]
+    {
+        struct Restore(libc::sigset_t);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                // SAFETY: the set was written by the kernel in `without_signals`.
+                unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
+            }
+        }
+        let mut all = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: fills the set.
+        unsafe { libc::sigfillset(all.as_mut_ptr()) };
+        let mut old = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: reads one set and writes the other; both are locals.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr()) };
+        // SAFETY: zeroed is a valid set, and the call above overwrote it.
+        let _restore = Restore(unsafe { old.assume_init() });
+        f()
+    }
+    #[cfg(not(percpu_linux))]
+    f()
+}

@@ -1,0 +1,53 @@
+//! The one table that the fast path reads.
+//!
+//! Entry `cpu` holds what must be added to a per-CPU pointer to reach the copy
+//! of that CPU, or zero. One test for zero answers five questions at once: is
+//! the process not initialised, is this CPU's unit not active yet, has this
+//! thread no rseq (its `cpu_id` is -1, and 65,535 is an entry too), is the CPU
+//! not possible, is the process in portable mode. The table is all zeroes in
+//! the image, so entries that are never used never cost a page.
+//!
+//! ```text
+//!   rseq_offset | aborts | inject[..] | bases[0] | bases[1] | ... | bases[65535]
+//! ```
+//!
+//! Who writes: `rseq_offset` once, before any entry; an entry once, from zero
+//! to its final value, by the thread that activated the unit (Release; readers
+//! use the value as an address, and that dependency is what orders them).
+
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize};
+
+/// `cpu_id` is read as 16 bits, so that -1 and -2 (not registered) land on
+/// entries that stay zero.
+pub(crate) const ENTRIES: usize = 1 << 16;
+
+/// How many numbered injection points a section may have.
+pub(crate) const POINTS: usize = 3;
+
+#[repr(C, align(64))]
+pub(crate) struct CpuTable {
+    /// Where `struct rseq` lies from the thread pointer. While it is 0 the fast
+    /// path reads some other word of the thread control block, and whatever it
+    /// finds there indexes an entry that is still zero.
+    pub(crate) rseq_offset: AtomicIsize,
+    /// Sections that the kernel aborted, counted by their abort handlers.
+    pub(crate) aborts: AtomicU64,
+    /// Delay at each injection point, in loop turns (`--cfg percpu_inject`).
+    pub(crate) inject: [AtomicU64; POINTS],
+    pub(crate) bases: [AtomicUsize; ENTRIES],
+}
+
+impl CpuTable {
+    pub(crate) const ABORTS: usize = offset_of!(CpuTable, aborts);
+    pub(crate) const INJECT: usize = offset_of!(CpuTable, inject);
+    pub(crate) const BASES: usize = offset_of!(CpuTable, bases);
+}
+
+/// The table of this process.
+pub(crate) static TABLE: CpuTable = CpuTable {
+    rseq_offset: AtomicIsize::new(0),
+    aborts: AtomicU64::new(0),
+    inject: [const { AtomicU64::new(0) }; POINTS],
+    bases: [const { AtomicUsize::new(0) }; ENTRIES],
+};

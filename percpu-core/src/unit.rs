@@ -1,0 +1,92 @@
+//! [`Unit`]: a copy of this process, checked.
+
+use core::fmt;
+
+use crate::cpu::CpuId;
+use crate::error::Error;
+use crate::process;
+
+/// One copy of everything per-CPU in this process: a possible CPU's, or the
+/// shared one of threads without restartable sequences.
+///
+/// A [`CpuId`] is any number; a `Unit` exists. It stays valid for the life of
+/// the process, as possible CPUs never change.
+///
+/// ```
+/// use percpu_core::{CpuId, Unit};
+/// let unit = Unit::all()?.next().unwrap();
+/// assert_eq!(Unit::try_from(unit.cpu().unwrap())?, unit);
+/// assert!(Unit::try_from(CpuId::new(60_000)).is_err());
+/// # Ok::<(), percpu_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unit(u32);
+
+impl Unit {
+    /// INVARIANT of the value: below `Units::count`.
+    pub(crate) fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(crate) fn index(self) -> u32 {
+        self.0
+    }
+
+    /// Every unit: each possible CPU's, ascending, then the shared one.
+    ///
+    /// # Errors
+    /// On first use, if per-CPU memory cannot be set up.
+    pub fn all() -> Result<impl DoubleEndedIterator<Item = Unit> + ExactSizeIterator, Error> {
+        Ok((0..process::get()?.units.count()).map(Unit))
+    }
+
+    /// The unit this thread's operations went to a moment ago. A hint: the
+    /// thread may move at any time.
+    ///
+    /// # Errors
+    /// On first use, if per-CPU memory cannot be set up.
+    #[doc(alias = "raw_smp_processor_id")]
+    pub fn current() -> Result<Unit, Error> {
+        process::get().map(|process| Unit(process::current_unit(process)))
+    }
+
+    /// The CPU whose copy this is; `None` for the shared unit.
+    pub fn cpu(self) -> Option<CpuId> {
+        process::existing()?.units.cpu(self.0)
+    }
+
+    /// Whether this is the unit of threads without restartable sequences.
+    pub fn is_shared(self) -> bool {
+        self.cpu().is_none()
+    }
+
+    /// Whether the unit's CPU has used it, or somebody asked for its copies.
+    pub fn is_active(self) -> bool {
+        process::existing().is_some_and(|process| process.units.base(self.0).is_some())
+    }
+}
+
+impl TryFrom<CpuId> for Unit {
+    type Error = Error;
+
+    /// # Errors
+    /// [`Error::UnknownCpu`] if the CPU is not possible on this machine.
+    fn try_from(cpu: CpuId) -> Result<Self, Error> {
+        process::get()?.units.of_cpu(cpu).map(Unit).ok_or(Error::UnknownCpu { cpu })
+    }
+}
+
+impl fmt::Debug for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unit({self})")
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cpu() {
+            Some(cpu) => write!(f, "cpu{cpu}"),
+            None => f.write_str("shared"),
+        }
+    }
+}
