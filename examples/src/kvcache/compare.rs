@@ -6,7 +6,7 @@
 
 use std::hint::{self, black_box};
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,9 @@ pub struct UpdateCost {
     pub what: &'static str,
     /// By how many threads at once.
     pub threads: usize,
+    /// Whether these threads could be made to run at the same time; if not, the
+    /// machine was busy and the shared atomics look cheaper than they are.
+    pub together: bool,
     /// On per-CPU counters: the median of all turns.
     pub per_cpu: f64,
     /// On shared atomics: the same.
@@ -90,7 +93,7 @@ pub struct UpdateCosts {
 /// Turns of each kind; odd, for the median.
 const TURNS: usize = 41;
 /// Updates in a turn, by each thread.
-const UPDATES: u64 = 100_000;
+const UPDATES: u64 = 200_000;
 
 impl UpdateCosts {
     /// Measures, for a part of a second; at most one thread to a CPU, since more
@@ -149,62 +152,77 @@ impl Update {
 impl UpdateCost {
     fn measure(update: Update, threads: usize) -> Result<UpdateCost, Error> {
         let (ours, theirs) = (PerCpuMetrics::new()?, SharedMetrics::new()?);
-        turn(update, &ours, threads)?; // warm, not counted
-        turn(update, &theirs, threads)?;
-        let (mut per_cpu, mut shared) = (Vec::new(), Vec::new());
-        for _ in 0..TURNS {
-            per_cpu.push(turn(update, &ours, threads)?);
-            shared.push(turn(update, &theirs, threads)?);
+        let both = || -> Result<(Turn, Turn), Error> {
+            Ok((turn(update, &ours, threads)?, turn(update, &theirs, threads)?))
+        };
+        both()?; // warm, not counted
+
+        let (mut kept, mut rest) = (Vec::new(), Vec::new());
+        while kept.len() < TURNS && rest.len() < 4 * TURNS {
+            let pair = both()?;
+            let together = pair.0.together && pair.1.together;
+            if together { &mut kept } else { &mut rest }.push(pair);
         }
-        let (per_cpu, shared) = (median(per_cpu), median(shared));
-        Ok(UpdateCost { what: update.name(), threads, per_cpu, shared })
+        let together = kept.len() >= TURNS / 2;
+        let pairs = if together { kept } else { rest };
+        Ok(UpdateCost {
+            what: update.name(),
+            threads,
+            together,
+            per_cpu: median(pairs.iter().map(|(ours, _)| ours.ns).collect()),
+            shared: median(pairs.iter().map(|(_, theirs)| theirs.ns).collect()),
+        })
     }
 }
 
-/// Nanoseconds an update took, the mean over threads that ran at the same time.
-fn turn<M: Metrics>(update: Update, metrics: &M, threads: usize) -> Result<f64, Error> {
-    let begin = AtomicU8::new(WAIT);
-    let ready = AtomicUsize::new(0);
-    let work = || {
-        ready.fetch_add(1, Ordering::Release);
-        loop {
-            match begin.load(Ordering::Acquire) {
-                WAIT => hint::spin_loop(),
-                GO => break,
-                _ => return 0.0,
+/// Every thread's updates, once.
+struct Turn {
+    /// What an update took, the mean over all threads.
+    ns: f64,
+    /// The threads ran at the same time, not one after another on one CPU as
+    /// happens on a busy machine; else there was nothing to contend for.
+    together: bool,
+}
+
+/// Lets `threads` begin at the same moment and takes their times.
+fn turn<M: Metrics>(update: Update, metrics: &M, threads: usize) -> Result<Turn, Error> {
+    let ready = &AtomicUsize::new(0);
+    let work = move || {
+        ready.fetch_add(1, Ordering::Relaxed);
+        let mut spins = 0_u32;
+        while ready.load(Ordering::Relaxed) < threads {
+            hint::spin_loop();
+            spins += 1;
+            if spins % 4096 == 0 {
+                thread::yield_now(); // to those who are not there yet
             }
         }
         let start = Instant::now();
         update.run(metrics, UPDATES);
-        start.elapsed().as_nanos() as f64 / UPDATES as f64
+        (start, Instant::now())
     };
-    thread::scope(|scope| {
+    let times: Vec<(Instant, Instant)> = thread::scope(|scope| {
         let mut workers = Vec::with_capacity(threads);
         for number in 1..=threads {
             match thread::Builder::new().spawn_scoped(scope, work) {
                 Ok(worker) => workers.push(worker),
                 Err(source) => {
-                    begin.store(LEAVE, Ordering::Release);
+                    ready.store(threads, Ordering::Relaxed); // nobody waits for ever
                     return Err(Error::Thread { number, wanted: threads, source });
                 }
             }
         }
-        while ready.load(Ordering::Acquire) < threads {
-            thread::yield_now();
-        }
-        begin.store(GO, Ordering::Release);
-        let mut total = 0.0;
-        for worker in workers {
-            total += worker.join().map_err(|_| Error::ThreadPanicked)?;
-        }
-        Ok(total / threads as f64)
+        workers.into_iter().map(|it| it.join().map_err(|_| Error::ThreadPanicked)).collect()
+    })?;
+    let spent: Duration = times.iter().map(|(start, end)| *end - *start).sum();
+    let first = times.iter().map(|(start, _)| start).min();
+    let last = times.iter().map(|(_, end)| end).max();
+    let whole = first.zip(last).map_or(Duration::ZERO, |(first, last)| *last - *first);
+    Ok(Turn {
+        ns: spent.as_nanos() as f64 / (threads as u64 * UPDATES) as f64,
+        together: spent >= whole * threads as u32 * 3 / 4,
     })
 }
-
-// What threads that are about to take a turn are told.
-const WAIT: u8 = 0;
-const GO: u8 = 1;
-const LEAVE: u8 = 2;
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -228,8 +246,8 @@ mod tests {
     #[test]
     fn updates_of_both_kinds_can_be_measured() {
         for update in [Update::OneCounter, Update::EachOfAHit] {
-            assert!(turn(update, &PerCpuMetrics::new().unwrap(), 2).unwrap() > 0.0);
-            assert!(turn(update, &SharedMetrics::new().unwrap(), 2).unwrap() > 0.0);
+            assert!(turn(update, &PerCpuMetrics::new().unwrap(), 2).unwrap().ns > 0.0);
+            assert!(turn(update, &SharedMetrics::new().unwrap(), 2).unwrap().ns > 0.0);
         }
     }
 }

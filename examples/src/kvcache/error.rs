@@ -92,7 +92,7 @@ pub enum Error {
     ThreadPanicked,
     /// No per-CPU memory for the counters.
     #[error("no per-CPU memory for the counters: {0}")]
-    PerCpu(#[from] super::core_shim::Error),
+    PerCpu(#[from] percpu_core::Error),
     /// Signal handlers could not be set.
     #[error("cannot watch for signals: {0}")]
     Signals(io::Error),

@@ -18,7 +18,6 @@
 pub mod args;
 pub mod cache;
 pub mod compare;
-pub mod core_shim;
 pub mod error;
 pub mod histogram;
 pub mod input;

@@ -7,7 +7,6 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::cache::{PageCache, SYNC_EVERY};
 use super::compare::{Comparison, UpdateCosts};
-use super::core_shim as percpu_core;
 use super::error::Error;
 use super::histogram::BUCKETS;
 use super::input::Loaded;
@@ -79,7 +78,11 @@ pub fn comparison(workload: Workload, both: &Comparison) -> String {
 pub fn update_costs(costs: &UpdateCosts) -> String {
     let rows = costs.rows.iter().map(|row| {
         vec![
-            format!("{}, {} thread(s)", row.what, row.threads),
+            match row.threads {
+                1 => format!("{}, 1 thread", row.what),
+                n if row.together => format!("{}, {n} threads", row.what),
+                n => format!("{}, {n} threads (CPUs busy: took turns)", row.what),
+            },
             format!("{:.2}", row.per_cpu),
             format!("{:.2}", row.shared),
             format!("{:.1} x", row.shared / row.per_cpu),

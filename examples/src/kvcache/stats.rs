@@ -1,8 +1,8 @@
 //! All that is counted, once per CPU and, to compare, once for all.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use percpu_core::PerCpu;
+use percpu_core::atomic::{AtomicU64, Ordering};
 
-use super::core_shim::{Counter, PerCpu};
 use super::error::Error;
 use super::histogram::{self, BUCKETS};
 
@@ -64,9 +64,9 @@ pub trait Metrics: Sync + Sized {
 }
 
 /// One word per CPU and counter: an update touches this CPU's word only.
-#[expect(missing_debug_implementations)]
+#[derive(Debug)]
 pub struct PerCpuMetrics {
-    counters: [Counter; Count::ALL.len()],
+    counters: [PerCpu<AtomicU64>; Count::ALL.len()],
     latencies: PerCpu<[AtomicU64; BUCKETS]>,
 }
 
@@ -74,7 +74,7 @@ impl Metrics for PerCpuMetrics {
     const NAME: &'static str = "per-CPU";
 
     fn new() -> Result<Self, Error> {
-        let counter = Counter::new;
+        let counter = PerCpu::<AtomicU64>::zeroed;
         Ok(PerCpuMetrics {
             counters: [
                 counter()?,
