@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn small_and_empty_parts_of_a_unit() {
-        let sizes = Sizes::new(1).reserved(0).atom(1 << 40);
+        let sizes = Sizes::new(1).reserved(0).atom(1 << 30);
         let layout = Layout::build(&sizes, &Topology::uniform(1, 1).unwrap()).unwrap();
         let picture = unit(&layout, 80);
         let bars: Vec<usize> = picture.lines().map(|line| line.matches('█').count()).collect();

@@ -58,6 +58,9 @@ struct Args {
     minimum_unit: Option<usize>,
 }
 
+/// How one of the sizes is set.
+type Setter = fn(Sizes, usize) -> Sizes;
+
 const DEFAULT_STATIC: usize = 72 << 10;
 
 impl Args {
@@ -67,7 +70,7 @@ impl Args {
         let rules = [self.atom, self.page, self.minimum_unit];
         parts.iter().chain(&rules).any(Option::is_some).then(|| {
             let mut sizes = Sizes::new(self.static_size.unwrap_or(DEFAULT_STATIC));
-            let set: [(Option<usize>, fn(Sizes, usize) -> Sizes); 6] = [
+            let set: [(Option<usize>, Setter); 6] = [
                 (self.reserved, Sizes::reserved),
                 (self.dynamic, Sizes::dynamic),
                 (self.early_minimum, Sizes::dynamic_early_minimum),

@@ -112,9 +112,7 @@ impl FromStr for CpuSet {
         if list.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        // A bit for every number a list may name, so that neither a hostile
-        // nor a repetitive list costs more than 64 KiB.
-        let mut seen = vec![false; Self::MAX_ID as usize + 1];
+        let mut runs = Vec::new();
         for item in list.split(',') {
             let item = item.trim_ascii();
             let (low, high) = match item.split_once('-') {
@@ -124,10 +122,18 @@ impl FromStr for CpuSet {
             if low > high {
                 return Err(CpuListError::Reversed { low, high });
             }
-            seen[low as usize..=high as usize].fill(true);
+            runs.push((low, high));
         }
-        let ids = (0..=Self::MAX_ID).filter(|&id| seen[id as usize]).map(CpuId::new);
-        Ok(Self { ids: ids.collect() })
+        // In order, each run adds what is beyond the numbers so far: no list,
+        // however repetitive, makes more than there are numbers.
+        runs.sort_unstable();
+        let mut ids = Vec::new();
+        let mut next = 0;
+        for (low, high) in runs {
+            ids.extend((low.max(next)..=high).map(CpuId::new));
+            next = next.max(high + 1); // at most MAX_ID + 1
+        }
+        Ok(Self { ids: ids.into_boxed_slice() })
     }
 }
 
@@ -230,6 +236,8 @@ mod tests {
     #[test]
     fn overlap_and_disorder_are_a_set() {
         assert_eq!(ids("5,0-3,2-4,5"), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(ids("1-9,2-3,8-10,0"), (0..=10).collect::<Vec<_>>());
+        assert_eq!(ids("0-65533,".repeat(100).trim_end_matches(',')).len(), 65_534);
     }
 
     #[test]
