@@ -193,7 +193,7 @@ fn turn<M: Metrics>(update: Update, metrics: &M, threads: usize) -> Result<Turn,
         while ready.load(Ordering::Relaxed) < threads {
             hint::spin_loop();
             spins += 1;
-            if spins % 4096 == 0 {
+            if spins.is_multiple_of(4096) {
                 thread::yield_now(); // to those who are not there yet
             }
         }

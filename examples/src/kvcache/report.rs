@@ -62,8 +62,7 @@ pub fn served(workload: Workload, served: &Served) -> String {
 /// One workload on both kinds.
 pub fn comparison(workload: Workload, both: &Comparison) -> String {
     let turns = both.per_cpu.rates.len();
-    let ratio =
-        both.ratio().map_or("-".into(), |ratio| format!("{ratio:.3} (median of {turns} turns)"));
+    let ratio = both.ratio().map_or("-".into(), |ratio| format!("{ratio:.3} (median of {turns})"));
     let rows = rows(&both.per_cpu).zip(rows(&both.shared)).enumerate().map(
         |(row, ((name, ours), (_, theirs)))| {
             let ratio = if row == 0 { ratio.clone() } else { String::new() };
@@ -88,7 +87,10 @@ pub fn update_costs(costs: &UpdateCosts) -> String {
             format!("{:.1} x", row.shared / row.per_cpu),
         ]
     });
-    table(&["one update of the statistics, ns", "per-CPU", "shared atomics", "faster"], rows)
+    table(
+        &["one update of the statistics, ns", "per-CPU", "shared atomics", "shared / per-CPU"],
+        rows,
+    )
 }
 
 /// How per-CPU words work on this machine.
@@ -97,7 +99,9 @@ pub fn update_costs(costs: &UpdateCosts) -> String {
 ///
 /// [`Error::PerCpu`], never after the counters were made.
 pub fn machine() -> Result<String, Error> {
-    Ok(percpu_core::info()?.to_string())
+    let info = percpu_core::info()?;
+    let aborts = HumanCount(info.aborts());
+    Ok(format!("{info}\npercpu: operations interrupted and restarted: {aborts}"))
 }
 
 /// The last line of a good run.

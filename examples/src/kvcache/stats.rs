@@ -2,6 +2,7 @@
 
 use percpu_core::PerCpu;
 use percpu_core::atomic::{AtomicU64, Ordering};
+use percpu_counter::Counter;
 
 use super::error::Error;
 use super::histogram::{self, BUCKETS};
@@ -66,7 +67,7 @@ pub trait Metrics: Sync + Sized {
 /// One word per CPU and counter: an update touches this CPU's word only.
 #[derive(Debug)]
 pub struct PerCpuMetrics {
-    counters: [PerCpu<AtomicU64>; Count::ALL.len()],
+    counters: [Counter; Count::ALL.len()],
     latencies: PerCpu<[AtomicU64; BUCKETS]>,
 }
 
@@ -74,7 +75,7 @@ impl Metrics for PerCpuMetrics {
     const NAME: &'static str = "per-CPU";
 
     fn new() -> Result<Self, Error> {
-        let counter = PerCpu::<AtomicU64>::zeroed;
+        let counter = Counter::new;
         Ok(PerCpuMetrics {
             counters: [
                 counter()?,
