@@ -92,11 +92,13 @@ pub struct UpdateCosts {
 
 /// Turns of each kind; odd, for the median.
 const TURNS: usize = 41;
+/// On a busy machine: how long to try until enough turns ran undisturbed.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Updates in a turn, by each thread.
 const UPDATES: u64 = 200_000;
 
 impl UpdateCosts {
-    /// Measures, for a part of a second; at most one thread to a CPU, since more
+    /// Measures, for a second or two; at most one thread to a CPU, since more
     /// would measure the scheduler.
     ///
     /// # Errors
@@ -158,12 +160,13 @@ impl UpdateCost {
         both()?; // warm, not counted
 
         let (mut kept, mut rest) = (Vec::new(), Vec::new());
-        while kept.len() < TURNS && rest.len() < 4 * TURNS {
+        let start = Instant::now();
+        while kept.len() < TURNS && (rest.len() < TURNS / 4 || start.elapsed() < PATIENCE) {
             let pair = both()?;
             let together = pair.0.together && pair.1.together;
             if together { &mut kept } else { &mut rest }.push(pair);
         }
-        let together = kept.len() >= TURNS / 2;
+        let together = kept.len() >= TURNS / 4;
         let pairs = if together { kept } else { rest };
         Ok(UpdateCost {
             what: update.name(),
