@@ -99,13 +99,7 @@ macro_rules! percpu {
         $vis static $NAME: $crate::StaticPerCpu<$T> = {
             // A constant, so that the rules for duplicating values hold.
             const INITIAL: $T = $init;
-            #[used]
-            #[cfg_attr(
-                all(target_os = "linux", target_pointer_width = "64", not(miri)),
-                unsafe(link_section = "percpu_core_0_1_data")
-            )]
-            static TEMPLATE: $crate::__private::Template<$T> =
-                $crate::__private::Template::new(INITIAL);
+            $crate::__template!($T, INITIAL);
             #[inline(never)]
             fn range() -> $crate::__private::SectionRange {
                 $crate::__section_range!(TEMPLATE)

@@ -77,7 +77,7 @@ impl Words for PerCpu<AtomicU64> {
 impl Words for &'static StaticPerCpu<AtomicU64> {
     #[inline(always)]
     fn words(&self) -> &Copies<AtomicU64> {
-        self.deref()
+        (*self).deref()
     }
 }
 

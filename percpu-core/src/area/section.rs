@@ -54,6 +54,30 @@ impl SectionRange {
     }
 }
 
+/// The template of a static, `TEMPLATE`, in the section.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(percpu_linux)]
+macro_rules! __template {
+    ($T:ty, $initial:expr) => {
+        #[used]
+        #[unsafe(link_section = "percpu_core_0_1_data")]
+        static TEMPLATE: $crate::__private::Template<$T> =
+            $crate::__private::Template::new($initial);
+    };
+}
+
+/// The template of a static, `TEMPLATE`, anywhere.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(percpu_linux))]
+macro_rules! __template {
+    ($T:ty, $initial:expr) => {
+        static TEMPLATE: $crate::__private::Template<$T> =
+            $crate::__private::Template::new($initial);
+    };
+}
+
 /// A [`SectionRange`] of the link unit in which this is expanded.
 #[doc(hidden)]
 #[macro_export]
