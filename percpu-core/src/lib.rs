@@ -67,6 +67,7 @@ pub mod fence;
 mod info;
 mod local_lock;
 mod mode;
+mod mutate;
 mod ops;
 mod remote;
 mod static_var;

@@ -13,6 +13,7 @@ use loom::thread::{self, JoinHandle, ThreadId};
 
 use super::plan::Plan;
 use crate::atomic::{AtomicU32, Ordering};
+use crate::mutate::mutated;
 use crate::process::Process;
 
 std::thread_local! {
@@ -66,10 +67,6 @@ pub(crate) struct Aborted;
 /// A section under way: holds its CPU until dropped.
 pub(crate) struct Armed<'a> {
     state: &'a State,
-    #[cfg_attr(
-        not(percpu_mutate = "no_restart"),
-        allow(dead_code, reason = "held, and given up by a mutation only")
-    )]
     cpu: u32,
     held: Option<MutexGuard<'a, ()>>,
 }
@@ -82,7 +79,7 @@ impl Armed<'_> {
         }
         self.state.aborts.set(self.state.aborts.get() + 1);
         self.held = None;
-        if cfg!(percpu_mutate = "no_restart") {
+        if mutated("no_restart") {
             // Goes on with what it loaded, as if nobody had been here.
             self.held = Some(self.state.lock_cpu(self.cpu));
             return Ok(());
@@ -196,7 +193,7 @@ impl State {
             self.may_migrate("migrated between address and arming");
             let cpu = self.cpu();
             let mut armed = Armed { state: self, cpu, held: Some(self.lock_cpu(cpu)) };
-            if cpu != read && !cfg!(percpu_mutate = "no_compare") {
+            if cpu != read && !mutated("no_compare") {
                 continue;
             }
             match body(&mut armed, read as usize) {
@@ -209,7 +206,9 @@ impl State {
     /// Ends or restarts the sections under way on `cpu` (M2); the barriers are
     /// the caller's, `fence::all`.
     pub(crate) fn restart_sections(&self, cpu: u32) {
-        drop(self.lock_cpu(cpu));
+        if !mutated("no_membarrier") {
+            drop(self.lock_cpu(cpu));
+        }
     }
 
     pub(crate) fn aborts(&self) -> u64 {

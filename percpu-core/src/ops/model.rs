@@ -9,6 +9,7 @@ use super::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};
 use crate::model::{self, Aborted, Armed};
+use crate::mutate::mutated;
 use crate::place::Place;
 
 /// Runs `body` on this CPU's copy as a section.
@@ -113,7 +114,7 @@ pub(crate) fn compare_exchange<W: Word>(
 /// # Safety
 /// `T` begins with those two words, as `AtomicU32`, laid out as C does.
 pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>) -> Option<Attempt<'a, T>> {
-    let last = match cfg!(percpu_mutate = "acquire_relaxed") {
+    let last = match mutated("acquire_relaxed") {
         true => Ordering::Relaxed,
         false => Ordering::Acquire,
     };
