@@ -73,9 +73,11 @@ pub(crate) fn find(address: usize) -> Option<Object> {
         // SAFETY: `search` is the local below, lent for the walk.
         let search = unsafe { &mut *search.cast::<Search>() };
         search.visited += 1;
-        for i in 0..usize::from(info.dlpi_phnum) {
-            // SAFETY: `dlpi_phdr` points at `dlpi_phnum` headers.
-            let header = unsafe { &*info.dlpi_phdr.add(i) };
+        let count = info.dlpi_phnum.into();
+        // SAFETY: `dlpi_phdr` points at `dlpi_phnum` headers, there for as long
+        // as the object is loaded.
+        let headers = unsafe { core::slice::from_raw_parts(info.dlpi_phdr, count) };
+        for header in headers {
             let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
             let holds = search.address.wrapping_sub(start) < header.p_memsz as usize;
             if header.p_type == libc::PT_LOAD && holds {
