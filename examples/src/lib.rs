@@ -1,4 +1,11 @@
-//! Shared pieces of the example programs.
+//! Programs a database author would recognise, and the pieces they share.
+//!
+//! - [`kvcache`], the main job: a read-through page cache in front of an
+//!   embedded database, every statistic of which is a per-CPU counter.
+//!   `cargo run --release -p percpu-examples --bin kvcache`
+//! - `percpu-info` describes this machine's per-CPU areas, or [draws](draw)
+//!   those of a machine that is not there.
 
 pub mod bytes;
 pub mod draw;
+pub mod kvcache;

@@ -8,11 +8,17 @@ use crate::place::Place;
 
 /// One word of an array that every unit has a copy of; from [`Copies::at`].
 /// It has all the operations of a single per-CPU word.
-#[derive(Clone, Copy)]
 pub struct Element<'a, W> {
     pub(crate) place: Place<'a, W>,
     pub(crate) source: Source,
 }
+
+impl<W> Clone for Element<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<W> Copy for Element<'_, W> {}
 
 impl<W, const N: usize> Copies<[W; N]> {
     /// The word at `index` of the array.

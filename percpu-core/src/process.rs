@@ -87,8 +87,13 @@ pub(crate) fn get() -> Result<&'static Process, Error> {
 ///
 /// # Panics
 /// If the system refuses the first chunk; `percpu_core::init` reports it.
-#[cold]
+#[inline]
 pub(crate) fn get_or_panic() -> &'static Process {
+    existing().unwrap_or_else(first_use)
+}
+
+#[cold]
+fn first_use() -> &'static Process {
     match get() {
         Ok(process) => process,
         Err(error) => panic!("percpu: {error} (percpu_core::init() returns this as an error)"),
@@ -187,18 +192,19 @@ fn admit_thread(process: &Process) -> Option<usize> {
 }
 
 /// The unit this thread's operations would go to, as of a moment ago.
+#[inline]
 pub(crate) fn current_unit(process: &Process) -> UnitIndex {
     match process.mode {
         Mode::Portable(_) => portable_unit(process.units.cpu_count()),
         #[cfg(percpu_rseq)]
         Mode::Rseq(registration) => {
             use crate::sys::rseq;
-            if rseq::current_cpu().is_none() {
+            let cpu = rseq::current_cpu().or_else(|| {
                 without_signals(|| rseq::register_thread(registration));
-            }
-            rseq::current_cpu()
-                .and_then(|cpu| process.units.of_cpu(cpu.into()))
-                .unwrap_or(process.units.shared())
+                rseq::current_cpu()
+            });
+            let unit = cpu.and_then(|cpu| process.units.of_cpu(cpu.into()));
+            unit.unwrap_or(process.units.shared())
         }
         #[cfg(not(percpu_rseq))]
         Mode::Rseq(_) => process.units.shared(),

@@ -11,11 +11,17 @@ use crate::unit::Unit;
 /// [`Copies::iter`].
 ///
 /// Reading needs no lock. Writing is possible only by the name that says so.
-#[derive(Clone, Copy)]
 pub struct Remote<'a, T> {
     unit: Unit,
     copy: &'a T,
 }
+
+impl<T> Clone for Remote<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Remote<'_, T> {}
 
 impl<'a, T> Remote<'a, T> {
     pub(crate) fn new(unit: Unit, copy: &'a T) -> Self {

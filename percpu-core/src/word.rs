@@ -1,10 +1,10 @@
 //! This-CPU operations on words: the loops and choices around the sections.
 //!
 //! ```text
-//!   inc ──> fast path open? ──yes──> section commits (retries by itself)
-//!              │ no
-//!              └──> cold: resolve the static, admit the thread ──> retry the section
-//!                                                             └──> portable body
+//!   inc ──> static resolved? ──> fast path open? ──yes──> section commits
+//!              │ no                    │ no                 (retries by itself)
+//!              └─ resolve it             └─ admit the thread ──> retry the section
+//!                                                          └──> portable body
 //! ```
 //!
 //! The kernel's `this_cpu_*` family. Two names differ on purpose: `fetch_add`
@@ -61,22 +61,24 @@ fn run<W, R>(
     section: impl Fn(Place<'_, W>) -> Option<R>,
     atomic: impl Fn(&W) -> R,
 ) -> R {
-    if let Some(place) = target.place() {
-        if let Some(result) = section(place) {
-            return result;
-        }
+    let place = match target.place() {
+        Some(place) => place,
+        None => target.resolve(),
+    };
+    match section(place) {
+        Some(result) => result,
+        None => cold(place, section, atomic),
     }
-    cold(target, section, atomic)
 }
 
+/// The fast path is closed: opens it, or goes round it.
 #[cold]
 #[inline(never)]
 fn cold<W, R>(
-    target: &impl Target<W>,
+    place: Place<'_, W>,
     section: impl Fn(Place<'_, W>) -> Option<R>,
     atomic: impl Fn(&W) -> R,
 ) -> R {
-    let place = target.resolve();
     loop {
         match process::admit(place) {
             Admission::Atomic(word) => return atomic(word),

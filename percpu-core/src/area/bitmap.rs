@@ -117,6 +117,12 @@ pub(super) fn clear(map: &mut [u64], range: Range<u32>) {
     each_word(range, |word, mask| map[word] &= !mask);
 }
 
+/// Sets bit `bit`.
+#[inline]
+pub(super) const fn set_bit(map: &mut [u64], bit: u32) {
+    map[word_of(bit)] |= 1 << (bit % WORD_BITS);
+}
+
 /// Whether bit `bit` is set.
 #[inline]
 pub(super) const fn test(map: &[u64], bit: u32) -> bool {
@@ -126,8 +132,9 @@ pub(super) const fn test(map: &[u64], bit: u32) -> bool {
 /// Whether any bit of `range` is set.
 #[inline]
 pub(super) fn any_set(map: &[u64], range: Range<u32>) -> bool {
-    let end = range.end;
-    next_set(map, range) < end
+    let mut found = 0;
+    each_word(range, |word, mask| found |= map[word] & mask);
+    found != 0
 }
 
 /// How many bits of `range` are set.
@@ -217,6 +224,29 @@ pub(super) fn find_zeros(
     }
 }
 
+/// The same without a look at the holes that are passed over: for alignments
+/// so wide that there are few places to try.
+pub(super) fn find_zeros_sparse(
+    map: &[u64],
+    range: Range<u32>,
+    len: u32,
+    align: u32,
+) -> Option<u32> {
+    let mut from = range.start;
+    loop {
+        let start = align_up(from, align);
+        let want = start + len;
+        if want > range.end {
+            return None;
+        }
+        let end = next_set(map, start..want);
+        if end == want {
+            return Some(start);
+        }
+        from = end + 1;
+    }
+}
+
 /// The longest run of zeros in `range`; the first of them when several are as
 /// long. The search may stop at a run of length `enough`.
 pub(super) fn longest_zeros(map: &[u64], range: Range<u32>, enough: u32) -> Longest {
@@ -227,8 +257,8 @@ pub(super) fn longest_zeros(map: &[u64], range: Range<u32>, enough: u32) -> Long
     let (first, last) = (word_of(range.start), word_of(range.end - 1));
     // The run that reaches up to the word in hand.
     let mut open = Run { start: range.start, len: 0 };
-    for word in first..=last {
-        let mut zeros = !map[word];
+    for (word, bits) in (first..).zip(&map[first..=last]) {
+        let mut zeros = !bits;
         if word == first {
             zeros &= from_mask(range.start);
         }
@@ -349,8 +379,10 @@ mod tests {
             let holes = holes(&map, range.clone());
             let hit = holes.iter().position(|hole| hole.fit(len, 1 << shift).is_some());
             let mut skipped = Run::NONE;
-            let found = find_zeros(&map, range, len, 1 << shift, &mut skipped);
+            let found = find_zeros(&map, range.clone(), len, 1 << shift, &mut skipped);
             prop_assert_eq!(found, hit.and_then(|nth| holes[nth].fit(len, 1 << shift)));
+            let sparse = find_zeros_sparse(&map, range.clone(), len, 1 << shift);
+            prop_assert_eq!(found, sparse);
             let passed = &holes[..hit.unwrap_or(holes.len())];
             prop_assert_eq!(skipped.len, passed.iter().map(|hole| hole.len).max().unwrap_or(0));
             prop_assert!(skipped.len == 0 || passed.contains(&skipped));

@@ -150,19 +150,30 @@ impl Hints {
     #[inline]
     #[must_use]
     pub(super) fn take(&mut self, taken: Range<u32>, next_free: impl FnOnce() -> u32) -> bool {
+        let cut = self.contig;
+        self.left_free = self.left_free.min(taken.start);
+        if taken.start == self.first_free && taken.start == cut.start && taken.end < cut.end() {
+            // The usual case: the head of the longest run, and it is in front.
+            self.first_free = taken.end;
+            if cut.end() == self.nr_bits {
+                // There is no other run at all.
+                self.contig = Run { start: taken.end, len: cut.end() - taken.end };
+                self.right_free = self.contig.len;
+                return true;
+            }
+            return false;
+        }
         let before = self.before_contig();
         if taken.start == self.first_free {
             self.first_free = next_free();
         }
-        self.left_free = self.left_free.min(taken.start);
         self.right_free = self.right_free.min(self.nr_bits - taken.end);
-        if !self.contig.meets(&taken) {
+        if !cut.meets(&taken) {
             if self.scan.meets(&taken) {
                 self.scan = Run::NONE;
             }
             return true;
         }
-        let cut = self.contig;
         let (Some(before), true) = (before, cut.end() == self.nr_bits) else {
             return false;
         };
@@ -256,7 +267,7 @@ mod tests {
 
     #[test]
     fn cutting_contig_with_something_behind_asks_for_a_refresh() {
-        let mut hints = after(64, &[32..40]);
+        let mut hints = after(64, &[32..33, 33..40]);
         assert_eq!(hints.contig, run(0, 32));
         assert!(!hints.take(0..16, || 16));
         assert_eq!(hints.contig.len, 32, "the old length stays as a bound");

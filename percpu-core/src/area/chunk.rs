@@ -30,22 +30,19 @@
 //!    behind it is set. So an allocation ends at the next set bit.
 //! 6. Hidden granules are in use, and no allocation starts in them.
 //! 7. `nr_alloc` is the number of live allocations.
+//! 8. What was `refused` fits nowhere, nor does anything at least as long and
+//!    at least as aligned, until something is freed: holes only shrink till
+//!    then. So a chunk that is too fragmented for wide alignments is walked
+//!    once for them, not at every request.
 //!
-//! # The search
-//! First fit: of all holes the lowest in which the request fits at its
-//! alignment. A request longer than the chunk's `contig` is refused at once. If
-//! nothing in front of `contig` can be long enough, the answer is there without
-//! a look at any block. Else blocks are walked from the first free granule; a
-//! block is read only if its own `contig` is long enough, and holes that cross
-//! blocks are judged by the edges of both. Holes that are passed over in a
-//! block become its `scan`.
+//! Where a request fits is found in `search.rs`; `update.rs` keeps the hints
+//! true.
 
 use core::fmt;
 use core::ops::Range;
 
-use super::bitmap::{self, Run};
+use super::bitmap;
 use super::block::Hints;
-use super::refresh;
 use super::request::GRANULE;
 
 /// A place in every unit of a chunk.
@@ -79,6 +76,13 @@ impl fmt::Display for FreeError {
 
 impl core::error::Error for FreeError {}
 
+/// Positions, lengths and alignments stay below this, so that their sums fit
+/// in a `u32`.
+const MAX_GRANULES: u32 = 1 << 30;
+
+/// No request is as long as this.
+const NOTHING_REFUSED: (u32, u32) = (u32::MAX, 0);
+
 /// The index of one chunk.
 #[doc(alias = "pcpu_chunk")]
 pub struct Chunk {
@@ -86,15 +90,26 @@ pub struct Chunk {
     pub(super) hints: Hints,
     /// The same for each block.
     pub(super) blocks: Box<[Hints]>,
+    /// Granules in use.
     pub(super) alloc: Box<[u64]>,
+    /// Starts and ends of allocations, one bit longer than the others.
     pub(super) bound: Box<[u64]>,
+    /// Granules that were handed out and freed.
     pub(super) dirty: Box<[u64]>,
+    /// A block has `1 << block_shift` granules.
+    pub(super) block_shift: u32,
     /// What the chunk serves; the rest is hidden.
     pub(super) served: Range<u32>,
     /// INVARIANT: the zero bits of `alloc` (I4).
     pub(super) free: u32,
+    /// Live allocations.
     pub(super) nr_alloc: usize,
+    /// The largest allocation there has ever been, in bytes.
     pub(super) max_alloc_size: usize,
+    /// A length and an alignment that did not fit; beyond any when unknown.
+    ///
+    /// INVARIANT: 8.
+    refused: (u32, u32),
     immutable: bool,
 }
 
@@ -117,8 +132,8 @@ impl Chunk {
             start_offset.is_multiple_of(GRANULE) && end_offset.is_multiple_of(GRANULE),
             "whole granules"
         );
-        let bits = granules(unit_bytes).filter(|&bits| bits <= u32::MAX / 4);
-        let bits = bits.expect("a unit has fewer than 2^30 granules");
+        let bits = granules(unit_bytes).filter(|&bits| bits <= MAX_GRANULES);
+        let bits = bits.expect("a unit has at most 2^30 granules");
         let hidden = start_offset.checked_add(end_offset);
         assert!(hidden.is_some_and(|hidden| hidden <= unit_bytes), "hidden parts fit in the unit");
 
@@ -130,10 +145,12 @@ impl Chunk {
             alloc: bitmap::zeroed(bits),
             bound: bitmap::zeroed(bits + 1),
             dirty: bitmap::zeroed(bits),
+            block_shift: block.nr_bits.trailing_zeros(),
             served: start..bits - (end_offset / GRANULE) as u32,
             free: bits,
             nr_alloc: 0,
             max_alloc_size: 0,
+            refused: NOTHING_REFUSED,
             immutable: false,
         };
         for hidden in [0..start, chunk.served.end..bits] {
@@ -160,32 +177,46 @@ impl Chunk {
     /// A few comparisons and two words of each map where the hole at hand is
     /// the longest, as in a chunk that is mostly empty; else a walk over the
     /// hints of the blocks and, as a rule, the words of one block.
+    #[inline]
     pub fn alloc(&mut self, size: usize, align: usize) -> Option<Area> {
         if size == 0 || !align.is_power_of_two() {
             return None;
         }
         let (bits, align) = (granules(size)?, granules(align)?);
-        if bits > self.hints.contig.len || align > self.hints.nr_bits {
+        let (start, needs_zero) = self.claim(bits, align)?;
+        Some(Area { offset: bytes(start), size: bytes(bits), needs_zero })
+    }
+
+    /// The same in granules; answers in registers, the start and whether any of
+    /// them is dirty.
+    fn claim(&mut self, bits: u32, align: u32) -> Option<(u32, bool)> {
+        if bits > self.hints.contig.len || align > MAX_GRANULES {
             return None;
         }
-        let start = self.find(bits, align)?;
+        if bits >= self.refused.0 && align >= self.refused.1 {
+            return None;
+        }
+        let Some(start) = self.find(bits, align) else {
+            self.refused = (bits, align);
+            return None;
+        };
         let taken = start..start + bits;
 
-        bitmap::clear(&mut self.bound, start + 1..taken.end);
-        bitmap::set(&mut self.bound, start..start + 1);
-        bitmap::set(&mut self.bound, taken.end..taken.end + 1);
+        bitmap::clear(&mut self.bound, taken.clone());
+        bitmap::set_bit(&mut self.bound, start);
+        bitmap::set_bit(&mut self.bound, taken.end);
         let needs_zero = bitmap::any_set(&self.dirty, taken.clone());
         self.occupy(taken);
-        let size = bytes(bits);
         self.nr_alloc += 1;
-        self.max_alloc_size = self.max_alloc_size.max(size);
-        Some(Area { offset: bytes(start), size, needs_zero })
+        self.max_alloc_size = self.max_alloc_size.max(bytes(bits));
+        Some((start, needs_zero))
     }
 
     /// Gives back the allocation that starts at `offset`; answers its bytes.
     ///
     /// # Errors
     /// [`FreeError`] if none starts there. Nothing is changed then.
+    #[inline]
     pub fn free(&mut self, offset: usize) -> Result<usize, FreeError> {
         let start = u32::try_from(offset / GRANULE).map_err(|_| FreeError::NotAllocated)?;
         if start >= self.hints.nr_bits || !bitmap::test(&self.alloc, start) {
@@ -199,6 +230,7 @@ impl Chunk {
         }
         let end = self.end_of(start);
         self.vacate(start..end);
+        self.refused = NOTHING_REFUSED;
         self.nr_alloc -= 1;
         Ok(bytes(end - start))
     }
@@ -251,149 +283,24 @@ impl Chunk {
     }
 
     /// The end of the allocation that starts at `start`.
+    #[inline]
     pub(super) fn end_of(&self, start: u32) -> u32 {
         bitmap::next_set(&self.bound, start + 1..self.hints.nr_bits + 1)
     }
 
-    const fn block_bits(&self) -> u32 {
-        self.blocks[0].nr_bits
+    /// Granules in a block.
+    pub(super) const fn block_bits(&self) -> u32 {
+        1 << self.block_shift
     }
 
-    /// The lowest multiple of `align` with `bits` free granules. `bits` is not
-    /// longer than the longest hole.
-    #[inline]
-    fn find(&mut self, bits: u32, align: u32) -> Option<u32> {
-        let Hints { contig, first_free, .. } = self.hints;
-        if self.hints.may_fit_before(bits) {
-            return self.walk(first_free, bits, align);
-        }
-        match contig.fit(bits, align) {
-            Some(hit) => Some(hit),
-            None => self.walk(contig.start, bits, align),
-        }
+    /// The block of a granule.
+    pub(super) const fn block_of(&self, at: u32) -> u32 {
+        at >> self.block_shift
     }
 
-    /// The same, block by block. A free run starts at `from` and nothing in
-    /// front of it is long enough.
-    fn walk(&mut self, from: u32, bits: u32, align: u32) -> Option<u32> {
-        let block_bits = self.block_bits();
-        let first = from / block_bits;
-        // The free run that reaches up to the block in hand.
-        let mut open = Run::NONE;
-        let mut base = first * block_bits;
-        for block in &mut self.blocks[first as usize..] {
-            if open.len > 0 {
-                open.len += block.left_free;
-                if let Some(hit) = open.fit(bits, align) {
-                    return Some(hit);
-                }
-            }
-            if block.contig.len >= bits {
-                if let Some(hit) = find_in_block(block, &self.alloc, base, bits, align) {
-                    return Some(hit);
-                }
-            }
-            if open.len == 0 || !block.is_free() {
-                let start = base + block_bits - block.right_free;
-                open = Run { start, len: block.right_free };
-            }
-            base += block_bits;
-        }
-        None
-    }
-
-    /// Puts the free granules `taken` in use: the map and all hints.
-    fn occupy(&mut self, taken: Range<u32>) {
-        let block_bits = self.block_bits();
-        debug_assert_eq!(bitmap::count(&self.alloc, taken.clone()), 0, "a hole");
-        bitmap::set(&mut self.alloc, taken.clone());
-        self.free -= taken.end - taken.start;
-
-        let (first, last) = (taken.start / block_bits, (taken.end - 1) / block_bits);
-        for nth in first..=last {
-            let (base, map) = (nth * block_bits, &self.alloc);
-            let start = taken.start.max(base) - base;
-            let end = taken.end.min(base + block_bits) - base;
-            let block = &mut self.blocks[nth as usize];
-            let next = || bitmap::next_zero(map, base + end..base + block_bits) - base;
-            if !block.take(start..end, next) {
-                refresh::from_map(block, map, base);
-            }
-        }
-        let (blocks, bits) = (&self.blocks, self.hints.nr_bits);
-        let next = || {
-            let found = (last..).zip(&blocks[last as usize..]).find(|(_, b)| b.contig.len > 0);
-            found.map_or(bits, |(nth, block)| nth * block_bits + block.first_free)
-        };
-        if !self.hints.take(taken, next) {
-            refresh::from_blocks(&mut self.hints, blocks);
-        }
-    }
-
-    /// Frees the granules `freed`, an allocation: the maps and all hints.
-    fn vacate(&mut self, freed: Range<u32>) {
-        let block_bits = self.block_bits();
-        debug_assert!(
-            bitmap::count(&self.alloc, freed.clone()) == freed.end - freed.start,
-            "an allocation"
-        );
-        bitmap::clear(&mut self.alloc, freed.clone());
-        bitmap::set(&mut self.dirty, freed.clone());
-        self.free += freed.end - freed.start;
-
-        let (first, last) = (freed.start / block_bits, (freed.end - 1) / block_bits);
-        // The hole of the chunk that comes into being, as the blocks tell.
-        let mut hole = freed.clone();
-        for nth in first..=last {
-            let (base, limit) = (nth * block_bits, (nth + 1) * block_bits);
-            let block = &mut self.blocks[nth as usize];
-            let (start, end) = (freed.start.max(base), freed.end.min(limit));
-            let start = match block.run_up_to(start - base) {
-                Some(start) => start,
-                None => bitmap::zeros_up_to_end(&self.alloc, base..start) - base,
-            };
-            let end = match block.run_from(end - base) {
-                Some(end) => end,
-                None => bitmap::next_set(&self.alloc, end..limit) - base,
-            };
-            block.give(Run { start, len: end - start });
-            hole = hole.start.min(base + start)..hole.end.max(base + end);
-        }
-        let start = match self.hints.run_up_to(freed.start) {
-            Some(start) => start,
-            None => self.joined_left(hole.start),
-        };
-        let end = match self.hints.run_from(freed.end) {
-            Some(end) => end,
-            None => self.joined_right(hole.end),
-        };
-        self.hints.give(Run { start, len: end - start });
-    }
-
-    /// The start of the hole that reaches down to `at`, over blocks before it.
-    fn joined_left(&self, mut at: u32) -> u32 {
-        let block_bits = self.block_bits();
-        while at > 0 && at.is_multiple_of(block_bits) {
-            let block = &self.blocks[(at / block_bits) as usize - 1];
-            at -= block.right_free;
-            if !block.is_free() {
-                break;
-            }
-        }
-        at
-    }
-
-    /// The end of the hole that reaches up to `at`, over blocks behind it.
-    fn joined_right(&self, mut at: u32) -> u32 {
-        let block_bits = self.block_bits();
-        while at < self.hints.nr_bits && at.is_multiple_of(block_bits) {
-            let block = &self.blocks[(at / block_bits) as usize];
-            at += block.left_free;
-            if !block.is_free() {
-                break;
-            }
-        }
-        at
+    /// Whether a block starts at a granule.
+    pub(super) const fn is_edge(&self, at: u32) -> bool {
+        at & (self.block_bits() - 1) == 0
     }
 }
 
@@ -407,24 +314,6 @@ impl fmt::Debug for Chunk {
             .field("immutable", &self.immutable)
             .finish_non_exhaustive()
     }
-}
-
-/// First fit in one block, which starts at granule `base` of the chunk.
-fn find_in_block(block: &mut Hints, map: &[u64], base: u32, bits: u32, align: u32) -> Option<u32> {
-    let contig = block.contig;
-    if block.may_fit_before(bits) {
-        let front = base + block.first_free..base + contig.start;
-        let mut skipped = Run::NONE;
-        if let Some(hit) = bitmap::find_zeros(map, front, bits, align, &mut skipped) {
-            return Some(hit);
-        }
-        block.learn_before(Run { start: skipped.start - base, ..skipped });
-    }
-    let contig = Run { start: base + contig.start, ..contig };
-    contig.fit(bits, align).or_else(|| {
-        let behind = contig.end()..base + block.nr_bits;
-        bitmap::find_zeros(map, behind, bits, align, &mut Run::default())
-    })
 }
 
 /// Granules for `size` bytes, if they can be counted.

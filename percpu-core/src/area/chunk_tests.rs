@@ -5,11 +5,15 @@ use proptest::prelude::*;
 use super::chunk::{Area, Chunk, FreeError};
 use super::naive::Twins;
 
-const CASES: u32 = if cfg!(miri) { 2 } else { 256 };
 const STEPS: usize = if cfg!(miri) { 40 } else { 300 };
 
+/// As many cases as usual, or as `PROPTEST_CASES` asks for; Miri is slow.
+pub(super) fn cases() -> ProptestConfig {
+    if cfg!(miri) { ProptestConfig::with_cases(2) } else { ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases())]
 
     /// Rows DA-02, DA-04 and DA-06: after every step the hints are the truth
     /// and the chunk does what a bitmap does, failures included.
@@ -121,6 +125,29 @@ fn areas_may_cross_blocks() {
     assert!(chunk.is_block_free(1) && chunk.is_block_free(2) && !chunk.is_block_free(0));
     assert_eq!(chunk.alloc(8192, 4096).unwrap().offset, 4096, "8192 granules behind the head");
     chunk.check_invariants();
+}
+
+/// Found by the model: an alignment over the unit is met at offset 0 only.
+#[test]
+fn offset_zero_suits_every_alignment() {
+    let mut chunk = Chunk::new(1792, 256, 0, 0);
+    assert_eq!(chunk.alloc(127, 4096).unwrap().offset, 0);
+    assert_eq!(chunk.alloc(4, 2048), None);
+    assert_eq!(chunk.alloc(4, 1024).unwrap().offset, 1024);
+    chunk.check_invariants();
+}
+
+/// What did not fit is remembered, but not longer than it is true.
+#[test]
+fn a_refusal_ends_with_the_next_free() {
+    let mut chunk = Chunk::new(8192, 4096, 0, 0);
+    let areas: Vec<Area> = (0..8).map(|_| chunk.alloc(1024, 4).unwrap()).collect();
+    chunk.free(areas[1].offset).unwrap();
+    assert_eq!(chunk.alloc(512, 2048), None);
+    assert_eq!(chunk.alloc(512, 1024).unwrap().offset, 1024, "less aligned");
+    assert_eq!(chunk.alloc(512, 512).unwrap().offset, 1536);
+    chunk.free(areas[2].offset).unwrap();
+    assert_eq!(chunk.alloc(512, 2048).unwrap().offset, 2048);
 }
 
 #[test]

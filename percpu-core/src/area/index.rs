@@ -141,17 +141,14 @@ impl ChunkSet {
         Some((id, area))
     }
 
+    #[inline]
     fn alloc_any(&mut self, size: usize, align: usize) -> Option<(ChunkId, Area)> {
         let mut next = self.slots.first_for(size);
         while let Some(id) = next {
             let chunk = listed(&mut self.chunks, id);
             if let Some(area) = chunk.alloc(size, align) {
-                let slot = self.slots.slot_for(chunk.contig_bytes());
-                if self.slots.is_isolated(id) {
-                    self.slots.place(id, slot);
-                } else {
-                    self.slots.relocate(id, slot);
-                }
+                // Isolated or not, the chunk is an ordinary one from now on.
+                self.slots.place(id, self.slots.slot_for(chunk.contig_bytes()));
                 return Some((ChunkId(id), area));
             }
             next = self.slots.after(id);

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::chunk::{Chunk, FreeError};
+use super::chunk_tests::cases;
 use super::index::{ChunkId, ChunkSet, Freed};
 use super::request::Limits;
 
@@ -224,7 +225,7 @@ fn requests_over_the_limits_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
+    #![proptest_config(cases())]
 
     /// Whatever happens, lists and chunks agree, and areas stay disjoint.
     #[test]

@@ -28,10 +28,12 @@ pub(crate) mod pointer;
 mod refresh;
 pub(crate) mod request;
 mod sanity;
+mod search;
 pub(crate) mod section;
 mod sizes;
 mod slots;
 pub(crate) mod units;
+mod update;
 
 #[cfg(test)]
 mod chunk_tests;

@@ -92,7 +92,7 @@ impl Twins {
         let granule = self.naive.get(offset / 4).copied();
         let want = match granule {
             None | Some(Granule::Free { .. }) => Err(FreeError::NotAllocated),
-            Some(Granule::Start) if offset % 4 == 0 => {
+            Some(Granule::Start) if offset.is_multiple_of(4) => {
                 let nth = self.live.iter().position(|&(start, _)| start == offset).unwrap();
                 let size = self.live.swap_remove(nth).1;
                 self.naive[offset / 4..][..size / 4].fill(Granule::Free { used_before: true });

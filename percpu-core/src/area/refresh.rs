@@ -41,7 +41,7 @@ pub(super) fn from_map(hints: &mut Hints, map: &[u64], base: u32) {
 pub(super) fn from_blocks(hints: &mut Hints, blocks: &[Hints]) {
     let block_bits = blocks[0].nr_bits;
     let enough = hints.contig.len;
-    let first = (hints.first_free / block_bits) as usize;
+    let first = (hints.first_free >> block_bits.trailing_zeros()) as usize;
     let mut found = Longest::default();
     let mut open = Run::NONE;
     // What is in front of `open` in the block it starts in.

@@ -128,11 +128,17 @@ impl Slots {
 
     /// Lists chunk `id` in `slot` by the rule: rising to the head, sinking to
     /// the tail. A chunk that was nowhere rises.
+    #[inline]
     pub(super) fn place(&mut self, id: u32, slot: Slot) {
-        let old = self.slot(id);
-        if old == Some(slot) {
-            return;
+        if self.nodes.get(id as usize).is_none_or(|node| node.slot != slot) {
+            self.move_to(id, slot);
         }
+    }
+
+    /// Takes chunk `id` from another slot or from nowhere to `slot`.
+    #[cold]
+    fn move_to(&mut self, id: u32, slot: Slot) {
+        let old = self.slot(id);
         self.remove(id);
         if self.nodes.len() <= id as usize {
             let nowhere = Node { slot: Slot::NOWHERE, prev: NIL, next: NIL };

@@ -61,6 +61,7 @@ pub(crate) fn start(insist: bool) -> Result<Registration, PortableReason> {
 
 /// The kernel's number of the CPU this thread was on a moment ago; `None` if
 /// the thread is not registered. Only after `start`.
+#[inline]
 pub(crate) fn current_cpu() -> Option<u32> {
     u32::try_from(cpu_id_at(TABLE.rseq_offset.load(Relaxed))).ok()
 }
@@ -96,6 +97,7 @@ fn suspect_release(release: &str) -> bool {
     }
 }
 
+#[inline]
 fn thread_pointer() -> usize {
     let pointer: usize;
     // SAFETY: reads the thread pointer, which the psABI keeps there.
@@ -111,6 +113,7 @@ fn thread_pointer() -> usize {
     pointer
 }
 
+#[inline]
 fn cpu_id_at(offset: isize) -> i32 {
     let area = thread_pointer().wrapping_add_signed(offset);
     let cpu_id = core::ptr::with_exposed_provenance::<i32>(area + CPU_ID);

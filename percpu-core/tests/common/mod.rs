@@ -1,0 +1,175 @@
+//! What the integration tests share: children with other settings, storms of
+//! signals and migrations.
+//!
+//! # Safety
+//!
+//! Plain system calls on this process's own threads; a handler that only adds
+//! to per-CPU words, which is allowed in handlers.
+
+#![allow(unsafe_code, dead_code, missing_docs, unreachable_pub)]
+
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The settings every stress test must hold under.
+pub const MODES: [(&str, &[(&str, &str)]); 4] = [
+    ("as it comes", &[]),
+    ("own registration", &[("GLIBC_TUNABLES", "glibc.pthread.rseq=0")]),
+    ("portable", &[("PERCPU_MODE", "portable")]),
+    (
+        "portable without libc's rseq",
+        &[("PERCPU_MODE", "portable"), ("GLIBC_TUNABLES", "glibc.pthread.rseq=0")],
+    ),
+];
+
+/// Runs `body` in a process of its own, started as this test with `env` set:
+/// the configuration is one per process. `test` is the test's full name.
+pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
+    if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
+        return body();
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    command.env_remove("GLIBC_TUNABLES").env_remove("PERCPU_MODE");
+    command.env("PERCPU_TEST_CHILD", "1").envs(env.iter().copied());
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "child with {env:?}: {}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// As `in_child`, once for each of `MODES`.
+pub fn in_each_mode(test: &str, body: impl Fn()) {
+    for (_, env) in MODES {
+        in_child(test, env, &body);
+        if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+/// Allows the calling thread the CPUs whose bit is set, of the first 64.
+pub fn set_affinity(mask: u64) {
+    // SAFETY: an all-zero cpu_set_t is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for cpu in (0..64).filter(|cpu| mask >> cpu & 1 == 1) {
+        // SAFETY: a bit inside the set.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    // SAFETY: the set is a local of the size given; 0 is this thread.
+    unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) };
+}
+
+/// The CPUs this process may use, of the first 64, as a mask.
+pub fn allowed() -> u64 {
+    // SAFETY: an all-zero cpu_set_t is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: fills the local.
+    unsafe { libc::sched_getaffinity(0, size_of_val(&set), &mut set) };
+    // SAFETY: bits inside the set.
+    (0..64)
+        .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
+        .fold(0, |mask, cpu| mask | 1 << cpu)
+}
+
+/// A small generator: tests must not depend on a seed they cannot print.
+#[derive(Clone)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        // xorshift64
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+static HANDLER: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+
+extern "C" fn on_signal(_: libc::c_int) {
+    if let Some(handler) = HANDLER.get() {
+        handler();
+    }
+}
+
+/// Makes SIGUSR1 run `handler` (which must be async-signal-safe).
+pub fn handle_sigusr1(handler: fn()) {
+    assert!(HANDLER.set(handler).is_ok(), "one handler a process");
+    // SAFETY: an all-zero sigaction is a valid starting point.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: installs the handler above.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
+}
+
+/// Runs `work` on `threads` threads while each gets SIGUSR1 every 100 us and a
+/// random affinity now and then; afterwards all have returned.
+pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
+    use std::os::unix::thread::JoinHandleExt;
+    use std::sync::atomic::AtomicUsize;
+    let cpus = allowed();
+    let left = AtomicUsize::new(threads);
+    let over = AtomicBool::new(false);
+    let (work, left, over) = (&work, &left, &over);
+    let workers: Vec<_> = (0..threads)
+        .map(|n| {
+            // Plain threads: a scoped one's handle does not give its pthread.
+            let body: Box<dyn FnOnce() + Send> = Box::new(move || {
+                work(n);
+                left.fetch_sub(1, Ordering::AcqRel);
+                // Stay until the storm is over: it signals every thread.
+                while !over.load(Ordering::Acquire) {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            });
+            // SAFETY: only the lifetime changes; all threads are joined below,
+            // and nothing before that can panic.
+            let body: Box<dyn FnOnce() + Send + 'static> = unsafe { std::mem::transmute(body) };
+            std::thread::spawn(body)
+        })
+        .collect();
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    while left.load(Ordering::Acquire) > 0 && !workers.iter().any(|w| w.is_finished()) {
+        for worker in &workers {
+            // SAFETY: the thread waits for `over`, or panicked but is not joined.
+            unsafe { libc::pthread_kill(worker.as_pthread_t(), libc::SIGUSR1) };
+        }
+        let victim = &workers[random.next() as usize % threads];
+        let mask = random.next() & cpus;
+        pthread_affinity(victim.as_pthread_t(), if mask == 0 { cpus } else { mask });
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    over.store(true, Ordering::Release);
+    let outcomes: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+    assert!(outcomes.iter().all(Result::is_ok), "a worker panicked");
+}
+
+fn pthread_affinity(thread: libc::pthread_t, mask: u64) {
+    // SAFETY: an all-zero cpu_set_t is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for cpu in (0..64).filter(|cpu| mask >> cpu & 1 == 1) {
+        // SAFETY: a bit inside the set.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    #[cfg(target_env = "gnu")]
+    // SAFETY: a live thread and a local set of the size given.
+    unsafe {
+        libc::pthread_setaffinity_np(thread, size_of_val(&set), &set)
+    };
+    #[cfg(not(target_env = "gnu"))]
+    let _ = (thread, set);
+}
+
+/// Lines of this process's memory map that name our mappings, or all of them.
+pub fn maps() -> Vec<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,177 @@
+//! `LocalLock`: never two holders of a copy, nothing left locked.
+
+#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use percpu_core::{LocalLock, PerCpu, Unit, info, percpu};
+
+percpu! {
+    static PAIR: LocalLock<Pair> = LocalLock::new(Pair { inside: false, entries: 0, mirror: 0 });
+    static PLAIN: LocalLock<u64> = LocalLock::new(0);
+}
+
+/// Plain fields: two holders at once would tear them.
+struct Pair {
+    inside: bool,
+    entries: u64,
+    mirror: u64,
+}
+
+impl Pair {
+    fn enter(&mut self) {
+        assert!(!self.inside, "two holders");
+        self.inside = true;
+        assert_eq!(self.entries, self.mirror, "a torn pair");
+        self.entries += 1;
+        std::hint::black_box(&mut *self);
+        self.mirror += 1;
+        self.inside = false;
+    }
+}
+
+/// 10,000,000 acquisitions from 4 threads, with a remote locker beside them.
+#[test]
+fn ten_million_acquisitions_never_two_holders() {
+    common::in_each_mode("ten_million_acquisitions_never_two_holders", || {
+        const EACH: u64 = 2_500_000;
+        let mut remote = 0;
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..4)
+                .map(|n| {
+                    scope.spawn(move || {
+                        for i in 0..EACH {
+                            if i % 2 == n % 2 {
+                                PAIR.with(Pair::enter);
+                            } else {
+                                PAIR.lock().enter();
+                            }
+                        }
+                    })
+                })
+                .collect();
+            while !workers.iter().all(|worker| worker.is_finished()) {
+                for unit in Unit::all().unwrap() {
+                    PAIR.lock_on(unit).unwrap().enter();
+                    remote += 1;
+                }
+            }
+        });
+        let units = Unit::all().unwrap();
+        let entries: u64 = units.map(|unit| PAIR.lock_on(unit).unwrap().entries).sum();
+        println!("{:?}: {remote} remote", info().unwrap());
+        assert_eq!(entries, 4 * EACH + remote);
+        assert!(remote > 0);
+    });
+}
+
+#[test]
+fn a_held_copy_is_busy_and_waits() {
+    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+    let guard = PLAIN.lock();
+    assert!(PLAIN.try_lock().is_none(), "same CPU, same copy");
+    std::thread::scope(|scope| {
+        // It inherits this thread's CPU, so it meets the same copy.
+        let waiter = scope.spawn(|| *PLAIN.lock());
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!waiter.is_finished());
+        drop(guard);
+        waiter.join().unwrap();
+    });
+    assert!(PLAIN.try_lock().is_some());
+}
+
+#[test]
+fn a_panic_while_holding_unlocks() {
+    let locks = PerCpu::new_with(|_| LocalLock::new(0_u32)).unwrap();
+    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        locks.with(|n| {
+            *n = 1;
+            panic!("as planned");
+        })
+    }));
+    assert!(outcome.is_err());
+    assert_eq!(*locks.try_lock().expect("unlocked"), 1);
+}
+
+#[test]
+fn a_guard_stays_with_its_copy_when_the_thread_moves() {
+    let locks = PerCpu::new_with(|_| LocalLock::new(0_u32)).unwrap();
+    let allowed = common::allowed();
+    let first = allowed & allowed.wrapping_neg();
+    common::set_affinity(first);
+    let mut guard = locks.lock();
+    let rest = allowed & !first;
+    if rest != 0 {
+        common::set_affinity(rest);
+    }
+    *guard += 1;
+    drop(guard);
+    common::set_affinity(first);
+    assert_eq!(*locks.lock(), 1);
+}
+
+#[test]
+fn remote_lockers_wait_for_each_other_and_for_the_holder() {
+    let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
+    let order = AtomicU64::new(0);
+    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+    let unit = Unit::current().unwrap();
+    let guard = locks.lock();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut guard = locks.lock_on(unit).unwrap();
+                assert_eq!(order.load(Ordering::Relaxed), 1, "not before the holder left");
+                *guard += 1;
+            });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        order.store(1, Ordering::Relaxed);
+        drop(guard);
+    });
+    assert_eq!(*locks.lock_on(unit).unwrap(), 3);
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn taking_a_lock_twice_is_told_in_debug_builds() {
+    let locks = PerCpu::new_with(|_| LocalLock::new(())).unwrap();
+    let _guard = locks.lock();
+    let again = catch_unwind(AssertUnwindSafe(|| drop(locks.lock())));
+    assert!(again.is_err());
+    // Another lock is another matter.
+    PLAIN.with(|_| ());
+}
+
+fn try_in_handler() {
+    TRIED.fetch_add(1, Ordering::Relaxed);
+    if let Some(mut n) = PLAIN.try_lock() {
+        *n += 1;
+        ENTERED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+static TRIED: AtomicU64 = AtomicU64::new(0);
+static ENTERED: AtomicU64 = AtomicU64::new(0);
+
+#[test]
+fn try_lock_in_a_handler_never_deadlocks() {
+    common::in_each_mode("try_lock_in_a_handler_never_deadlocks", || {
+        PLAIN.with(|_| ());
+        common::handle_sigusr1(try_in_handler);
+        common::in_a_storm(4, |_| {
+            for _ in 0..300_000 {
+                PLAIN.with(|n| *n += 1);
+            }
+        });
+        let units = Unit::all().unwrap();
+        let sum: u64 = units.map(|unit| *PLAIN.lock_on(unit).unwrap()).sum();
+        assert_eq!(sum, 4 * 300_000 + ENTERED.load(Ordering::Relaxed));
+        assert!(TRIED.load(Ordering::Relaxed) > 0);
+    });
+}
