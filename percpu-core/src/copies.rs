@@ -113,6 +113,6 @@ impl<'a, T> IntoIterator for &'a Copies<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Copies<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(unit, copy)| (unit, copy))).finish()
+        f.debug_map().entries(self.iter()).finish()
     }
 }
