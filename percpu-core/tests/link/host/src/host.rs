@@ -49,11 +49,11 @@ fn error() -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// One file; returns how much its rounds added.
-fn visit(path: &str) -> u64 {
+/// One file; returns whether its operations ran as sections.
+fn visit(path: &str) -> bool {
     let plugin = load(path);
     let before = (plugin.sum)();
-    assert!((plugin.has_sections)(), "no sections in the plug-in: this shows nothing");
+    let has_sections = (plugin.has_sections)();
     // One at the end of the rounds, one when the plug-in is closed.
     let (done, closed) = (Barrier::new(3), Barrier::new(3));
     let mut added = 0;
@@ -78,15 +78,15 @@ fn visit(path: &str) -> u64 {
         closed.wait();
     });
     assert_eq!(added, 2 * ROUNDS * 12, "{path}: the sum is not exact");
-    added
+    has_sections
 }
 
 /// Visits each file named on the command line.
 pub fn visit_all() {
-    let mut files = 0;
+    let (mut files, mut with_sections) = (0, 0);
     for path in std::env::args().skip(1) {
-        visit(&path);
         files += 1;
+        with_sections += u32::from(visit(&path));
     }
-    println!("{files} plug-ins closed under a blocked thread, each sum exact");
+    println!("{files} plug-ins closed under blocked threads, {with_sections} with sections");
 }

@@ -19,7 +19,7 @@ pub extern "C" fn plugin_sum() -> u64 {
     OF_PLUGIN.sum()
 }
 
-/// Whether sections are in use: the test means nothing otherwise.
+/// Whether sections are in use: closing it shows nothing otherwise.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_has_sections() -> bool {
     percpu_core::info().is_ok_and(|info| info.mode().is_rseq())
