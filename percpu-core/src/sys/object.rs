@@ -5,6 +5,11 @@
 //! holds it unmapped by then, the thread would be killed. A fence does not
 //! help, as it does not reach blocked threads. So an object is pinned when its
 //! sections are first used.
+//!
+//! # Safety
+//!
+//! Asks the loader about addresses and keeps what it answers only while it is
+//! valid.
 
 #![allow(unsafe_code)]
 

@@ -13,6 +13,11 @@
 //!     \--kernel refuses--> Refused
 //! ```
 //! `Exiting` and `Refused` threads use the shared unit and never register again.
+//!
+//! # Safety
+//!
+//! Hands the kernel a thread-local area and takes it back before the thread's
+//! memory goes. Reads libc's symbols and the auxiliary vector.
 
 #![allow(unsafe_code)]
 
@@ -21,6 +26,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use super::errno::errno;
 use crate::mode::{PortableReason, Registration};
 use crate::table::TABLE;
 
@@ -271,7 +277,7 @@ impl Own {
         // and registered until the thread ends or `unregister_exiting` ran.
         let result =
             unsafe { libc::syscall(libc::SYS_rseq, self.area.get(), length, flags, SIGNATURE) };
-        if result < 0 { Err(super::errno()) } else { Ok(()) }
+        if result < 0 { Err(errno()) } else { Ok(()) }
     }
 }
 
@@ -304,7 +310,9 @@ fn thread_locals_are_static() -> bool {
         let search = unsafe { &mut *search.cast::<Search>() };
         for i in 0..usize::from(info.dlpi_phnum) {
             // SAFETY: `dlpi_phdr` points at `dlpi_phnum` headers.
-            let header = unsafe { &*info.dlpi_phdr.add(i) };
+            let header = unsafe { info.dlpi_phdr.add(i) };
+            // SAFETY: one of them; they stay while the object is loaded.
+            let header = unsafe { &*header };
             let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
             let holds = search.code.wrapping_sub(start) < header.p_memsz as usize;
             if header.p_type == libc::PT_LOAD && holds {
