@@ -3,5 +3,5 @@
 . "$(dirname "$0")/lib.sh"
 begin structure
 need python3 python3
-python3 ci/structure_test.py
+python3 ci/structure_test.py --quiet
 python3 ci/structure.py
