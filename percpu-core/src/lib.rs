@@ -133,6 +133,16 @@ pub mod __private {
     pub use crate::area::section::{SectionRange, Template};
 }
 
+/// Delays at the sections' numbered points, for tests.
+#[doc(hidden)]
+#[cfg(percpu_inject)]
+pub mod __inject {
+    /// Makes every section loop `turns` times at `point` (see `ops/contract.rs`).
+    pub fn set(point: usize, turns: u64) {
+        crate::table::TABLE.inject[point].store(turns, core::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// What fuzz targets reach into; no promise is made about it.
 #[doc(hidden)]
 pub mod __fuzz {

@@ -76,6 +76,19 @@ macro_rules! arm {
     };
 }
 
+#[cfg(not(percpu_mutate = "no_compare"))]
+macro_rules! compare {
+    () => {
+        "ldr {d:w}, [{area}, #4]\ncmp {d:w}, {cpu:w}\nb.ne 2b\n"
+    };
+}
+#[cfg(percpu_mutate = "no_compare")]
+macro_rules! compare {
+    () => {
+        ""
+    };
+}
+
 /// From the start to inside the armed section; leaves to `9:` with `a` = 0.
 macro_rules! enter {
     () => {
@@ -94,9 +107,7 @@ macro_rules! enter {
             inject!("0"),
             arm!(),
             "3:\n",
-            "ldr {d:w}, [{area}, #4]\n",
-            "cmp {d:w}, {cpu:w}\n",
-            "b.ne 2b\n",
+            compare!(),
             inject!("1"),
         )
     };

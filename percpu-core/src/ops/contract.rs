@@ -41,4 +41,5 @@
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them.
 //! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
-//!   out; the injected stress test must then fail.
+//!   out, `"no_compare"` the compare; the injected stress test must then fail
+//!   (`ci/inject.sh`).

@@ -88,6 +88,19 @@ macro_rules! arm {
     };
 }
 
+#[cfg(not(percpu_mutate = "no_compare"))]
+macro_rules! compare {
+    () => {
+        "cmp {cpu:e}, dword ptr fs:[{off} + 4]\njne 2b\n"
+    };
+}
+#[cfg(percpu_mutate = "no_compare")]
+macro_rules! compare {
+    () => {
+        ""
+    };
+}
+
 /// From the start to inside the armed section; `$cold` is where a zero goes.
 macro_rules! enter {
     ($cold:literal) => {
@@ -105,8 +118,7 @@ macro_rules! enter {
             inject!("0"),
             arm!(),
             "3:\n",
-            "cmp {cpu:e}, dword ptr fs:[{off} + 4]\n",
-            "jne 2b\n",
+            compare!(),
             inject!("1"),
         )
     };
