@@ -104,6 +104,17 @@ pub fn config() -> Config {
     Config::default()
 }
 
+impl Config {
+    /// Makes this the configuration of the process. A second call before first
+    /// use replaces the first.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyInitialised`] once per-CPU memory is in use.
+    pub fn apply(self) -> Result<(), Error> {
+        process::configure(self)
+    }
+}
+
 /// Sets per-CPU memory up now, instead of at first use: to meet an error as a
 /// value, or before a signal handler or an allocator comes first.
 ///

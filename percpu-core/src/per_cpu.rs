@@ -1,4 +1,9 @@
 //! [`PerCpu`]: one `T` on every possible CPU, allocated.
+//!
+//! # Safety
+//!
+//! Writes and drops the copies in an area that the allocator handed to one owner;
+//! nobody else knows the area before `new` returns or after `drop` began.
 
 #![allow(unsafe_code)]
 

@@ -15,7 +15,6 @@
 //! to its final value, by the thread that activated the unit (Release; readers
 //! use the value as an address, and that dependency is what orders them).
 
-use core::mem::offset_of;
 use core::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize};
 
 /// `cpu_id` is read as 16 bits, so that -1 and -2 (not registered) land on
@@ -38,10 +37,12 @@ pub(crate) struct CpuTable {
     pub(crate) bases: [AtomicUsize; ENTRIES],
 }
 
+// What the sections address.
+#[cfg(percpu_rseq)]
 impl CpuTable {
-    pub(crate) const ABORTS: usize = offset_of!(CpuTable, aborts);
-    pub(crate) const INJECT: usize = offset_of!(CpuTable, inject);
-    pub(crate) const BASES: usize = offset_of!(CpuTable, bases);
+    pub(crate) const ABORTS: usize = core::mem::offset_of!(CpuTable, aborts);
+    pub(crate) const INJECT: usize = core::mem::offset_of!(CpuTable, inject);
+    pub(crate) const BASES: usize = core::mem::offset_of!(CpuTable, bases);
 }
 
 /// The table of this process.

@@ -1,7 +1,11 @@
 //! Dynamic memory: zeroed, aligned, disjoint, given back; errors as values.
+//!
+//! # Safety
+//!
+//! Types of zero bytes with alignments of their own; a limit set in a child.
 
 #![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
-#![allow(unsafe_code)] // types for alignment; RLIMIT_AS in a child
+#![allow(unsafe_code)]
 
 mod common;
 

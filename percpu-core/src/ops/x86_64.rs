@@ -6,7 +6,7 @@
 //! of [`TABLE`] that is not zero, entry + `p` is the address of a live,
 //! naturally aligned word of the function's width, which is only written by
 //! sections, by holders (see `local_lock.rs`) and by plain atomic stores whose
-//! loss is accepted. [`Root`](crate::root) upholds it.
+//! loss is accepted. [`Place`](crate::place::Place) upholds it.
 //!
 //! What the blocks share, register by register:
 //! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.

@@ -13,6 +13,11 @@
 //!     \--kernel refuses--> Refused
 //! ```
 //! `Exiting` and `Refused` threads use the shared unit and never register again.
+//!
+//! # Safety
+//!
+//! Hands the kernel a thread-local area and takes it back before the thread's
+//! memory goes. Reads libc's symbols and the auxiliary vector.
 
 #![allow(unsafe_code)]
 
@@ -21,6 +26,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use super::errno::errno;
 use crate::mode::{PortableReason, Registration};
 use crate::table::TABLE;
 
@@ -278,7 +284,7 @@ impl Own {
         // and registered until the thread ends or `unregister_exiting` ran.
         let result =
             unsafe { libc::syscall(libc::SYS_rseq, self.area.get(), length, flags, SIGNATURE) };
-        if result < 0 { Err(super::errno()) } else { Ok(()) }
+        if result < 0 { Err(errno()) } else { Ok(()) }
     }
 }
 
