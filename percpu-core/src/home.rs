@@ -2,20 +2,25 @@
 //!
 //! One per-CPU pointer for all units; `model/home.rs` is its twin on loom's
 //! pretend machine.
+//!
+//! # Safety
+//!
+//! Keeps the promise of [`Place`] for as long as a handle lives, and turns bases
+//! of active units, and templates, into copies.
 
 #![allow(unsafe_code)]
 
+use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::area::section::{SectionRange, Template};
-use crate::copies::Copies;
 use crate::error::Error;
 use crate::place::Place;
 use crate::process;
-use crate::static_var::StaticPerCpu;
 
-pub(crate) struct Home<T> {
+#[doc(hidden)]
+pub struct Home<T> {
     /// INVARIANT: 0, or a pointer that `Place::new` may have for as long as
     /// this value is borrowed. Goes from 0 to its value once (statics only).
     pointer: AtomicUsize,
@@ -47,6 +52,12 @@ pub(crate) enum Peek<'a, T> {
     Zero,
 }
 
+impl<T> fmt::Debug for Home<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").finish_non_exhaustive()
+    }
+}
+
 impl<T> Home<T> {
     /// # Safety
     /// `pointer` is good for as long as the value lives, as `Place::new` asks,
@@ -55,10 +66,15 @@ impl<T> Home<T> {
         Self { pointer: AtomicUsize::new(pointer), source, copies: PhantomData }
     }
 
+    /// For [`percpu!`](crate::percpu) only.
+    ///
     /// # Safety
-    /// `template` is a `Template<T>` in the section that `range` tells.
-    pub(crate) const unsafe fn of_static(template: *const (), range: fn() -> SectionRange) -> Self {
-        let source = Source::Template(template, range);
+    /// `template` lies in the section that `range` tells, for ever.
+    pub const unsafe fn of_static(
+        template: &'static Template<T>,
+        range: fn() -> SectionRange,
+    ) -> Self {
+        let source = Source::Template(core::ptr::from_ref(template).cast(), range);
         Self { pointer: AtomicUsize::new(0), source, copies: PhantomData }
     }
 
@@ -111,19 +127,6 @@ impl<T> Home<T> {
     }
 }
 
-impl<T: 'static> StaticPerCpu<T> {
-    /// For [`percpu!`](crate::percpu) only.
-    ///
-    /// # Safety
-    /// `template` lies in the section that `range` tells, for ever.
-    #[doc(hidden)]
-    pub const unsafe fn __new(template: &'static Template<T>, range: fn() -> SectionRange) -> Self {
-        let template = core::ptr::from_ref(template).cast();
-        // SAFETY: the caller's word.
-        Self { copies: Copies { home: unsafe { Home::of_static(template, range) } } }
-    }
-}
-
 /// A static's handle, and its template.
 #[doc(hidden)]
 #[macro_export]
@@ -137,7 +140,7 @@ macro_rules! __static_per_cpu {
             $crate::__section_range!(TEMPLATE)
         }
         // SAFETY: the template above lies in the section of this link unit.
-        unsafe { $crate::StaticPerCpu::__new(&TEMPLATE, range) }
+        $crate::StaticPerCpu::__new(unsafe { $crate::__private::Home::of_static(&TEMPLATE, range) })
     }};
 }
 

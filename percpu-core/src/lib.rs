@@ -121,6 +121,17 @@ pub fn config() -> Config {
     Config::default()
 }
 
+impl Config {
+    /// Makes this the configuration of the process. A second call before first
+    /// use replaces the first.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyInitialised`] once per-CPU memory is in use.
+    pub fn apply(self) -> Result<(), Error> {
+        process::configure(self)
+    }
+}
+
 /// Sets per-CPU memory up now, instead of at first use: to meet an error as a
 /// value, or before a signal handler or an allocator comes first.
 ///
@@ -137,6 +148,7 @@ pub fn init() -> Result<(), Error> {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::area::section::{SectionRange, Template};
+    pub use crate::home::Home;
     #[cfg(percpu_loom)]
     pub use {crate::home::per_unit, loom::lazy_static::Lazy};
 }

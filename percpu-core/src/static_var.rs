@@ -5,15 +5,22 @@ use core::ops::Deref;
 
 use crate::copies::Copies;
 use crate::error::Error;
+use crate::home::Home;
 
 /// A per-CPU variable declared with [`percpu!`](crate::percpu): the kernel's
 /// `DEFINE_PER_CPU`. Everything to do with it is on [`Copies`].
 #[doc(alias = "DEFINE_PER_CPU")]
 pub struct StaticPerCpu<T: 'static> {
-    pub(crate) copies: Copies<T>,
+    copies: Copies<T>,
 }
 
 impl<T: 'static> StaticPerCpu<T> {
+    /// For [`percpu!`](crate::percpu) only.
+    #[doc(hidden)]
+    pub const fn __new(home: Home<T>) -> Self {
+        Self { copies: Copies { home } }
+    }
+
     /// Makes room for the variable now instead of at its first operation:
     /// to meet an error as a value, or before a signal handler uses it.
     ///

@@ -1,4 +1,8 @@
 //! [`Zeroable`]: types that fresh memory already holds.
+//!
+//! # Safety
+//!
+//! Says of std's words and numbers, and of arrays of them, that zero is valid.
 
 #![allow(unsafe_code)]
 

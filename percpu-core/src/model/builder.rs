@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 use super::machine::{Machine, State, machine};
 use super::plan::Plan;
-use crate::mode::Mechanism;
-use crate::process::Process;
 
 /// How far a search goes: at most `faults` a plan, `preemptions` an execution.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +39,13 @@ pub struct Builder {
     cpus: u32,
     faults: Option<usize>,
     preemptions: Option<usize>,
-    mechanism: Mechanism,
+    portable: bool,
     plan: Option<Plan>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { cpus: 2, faults: None, preemptions: None, mechanism: Mechanism::Auto, plan: None }
+        Self { cpus: 2, faults: None, preemptions: None, portable: false, plan: None }
     }
 }
 
@@ -58,7 +56,11 @@ impl Builder {
     }
 
     /// How many CPUs the machine has. Default: 2.
+    ///
+    /// # Panics
+    /// If it is none.
     pub fn cpus(mut self, cpus: u32) -> Self {
+        assert!(cpus > 0, "a machine needs a CPU");
         self.cpus = cpus;
         self
     }
@@ -79,7 +81,7 @@ impl Builder {
     /// No thread has restartable sequences, and the process knows: atomics on
     /// a unit picked per thread, here the one of its CPU.
     pub fn portable(mut self) -> Self {
-        self.mechanism = Mechanism::Portable;
+        self.portable = true;
         self
     }
 
@@ -107,9 +109,12 @@ impl Builder {
                 vec![Depth { faults: faults.unwrap_or(2), preemptions: preemptions.unwrap_or(2) }]
             }
         };
-        // Leaked, as a real process is: a few hundred bytes a model.
-        let process = Box::leak(Box::new(Process::pretend(self.cpus, self.mechanism)));
-        let search = Search { process, model: Arc::new(model), executions: Arc::default() };
+        let search = Search {
+            cpus: self.cpus,
+            has_sections: !self.portable,
+            model: Arc::new(model),
+            executions: Arc::default(),
+        };
         let start = Instant::now();
         let mut report = Report::default();
         for depth in depths {
@@ -134,7 +139,8 @@ fn parse<T: core::str::FromStr<Err: fmt::Display>>(name: &str) -> Option<T> {
 }
 
 struct Search<F> {
-    process: &'static Process,
+    cpus: u32,
+    has_sections: bool,
     model: Arc<F>,
     executions: Arc<AtomicU64>,
 }
@@ -172,12 +178,13 @@ impl<F: Fn(Machine) + Send + Sync + 'static> Search<F> {
         let mut loom = loom::model::Builder::new();
         loom.preemption_bound = Some(preemptions);
         loom.max_branches = loom.max_branches.max(MAX_BRANCHES);
-        let (process, chosen) = (self.process, plan.clone());
+        let (cpus, has_sections, chosen) = (self.cpus, self.has_sections, plan.clone());
         let (model, executions) = (Arc::clone(&self.model), Arc::clone(&self.executions));
         let result = catch_unwind(AssertUnwindSafe(|| {
             loom.check(move || {
                 executions.fetch_add(1, Ordering::Relaxed);
-                State::start(process, Rc::new(chosen.clone()), REACHED.with(Rc::clone));
+                let reached = REACHED.with(Rc::clone);
+                State::start(cpus, has_sections, Rc::new(chosen.clone()), reached);
                 model(machine());
             });
         }));

@@ -4,16 +4,26 @@
 //! A boxed slice with one `T` for each unit. A static's is made at its first
 //! use in each execution and dropped at the execution's end, by loom's `Lazy`:
 //! nothing survives from one execution into the next.
+//!
+//! # Safety
+//!
+//! Keeps the promise of [`Place`] for as long as a handle lives, or a static's
+//! execution lasts.
 
 #![allow(unsafe_code)]
 
-use crate::copies::Copies;
-use crate::error::Error;
-use crate::model;
-use crate::place::Place;
-use crate::static_var::StaticPerCpu;
+use core::fmt;
 
-pub(crate) enum Home<T> {
+use crate::error::Error;
+use crate::model::machine;
+use crate::place::Place;
+
+#[doc(hidden)]
+pub struct Home<T> {
+    copies: Held<T>,
+}
+
+enum Held<T> {
     Allocated(Box<[T]>),
     /// INVARIANT: returns one `T` for each unit, good for the execution.
     Static(fn() -> *const [T]),
@@ -30,9 +40,23 @@ pub(crate) enum Peek<'a, T> {
     Zero,
 }
 
+impl<T> fmt::Debug for Home<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").finish_non_exhaustive()
+    }
+}
+
 impl<T> Home<T> {
     pub(crate) fn allocated(copies: Box<[T]>) -> Self {
-        Self::Allocated(copies)
+        Self { copies: Held::Allocated(copies) }
+    }
+
+    /// For [`percpu!`](crate::percpu) only.
+    ///
+    /// # Safety
+    /// `copies` returns what [`per_unit`] made in this execution.
+    pub const unsafe fn of_static(copies: fn() -> *const [T]) -> Self {
+        Self { copies: Held::Static(copies) }
     }
 
     pub(crate) fn source(&self) -> Source {
@@ -49,11 +73,11 @@ impl<T> Home<T> {
     }
 
     pub(crate) fn resolved(&self) -> Place<'_, T> {
-        match self {
-            Self::Allocated(copies) => Place::new(copies),
+        match &self.copies {
+            Held::Allocated(copies) => Place::new(copies),
             // SAFETY: the invariant; as with loom's own `Lazy`, a reference
             // must not be carried into another execution.
-            Self::Static(copies) => Place::new(unsafe { &*copies() }),
+            Held::Static(copies) => Place::new(unsafe { &*copies() }),
         }
     }
 }
@@ -71,21 +95,11 @@ impl Source {
     }
 }
 
-impl<T: 'static> StaticPerCpu<T> {
-    /// For [`percpu!`](crate::percpu) only.
-    ///
-    /// # Safety
-    /// `copies` returns what [`per_unit`] made in this execution.
-    #[doc(hidden)]
-    pub const unsafe fn __new(copies: fn() -> *const [T]) -> Self {
-        Self { copies: Copies { home: Home::Static(copies) } }
-    }
-}
-
-/// One value for each unit of the running execution's machine.
+/// One value for each unit of the running execution's machine: each CPU's, then
+/// the shared one's.
 #[doc(hidden)]
 pub fn per_unit<T>(initial: impl Fn() -> T) -> Box<[T]> {
-    (0..model::current().process.units.count()).map(|_| initial()).collect()
+    (0..machine::current().cpus() + 1).map(|_| initial()).collect()
 }
 
 /// A static's handle, and the copies of each execution.
@@ -101,6 +115,6 @@ macro_rules! __static_per_cpu {
             ::core::ptr::from_ref::<[$T]>(COPIES.get())
         }
         // SAFETY: the function above returns them.
-        unsafe { $crate::StaticPerCpu::__new(copies) }
+        $crate::StaticPerCpu::__new(unsafe { $crate::__private::Home::of_static(copies) })
     }};
 }

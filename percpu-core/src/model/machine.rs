@@ -14,7 +14,6 @@ use loom::thread::{self, JoinHandle, ThreadId};
 use super::plan::Plan;
 use crate::atomic::{AtomicU32, Ordering};
 use crate::mutate::mutated;
-use crate::process::Process;
 
 std::thread_local! {
     static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
@@ -22,7 +21,8 @@ std::thread_local! {
 
 /// What an execution needs to know; made anew for each.
 pub(crate) struct State {
-    pub(crate) process: &'static Process,
+    /// Whether threads may have restartable sequences at all.
+    has_sections: bool,
     /// Held by the section that runs on the CPU (M1).
     cpus: Box<[Mutex<()>]>,
     threads: RefCell<HashMap<ThreadId, Thread>>,
@@ -92,13 +92,14 @@ impl State {
     /// A machine of `cpus` CPUs, with the calling thread, thread 0, on the
     /// first; becomes the current one.
     pub(super) fn start(
-        process: &'static Process,
+        cpus: u32,
+        has_sections: bool,
         plan: Rc<Plan>,
         reached: Rc<RefCell<Vec<u32>>>,
     ) -> Rc<Self> {
         let state = Rc::new(Self {
-            process,
-            cpus: (0..process.units.cpu_count()).map(|_| Mutex::new(())).collect(),
+            has_sections,
+            cpus: (0..cpus).map(|_| Mutex::new(())).collect(),
             threads: RefCell::default(),
             spawned: Cell::new(0),
             plan,
@@ -137,10 +138,18 @@ impl State {
         f(self.threads.borrow_mut().entry(id).or_insert_with(|| self.new_thread(0, true)))
     }
 
+    /// How many CPUs there are.
+    pub(crate) fn cpus(&self) -> u32 {
+        self.cpus.len() as u32
+    }
+
+    pub(crate) fn has_sections(&self) -> bool {
+        self.has_sections
+    }
+
     /// Where the calling thread runs, if it may run sections.
     pub(crate) fn section_cpu(&self) -> Option<u32> {
-        let portable = !self.process.mode.is_rseq();
-        self.with_me(|me| (me.has_rseq && !portable).then_some(me.cpu))
+        self.with_me(|me| (me.has_rseq && self.has_sections).then_some(me.cpu))
     }
 
     /// Where the calling thread runs.
@@ -173,7 +182,7 @@ impl State {
     /// A chance to be migrated, to the next CPU.
     pub(crate) fn may_migrate(&self, when: &str) {
         if self.chance(when) {
-            let cpus = self.process.units.cpu_count();
+            let cpus = self.cpus();
             self.with_me(|me| me.cpu = (me.cpu + 1) % cpus);
         }
     }
@@ -274,7 +283,7 @@ pub struct Machine {
 impl Machine {
     /// How many CPUs there are.
     pub fn cpus(self) -> u32 {
-        current().process.units.cpu_count()
+        current().cpus()
     }
 
     /// Spawns a thread that is on `cpu`.

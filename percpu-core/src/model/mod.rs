@@ -58,7 +58,7 @@
 //! - M4: a run depends on loom's path and on the plan alone.
 
 mod builder;
-mod machine;
+pub(crate) mod machine;
 mod outcomes;
 mod plan;
 
@@ -67,5 +67,3 @@ pub use loom;
 pub use machine::{Machine, machine, migrate, spawn_on};
 pub use outcomes::Outcomes;
 pub use plan::{ParsePlanError, Plan};
-
-pub(crate) use machine::{Aborted, Armed, current, existing};

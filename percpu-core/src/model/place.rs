@@ -1,4 +1,8 @@
 //! [`Place`]: copies on the pretend machine. Twin of `src/place.rs`.
+//!
+//! # Safety
+//!
+//! Stands on the invariant of [`Place`], which `new` takes from a slice.
 
 #![allow(unsafe_code)]
 

@@ -1,9 +1,15 @@
 //! The pretend process: units without memory. Twin of `src/process.rs`.
 //!
-//! What never changes (mode, topology, units) is made once a model; what does
-//! is in the machine of the running execution.
+//! What never changes (mode, topology, units) is made once for each shape of a
+//! machine; what does is in the machine of the running execution.
+//!
+//! # Safety
+//!
+//! Gives units' numbers to [`Place`] as their bases, which they are.
 
 #![allow(unsafe_code)]
+
+use core::cell::Cell;
 
 use crate::area::Sizes;
 use crate::area::layout::Layout;
@@ -11,11 +17,10 @@ use crate::area::units::UnitIndex;
 use crate::config::{Config, FirstChunk};
 use crate::cpu::CpuId;
 use crate::error::Error;
-use crate::mode::{Mechanism, Mode, PortableReason, Registration};
-use crate::model;
+use crate::mode::{Mode, PortableReason, Registration};
+use crate::model::machine::{self, State};
 use crate::place::Place;
 use crate::sys::topology::Topology;
-use crate::unit::Unit;
 
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -48,21 +53,32 @@ pub(crate) enum Admission<'a, T> {
     Atomic(&'a T),
 }
 
+/// The process on the machine of the running execution.
+fn of(machine: &State) -> &'static Process {
+    std::thread_local! {
+        static LATEST: Cell<Option<&'static Process>> = const { Cell::new(None) };
+    }
+    let fits = |process: &&Process| {
+        process.units.cpus == machine.cpus() && process.mode.is_rseq() == machine.has_sections()
+    };
+    LATEST.get().filter(fits).unwrap_or_else(|| {
+        // Leaked, as a real one is: once a model.
+        let process = &*Box::leak(Box::new(Process::of(machine)));
+        LATEST.set(Some(process));
+        process
+    })
+}
+
 impl Process {
-    /// A process on a machine of `cpus` CPUs. `PERCPU_MODE=portable` wins here
-    /// too.
-    ///
-    /// # Panics
-    /// If `cpus` is 0.
-    pub(crate) fn pretend(cpus: u32, mechanism: Mechanism) -> Self {
-        assert!(cpus > 0, "a machine needs a CPU");
-        let mut config = Config::default().mechanism(mechanism);
+    fn of(machine: &State) -> Self {
+        let cpus = machine.cpus();
+        let mut config = Config::default();
         let warnings = config.apply_environment(|name| std::env::var_os(name));
         let topology = Topology::uniform(cpus, 1).expect("a uniform machine makes sense");
         let layout = Layout::build(&Sizes::new(64), &topology).expect("and has a layout");
-        let mode = match config.mechanism {
-            Mechanism::Portable => Mode::Portable(PortableReason::Requested),
-            Mechanism::Auto | Mechanism::Rseq => Mode::Rseq(Registration::Libc),
+        let mode = match machine.has_sections() {
+            true => Mode::Rseq(Registration::Libc),
+            false => Mode::Portable(PortableReason::Requested),
         };
         Self {
             mode,
@@ -124,7 +140,7 @@ impl Memory {
 }
 
 pub(crate) fn existing() -> Option<&'static Process> {
-    model::existing().map(|machine| machine.process)
+    machine::existing().map(|machine| of(&machine))
 }
 
 /// # Panics
@@ -136,7 +152,7 @@ pub(crate) fn get() -> Result<&'static Process, Error> {
 /// # Panics
 /// Outside of a model.
 pub(crate) fn get_or_panic() -> &'static Process {
-    model::current().process
+    of(&machine::current())
 }
 
 /// The machine is chosen by `model::Builder`.
@@ -146,20 +162,18 @@ pub(crate) fn configure(_: Config) -> Result<(), Error> {
 
 /// Decides for an operation at `place` whose fast path was closed.
 pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
-    let machine = model::current();
-    let units = &machine.process.units;
-    let unit = match machine.process.mode {
-        Mode::Portable(_) => machine.cpu(),
-        Mode::Rseq(_) if machine.has_rseq() => return Admission::Retry,
-        Mode::Rseq(_) => units.shared(),
-    };
+    let process = get_or_panic();
+    if process.mode.is_rseq() && machine::current().has_rseq() {
+        return Admission::Retry;
+    }
+    let unit = current_unit(process);
     // SAFETY: the base of a unit of this machine.
-    Admission::Atomic(unsafe { place.at(units.activate(unit)) })
+    Admission::Atomic(unsafe { place.at(process.units.activate(unit)) })
 }
 
 /// The unit this thread's operations would go to, as of a moment ago.
 pub(crate) fn current_unit(process: &Process) -> UnitIndex {
-    let machine = model::current();
+    let machine = machine::current();
     match process.mode {
         Mode::Rseq(_) if !machine.has_rseq() => process.units.shared(),
         _ => machine.cpu(),
@@ -167,25 +181,22 @@ pub(crate) fn current_unit(process: &Process) -> UnitIndex {
 }
 
 /// Whether the unit's words are changed by sections.
-pub(crate) fn has_sections(unit: Unit) -> bool {
-    existing().is_some_and(|p| p.mode.is_rseq() && unit.index() != p.units.shared())
+pub(crate) fn has_sections(unit: UnitIndex) -> bool {
+    existing().is_some_and(|p| p.mode.is_rseq() && unit != p.units.shared())
 }
 
 /// Restarts the sections in flight on one unit, or on all. Never refused here.
-pub(crate) fn restart_sections(unit: Option<Unit>) -> Result<(), i32> {
-    let machine = model::current();
-    match unit.map(Unit::cpu) {
-        None => {
-            (0..machine.process.units.cpu_count()).for_each(|cpu| machine.restart_sections(cpu))
+pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Result<(), i32> {
+    let machine = machine::current();
+    for cpu in 0..process.units.cpu_count() {
+        if unit.is_none_or(|unit| unit == cpu) {
+            machine.restart_sections(cpu);
         }
-        Some(Some(cpu)) => machine.restart_sections(cpu.get()),
-        // No section runs on the shared unit.
-        Some(None) => {}
     }
     Ok(())
 }
 
 /// Sections aborted so far, in this execution.
 pub(crate) fn aborts() -> u64 {
-    model::current().aborts()
+    machine::current().aborts()
 }

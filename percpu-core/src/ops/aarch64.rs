@@ -9,25 +9,62 @@
 //!
 //! What the blocks share, register by register:
 //! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.
-//! - `a` (scratch or out): the copy's address; 0 means "cold".
+//! - `a` (scratch or out): first the distance of `struct rseq` from the thread
+//!   pointer, then the copy's address; either being 0 means "cold".
 //! - `area` (scratch): this thread's `struct rseq`. `cpu` (scratch): the number.
-//! - `d`, `v` (scratch): descriptor and compare; the value. Free after arming.
+//! - `d`, `v` (scratch): the descriptor's address; the value. Free after arming.
 //! - x16 and x17 are not used: a far branch may clobber them.
 //! - Plain loads and stores with a base register only: no write-back form, so a
 //!   restart finds the inputs as they were. The dependency from the table's
 //!   entry to the address orders activation before use.
-//! - Options: as for x86-64. `cmp` changes the flags.
+//! - Arming and leaving to "cold": as for x86-64.
+//! - Options: as for x86-64.
 
 #![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
 
 use core::arch::asm;
 
+use crate::sys::object::hold;
 use crate::table::{CpuTable, TABLE};
+
+/// Once in each link unit that holds a section, whichever crates it was made
+/// of: a constructor that has the unit kept mapped (`sys::object`). Once in a
+/// module by the symbol, once among modules by the group that it names. The
+/// hint is `bti c`.
+macro_rules! hold {
+    () => {
+        concat!(
+            ".ifndef percpu_core_0_1_hold\n",
+            ".pushsection .text.percpu_core_0_1_hold, \"axG\", @progbits, ",
+            "percpu_core_0_1_hold, comdat\n",
+            ".balign 4\n",
+            ".weak percpu_core_0_1_hold\n",
+            ".hidden percpu_core_0_1_hold\n",
+            ".type percpu_core_0_1_hold, @function\n",
+            "percpu_core_0_1_hold:\n",
+            "hint #34\n",
+            "adrp x0, percpu_core_0_1_hold\n",
+            "add x0, x0, :lo12:percpu_core_0_1_hold\n",
+            "adrp x16, :got:{hold}\n",
+            "ldr x16, [x16, :got_lo12:{hold}]\n",
+            "br x16\n",
+            ".size percpu_core_0_1_hold, . - percpu_core_0_1_hold\n",
+            ".popsection\n",
+            ".pushsection .init_array, \"awG\", @init_array, percpu_core_0_1_hold, comdat\n",
+            ".balign 8\n",
+            ".quad percpu_core_0_1_hold\n",
+            ".popsection\n",
+            ".endif\n",
+        )
+    };
+}
 
 /// The 32-byte descriptor, and its address for debuggers.
 macro_rules! describe {
     () => {
         concat!(
+            hold!(),
             ".pushsection __rseq_cs, \"aw\"\n",
             ".balign 32\n",
             "6:\n",
@@ -76,38 +113,25 @@ macro_rules! arm {
     };
 }
 
-#[cfg(not(percpu_mutate = "no_compare"))]
-macro_rules! compare {
-    () => {
-        "ldr {d:w}, [{area}, #4]\ncmp {d:w}, {cpu:w}\nb.ne 2b\n"
-    };
-}
-#[cfg(percpu_mutate = "no_compare")]
-macro_rules! compare {
-    () => {
-        ""
-    };
-}
-
-/// From the start to inside the armed section; leaves to `9:` with `a` = 0.
+/// From the start to inside the armed section with the copy's address in `a`;
+/// leaves to `9:` with `a` = 0.
 macro_rules! enter {
     () => {
         concat!(
             describe!(),
             "2:\n",
-            "mrs {area}, tpidr_el0\n",
-            "ldr {d}, [{t}]\n",
-            "add {area}, {area}, {d}\n",
-            "ldr {cpu:w}, [{area}, #4]\n",
-            "and {a}, {cpu}, #0xffff\n",
-            "add {a}, {t}, {a}, lsl #3\n",
-            "ldr {a}, [{a}, #{bases}]\n",
+            "ldr {a}, [{t}]\n",
             "cbz {a}, 9f\n",
-            "add {a}, {a}, {p}\n",
+            "mrs {area}, tpidr_el0\n",
+            "add {area}, {area}, {a}\n",
             inject!("0"),
             arm!(),
             "3:\n",
-            compare!(),
+            "ldrh {cpu:w}, [{area}, #4]\n",
+            "add {a}, {t}, {cpu}, lsl #3\n",
+            "ldr {a}, [{a}, #{bases}]\n",
+            "cbz {a}, 9f\n",
+            "add {a}, {a}, {p}\n",
             inject!("1"),
         )
     };
@@ -151,6 +175,7 @@ macro_rules! section {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                hold = sym hold,
                 options(nostack),
             );
         }
@@ -173,6 +198,7 @@ macro_rules! section_with_result {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                hold = sym hold,
                 options(nostack),
             );
         }
@@ -235,7 +261,7 @@ macro_rules! fetch_modify {
 macro_rules! width {
     ($module:ident, $s:literal, $m:literal, $n:literal, $o:literal) => {
         pub(super) mod $module {
-            use super::{CpuTable, TABLE, asm};
+            use super::{CpuTable, TABLE, asm, hold};
 
             /// # Safety
             /// The module's requirement on `p`.
@@ -420,6 +446,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
+                hold = sym hold,
             options(nostack),
         );
     }

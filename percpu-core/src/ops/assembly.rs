@@ -14,7 +14,7 @@ mod body;
 #[path = "x86_64.rs"]
 mod body;
 
-use super::Attempt;
+use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::place::Place;
 

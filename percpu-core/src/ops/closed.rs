@@ -1,8 +1,12 @@
 //! No sections: the fast path is closed to every thread.
+//!
+//! # Safety
+//!
+//! Only declares `acquire`, which is unsafe where there are sections.
 
 #![allow(unsafe_code)]
 
-use super::Attempt;
+use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::place::Place;
 

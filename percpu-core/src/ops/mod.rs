@@ -15,6 +15,7 @@
 //! Each function answers `None` (or `false`) when the fast path is closed to
 //! this thread; the caller's cold path then opens it or uses `portable`.
 
+mod attempt;
 mod contract;
 mod portable;
 // The one choice of body, on what build.rs derived from the target.
@@ -23,18 +24,9 @@ mod portable;
 #[cfg_attr(not(any(percpu_rseq, percpu_loom)), path = "closed.rs")]
 mod sections;
 
+pub(crate) use attempt::Attempt;
 pub use portable::{BitWord, IntWord, Word};
 pub(crate) use sections::{
     acquire, add, and, compare_exchange, dec, fetch_add, fetch_and, fetch_or, fetch_xor, here, inc,
     or, store, swap, xor,
 };
-
-/// What an attempt to take a local lock found.
-#[derive(Debug)]
-#[cfg_attr(not(any(percpu_rseq, percpu_loom)), allow(dead_code, reason = "no sections"))]
-pub(crate) enum Attempt<'a, T> {
-    /// This thread holds the lock of this copy.
-    Acquired(&'a T),
-    /// Somebody holds the lock of this copy, or a remote locker stops it.
-    Busy(&'a T),
-}

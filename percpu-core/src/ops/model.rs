@@ -2,13 +2,18 @@
 //!
 //! `point` is where an abort may fall: between a load and what was concluded
 //! from it. Before the first load there is nothing to lose and no point.
+//!
+//! # Safety
+//!
+//! Takes units' bases from the machine, and the two words of a lock from where
+//! `acquire`'s caller says they are.
 
 #![allow(unsafe_code)]
 
-use super::Attempt;
+use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};
-use crate::model::{self, Aborted, Armed};
+use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
 use crate::place::Place;
 
@@ -17,7 +22,7 @@ fn section<'a, T, R>(
     at: Place<'a, T>,
     body: impl Fn(&mut Armed<'_>, &'a T) -> Result<R, Aborted>,
 ) -> Option<R> {
-    model::current().section(|armed, base| {
+    machine::current().section(|armed, base| {
         // SAFETY: the machine gives bases of its own units.
         body(armed, unsafe { at.at(base) })
     })
@@ -143,7 +148,7 @@ pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>) -> Option<Attempt<'a, T>> 
 
 /// The copy this thread's CPU had a moment ago.
 pub(crate) fn here<'a, T>(at: Place<'a, T>) -> Option<&'a T> {
-    let machine = model::current();
+    let machine = machine::current();
     let cpu = machine.section_cpu()?;
     machine.may_migrate("migrated after it looked where it is");
     // SAFETY: the base of a unit of this machine.

@@ -1,4 +1,8 @@
 //! Locks and waiting: std and the futex, or loom.
+//!
+//! # Safety
+//!
+//! The futex gets the address of a live word; signal masks are locals.
 
 #![allow(unsafe_code)]
 
@@ -45,7 +49,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
     #[cfg(percpu_loom)]
     {
         match limit {
-            None => crate::model::current().sleep(word, expected),
+            None => crate::model::machine::current().sleep(word, expected),
             // loom has no clock: any time may have passed.
             Some(_) => loom::thread::yield_now(),
         }
@@ -92,7 +96,7 @@ pub(crate) fn wake_all(word: &AtomicU32) {
         )
     };
     #[cfg(percpu_loom)]
-    crate::model::current().wake_all();
+    crate::model::machine::current().wake_all();
     #[cfg(not(percpu_linux))]
     let _ = word;
 }
