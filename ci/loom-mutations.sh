@@ -31,6 +31,7 @@ no_let_go_fence       percpu-core     local_lock::lock_on_against_lock
 atomic_lock_relaxed   percpu-core     local_lock::portable_lock_on_against_lock
 atomic_unlock_relaxed percpu-core     local_lock::portable_lock_on_against_lock
 atomic_no_wake        percpu-core     local_lock::lock_on_against_lock_on_the_shared_unit
+take_sums_twice       percpu-counter  take_against_add
 '
 
 export RUSTFLAGS="--cfg percpu_loom ${RUSTFLAGS-}"

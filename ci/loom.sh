@@ -15,4 +15,4 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
 cargo test --release -p percpu-core -p percpu-counter --test loom -- --nocapture "$@"
 # The pure parts of the model itself, and its examples.
 cargo test -q --release -p percpu-core --lib model::
-cargo test -q --release -p percpu-core --doc model
+RUSTDOCFLAGS="$RUSTFLAGS" cargo test -q --release -p percpu-core --doc model

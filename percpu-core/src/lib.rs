@@ -149,6 +149,7 @@ pub fn init() -> Result<(), Error> {
 pub mod __private {
     pub use crate::area::section::{SectionRange, Template};
     pub use crate::home::Home;
+    pub use crate::mutate::mutated;
     #[cfg(percpu_loom)]
     pub use {crate::home::per_unit, loom::lazy_static::Lazy};
 }

@@ -4,8 +4,9 @@
 
 /// Whether the thing called `name` is to be broken: only under loom, and only
 /// if `PERCPU_LOOM_MUTATE` says so. `ci/loom-mutations.sh` goes through all.
+#[doc(hidden)]
 #[inline(always)]
-pub(crate) fn mutated(name: &str) -> bool {
+pub fn mutated(name: &str) -> bool {
     #[cfg(percpu_loom)]
     {
         static BROKEN: std::sync::LazyLock<Option<String>> =

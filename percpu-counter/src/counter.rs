@@ -15,6 +15,7 @@
 use std::fmt;
 use std::ops::Deref;
 
+use percpu_core::__private::mutated;
 use percpu_core::atomic::AtomicU64;
 use percpu_core::{Copies, Error, PerCpu, StaticPerCpu};
 
@@ -120,7 +121,9 @@ impl<S: Words> Counter<S> {
     pub fn take(&self) -> u64 {
         let mut base = self.base.lock();
         let raw = self.words.words().sum();
-        raw.wrapping_sub(std::mem::replace(&mut *base, raw))
+        let taken = raw.wrapping_sub(*base);
+        *base = if mutated("take_sums_twice") { self.words.words().sum() } else { raw };
+        taken
     }
 }
 

@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::fmt;
 use core::ops::AddAssign;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -150,8 +150,9 @@ impl<F: Fn(Machine) + Send + Sync + 'static> Search<F> {
     fn all(&self, depth: Depth) -> Report {
         let mut report = Report::default();
         let mut known = BTreeSet::from([Plan::default()]);
-        let mut next = vec![Plan::default()];
-        while let Some(plan) = next.pop() {
+        // Fewest faults first: the plan that a failure prints needs all of them.
+        let mut next = VecDeque::from([Plan::default()]);
+        while let Some(plan) = next.pop_front() {
             report.plans += 1;
             let reached = self.run(&plan, depth.preemptions);
             if plan.len() < depth.faults {
