@@ -72,10 +72,11 @@ impl<T> Home<T> {
     /// The place, if it is resolved.
     #[inline(always)]
     pub(crate) fn place(&self) -> Option<Place<'_, T>> {
-        // Relaxed: the pointer is part of every address that is computed from
-        // it, and that dependency orders the section's copies before their use.
-        // Compiled code that follows it (`here`) acquires the base as well.
-        match self.pointer.load(Ordering::Relaxed) {
+        // Acquire: whoever sees the pointer sees the section's copies, which
+        // were made before (partner: the Release in `try_resolve`). Sections
+        // would get that from the address dependency alone; compiled code that
+        // follows the pointer, in the portable body, would not. (Miri found it.)
+        match self.pointer.load(Ordering::Acquire) {
             0 => None,
             // SAFETY: the invariant of `pointer`.
             pointer => Some(unsafe { Place::new(pointer) }),
@@ -88,8 +89,7 @@ impl<T> Home<T> {
     pub(crate) fn try_resolve(&self) -> Result<Place<'_, T>, Error> {
         if let Source::Template(template, range) = self.source {
             let pointer = process::resolve_static(template.expose_provenance(), range)?;
-            // Release: the section's copies were made before. Partners: the
-            // loads in `place`, by dependency, and in `resolved`.
+            // Release: the section's copies were made before. Partner: `place`.
             self.pointer.store(pointer, Ordering::Release);
         }
         // SAFETY: the invariant of `pointer`.
@@ -102,14 +102,12 @@ impl<T> Home<T> {
     /// If the system refuses memory for the statics.
     #[inline]
     pub(crate) fn resolved(&self) -> Place<'_, T> {
-        // Acquire: partner of `try_resolve`, for compiled code.
-        match self.pointer.load(Ordering::Acquire) {
-            0 => match self.try_resolve() {
+        match self.place() {
+            Some(place) => place,
+            None => match self.try_resolve() {
                 Ok(place) => place,
                 Err(error) => panic!("percpu: no memory for the statics: {error}"),
             },
-            // SAFETY: the invariant of `pointer`.
-            pointer => unsafe { Place::new(pointer) },
         }
     }
 }
