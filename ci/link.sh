@@ -92,7 +92,6 @@ kinds() {
     bfd             | debug   | bfdDYN | $bfd
     bfd-release     | release | bfdDYN | $bfd
     bfd-lto         | lto     | bfdDYN | $bfd
-    lld             | debug   | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-release     | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-lto         | lto     | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     bfd-start-stop-gc | release | bfdDYN | $bfd -Clink-arg=-Wl,-z,start-stop-gc
