@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# The machine code of an operation, against percpu-core/tests/asm/expected; and
+# that nothing between a section's start and its commit, nor on the way from a
+# function's entry to its first return, locks the bus or calls.
+#
+#   ci/asm.sh            compares
+#   ci/asm.sh --bless    writes what is there now
+#
+# Compared only with the compiler that wrote what is expected; checked with any.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+crate=$root/percpu-core/tests/asm
+out=${CARGO_TARGET_DIR:-$root/target}/asm
+unset CARGO_TARGET_DIR RUSTFLAGS
+cp Cargo.lock "$crate/Cargo.lock"
+compiler=$(rustc -V | cut -d ' ' -f 1,2)
+functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock unlock'
+sections='inc_static inc add add_u32 fetch_add compare_exchange try_lock'
+notes=()
+start=$SECONDS
+
+say() { echo "ci/asm.sh: $*"; }
+fail() { say "FAILED: $*"; exit 1; }
+
+# normalise <function>: instructions and labels of one function; addresses,
+# hashes and directives left out, labels numbered as they come.
+normalise() {
+    awk -v name="$1" '
+        $0 == name ":" { inside = 1; print; where = "text"; next }
+        !inside { next }
+        /^\.Lfunc_end/ { exit }
+        # The sections it switches between: its own, the descriptor, the abort.
+        /^[ \t]*\.section/ {
+            where = "text"
+            if ($0 ~ /__rseq_cs_ptr_array|percpu_core_0_1_hold/) where = "skip"
+            else if ($0 ~ /__rseq_cs/) where = "descriptor"
+            else if ($0 ~ /__rseq_failure/) where = "abort"
+            next
+        }
+        where == "skip" { next }
+        where == "descriptor" {
+            if ($1 ~ /^\.(quad|xword)$/) print "\t; descriptor", $2
+            next
+        }
+        # The signature before the handler, and notes for tools.
+        /^[ \t]*\./ && !/^\.[A-Za-z0-9_]+:/ { next }
+        { sub(/[ \t]*(#|\/\/).*/, ""); if ($0 ~ /^[ \t]*$/) next }
+        { gsub(/[ \t]+/, " "); sub(/^ /, "\t") }
+        where == "abort" && !/:$/ { $0 = $0 "\t; out of line" }
+        { print }
+    ' "$2" |
+        sed -E 's/17h[0-9a-f]{16}E/E/g; s/\.Lanon\.[0-9a-f]+\.([0-9]+)/anon/g; s/[ \t]+$//' |
+        awk '
+        {
+            line = ""
+            while (match($0, /\.L[A-Za-z]+[0-9_]+/)) {
+                label = substr($0, RSTART, RLENGTH)
+                if (!(label in number)) number[label] = ++count
+                line = line substr($0, 1, RSTART - 1) "L" number[label]
+                $0 = substr($0, RSTART + RLENGTH)
+            }
+            print line $0
+        }'
+}
+
+# Instructions that lock, call or enter the kernel.
+locks_or_calls='^\t(lock|xchg|call|syscall|sysenter|int|bl|blr|svc|ld(a|l)?xr|ldaxr|stl?xr|cas|swp|ld(add|clr|set|eor))[a-z]*( |$)'
+
+check() {
+    local function=$1 text=$2 bounds from to body
+    # "; descriptor Lstart" and "; descriptor Lend-Lstart".
+    from=$(sed -n 's/^\t; descriptor \(L[0-9]*\)$/\1/p' "$text" | head -n 1)
+    bounds=$(sed -n 's/^\t; descriptor \(L[0-9]*\)-L[0-9]*$/\1/p' "$text")
+    [ "$(wc -l <<<"$bounds")" = 1 ] && [ -n "$bounds" ] || fail "$function: not one section"
+    to=$bounds
+    body=$(sed -n "/^$from:/,/^$to:/p" "$text" | grep -v '^L[0-9]*:')
+    [ "$(wc -l <<<"$body")" -ge 3 ] || fail "$function: the section is not where it should be"
+    if grep -E "$locks_or_calls" <<<"$body"; then
+        fail "$function: the section locks or calls"
+    fi
+    # The last instruction of the section is its commit: a store.
+    tail -n 1 <<<"$body" | grep -Eq '^	((mov|add|and|or|xor) [a-z]+ ptr \[|str[bh]? )' ||
+        fail "$function: ends with $(tail -n 1 <<<"$body")"
+    body=$(sed '/^\tret$/q' "$text" | grep -v 'out of line')
+    if grep -E "$locks_or_calls" <<<"$body"; then
+        fail "$function: locks or calls before it returns"
+    fi
+}
+
+one_target() {
+    local target=$1 options=$2 assembly expected=$crate/expected/$1.s now=$out/$1.s function
+    rm -f "$out/$target"/release/deps/paths-*.s
+    (cd "$crate" && cargo rustc -q --release --target "$target" --target-dir "$out" -- \
+        --emit asm $options)
+    assembly=$(echo "$out/$target"/release/deps/paths-*.s)
+    echo "; $compiler, $target, --release: ci/asm.sh --bless" >"$now"
+    for function in $functions; do
+        normalise "$function" "$assembly" >"$out/$function"
+        [ -s "$out/$function" ] || fail "$target: no function $function"
+        { echo; cat "$out/$function"; } >>"$now"
+    done
+    for function in $sections; do
+        check "$function" "$out/$function"
+    done
+    say "$target: no lock, no call from entry to return; every section ends with its store"
+    if [ "$bless" = yes ]; then
+        mkdir -p "$crate/expected"
+        cp "$now" "$expected"
+        say "$target: blessed"
+    elif [ "$(head -n 1 "$expected")" != "$(head -n 1 "$now")" ]; then
+        notes+=("$target: NOT COMPARED, as written by another compiler than $compiler")
+    else
+        diff -u "$expected" "$now" || fail "$target: other code than expected (ci/asm.sh --bless)"
+        say "$target: as expected"
+    fi
+}
+
+bless=no
+[ "${1:-}" = --bless ] && bless=yes
+cargo fmt --manifest-path "$crate/Cargo.toml" --check
+x86=x86_64-unknown-linux-gnu arm=aarch64-unknown-linux-gnu
+for target in $x86 $arm; do
+    if [ ! -d "$(rustc --print target-libdir --target $target)" ]; then
+        notes+=("$target: DID NOT RUN (rustup target add $target)")
+        continue
+    fi
+    case $target in
+    "$x86") one_target $target "-C llvm-args=--x86-asm-syntax=intel" ;;
+    "$arm") one_target $target "" ;;
+    esac
+done
+say "passed in $((SECONDS - start)) s$(printf '; %s' "${notes[@]}" | sed 's/^; $//')"
