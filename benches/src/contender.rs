@@ -27,6 +27,9 @@ pub trait Counter: Send + Sync + 'static {
 /// largest block of per-CPU memory in the default configuration.
 pub const WORDS: usize = 4096;
 
+/// The most threads that take part: contenders with a word per thread hold so many.
+pub const MAX_THREADS: usize = 2;
+
 /// [`WORDS`] counts that threads add to.
 pub trait Words: Send + Sync + 'static {
     /// Its name in tables and benchmark ids.

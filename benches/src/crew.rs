@@ -7,10 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::contender::MAX_THREADS;
 use crate::job::Job;
-
-/// The most members a crew may have: contenders with a word per thread hold so many.
-pub const MAX_THREADS: usize = 2;
 
 /// Threads that stay for a whole run, member `k` pinned to the `k`-th CPU that
 /// this process may use.

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use contatori::counters::Observable as _;
 use crossbeam_utils::CachePadded;
 
-use crate::contender::{Counter, WORDS, Words};
-use crate::crew::MAX_THREADS;
+use crate::contender::{Counter, MAX_THREADS, WORDS, Words};
 use crate::raw;
 
 thread_local! {

@@ -9,3 +9,8 @@
 pub mod bytes;
 pub mod draw;
 pub mod kvcache;
+
+/// The example in README.md compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -1,6 +1,5 @@
 //! [`Config`]: what may be chosen before first use.
 
-use crate::error::Error;
 use crate::mode::Mechanism;
 use crate::sys::topology::Topology;
 
@@ -92,15 +91,6 @@ impl Config {
     pub fn topology(mut self, topology: Topology) -> Self {
         self.topology = Some(topology);
         self
-    }
-
-    /// Makes this the configuration of the process. A second call before first
-    /// use replaces the first.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyInitialised`] once per-CPU memory is in use.
-    pub fn apply(self) -> Result<(), Error> {
-        crate::process::configure(self)
     }
 
     /// Takes what the environment says; returns what it could not make out.

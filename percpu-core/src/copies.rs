@@ -1,14 +1,8 @@
 //! [`Copies`]: one `T` on every unit.
 //!
 //! What [`PerCpu`](crate::PerCpu) and [`StaticPerCpu`](crate::StaticPerCpu) are
-//! both made of; all their methods live here, in `word.rs` and in
+//! both made of; all their methods live here, in `word.rs`, `remote.rs` and
 //! `local_lock.rs`.
-//!
-//! # Safety
-//!
-//! Turns bases of active units into copies.
-
-#![allow(unsafe_code)]
 
 use core::fmt;
 
@@ -16,8 +10,6 @@ use crate::home::Home;
 use crate::ops;
 use crate::place::Place;
 use crate::process::{self, Admission};
-use crate::remote::{Iter, Remote};
-use crate::unit::Unit;
 
 /// One `T` on every unit of this process: what a handle leads to.
 ///
@@ -58,33 +50,6 @@ impl<T> Copies<T> {
             None => hint_cold(place),
         }
     }
-
-    /// The copy of `unit`, which becomes active if it was not.
-    ///
-    /// ```
-    /// use percpu_core::{PerCpu, Unit, atomic::AtomicU64};
-    /// let hits = PerCpu::<AtomicU64>::zeroed()?;
-    /// hits.add(2);
-    /// let most = Unit::all()?.map(|unit| hits.on(unit).load()).max();
-    /// assert!(most > Some(0));
-    /// # Ok::<(), percpu_core::Error>(())
-    /// ```
-    #[doc(alias = "per_cpu")]
-    #[doc(alias = "per_cpu_ptr")]
-    pub fn on(&self, unit: Unit) -> Remote<'_, T> {
-        let place = self.home.resolved();
-        let base = process::get_or_panic().units.activate(unit.index());
-        // SAFETY: the unit was just made active.
-        Remote::new(unit, unsafe { place.at(base) })
-    }
-
-    /// Every unit's copy: each possible CPU's, ascending, then the shared one.
-    /// All units become active; [`sum`](Copies::sum) does not need that.
-    #[doc(alias = "for_each_possible_cpu")]
-    pub fn iter(&self) -> Iter<'_, T> {
-        self.home.resolved();
-        Iter::new(self)
-    }
 }
 
 #[cold]
@@ -99,15 +64,6 @@ fn hint_cold<T>(place: Place<'_, T>) -> &T {
                 }
             }
         }
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Copies<T> {
-    type Item = (Unit, Remote<'a, T>);
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
     }
 }
 

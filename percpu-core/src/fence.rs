@@ -48,7 +48,9 @@ fn run(unit: Option<Unit>) -> Result<(), Error> {
     // afterwards is no older than the sections that ended.
     crate::atomic::fence(Ordering::SeqCst);
     let fenced = match process::existing() {
-        Some(process) if process.mode.is_rseq() => process::restart_sections(unit),
+        Some(process) if process.mode.is_rseq() => {
+            process::restart_sections(process, unit.map(Unit::index))
+        }
         _ => Ok(()),
     };
     crate::atomic::fence(Ordering::SeqCst);

@@ -2,6 +2,11 @@
 //!
 //! One per-CPU pointer for all units; `model/home.rs` is its twin on loom's
 //! pretend machine.
+//!
+//! # Safety
+//!
+//! Keeps the promise of [`Place`] for as long as a handle lives, and turns bases
+//! of active units, and templates, into copies.
 
 #![allow(unsafe_code)]
 

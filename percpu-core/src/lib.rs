@@ -104,6 +104,17 @@ pub fn config() -> Config {
     Config::default()
 }
 
+impl Config {
+    /// Makes this the configuration of the process. A second call before first
+    /// use replaces the first.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyInitialised`] once per-CPU memory is in use.
+    pub fn apply(self) -> Result<(), Error> {
+        process::configure(self)
+    }
+}
+
 /// Sets per-CPU memory up now, instead of at first use: to meet an error as a
 /// value, or before a signal handler or an allocator comes first.
 ///
@@ -120,6 +131,16 @@ pub fn init() -> Result<(), Error> {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::area::section::{SectionRange, Template};
+}
+
+/// Delays at the sections' numbered points, for tests.
+#[doc(hidden)]
+#[cfg(percpu_inject)]
+pub mod __inject {
+    /// Makes every section loop `turns` times at `point` (see `ops/contract.rs`).
+    pub fn set(point: usize, turns: u64) {
+        crate::table::TABLE.inject[point].store(turns, core::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 /// What fuzz targets reach into; no promise is made about it.

@@ -241,7 +241,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     pub fn lock_on(&self, unit: Unit) -> Result<LocalLockGuard<'_, T>, Error> {
         let nested = nesting::enter(self);
         let lock = self.on(unit).get();
-        let way = if process::has_sections(unit) {
+        let way = if process::has_sections(unit.index()) {
             lock.lock_remote(unit)?
         } else {
             lock.wait_atomic();

@@ -1,4 +1,9 @@
 //! [`Place`]: a per-CPU pointer that may be used.
+//!
+//! # Safety
+//!
+//! The invariant of [`Place`] is what every section and every reader stands on;
+//! who makes one promises it.
 
 #![allow(unsafe_code)]
 
@@ -29,6 +34,7 @@ impl<'a, T> Place<'a, T> {
         Self { pointer, copies: PhantomData }
     }
 
+    #[cfg(percpu_rseq)]
     #[inline(always)]
     pub(crate) fn pointer(self) -> usize {
         self.pointer

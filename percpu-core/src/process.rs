@@ -34,7 +34,6 @@ use crate::mode::{Mechanism, Mode, PortableReason};
 use crate::place::Place;
 use crate::sys::sync::{Mutex, without_signals};
 use crate::sys::topology::Topology;
-use crate::unit::Unit;
 
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -65,10 +64,16 @@ pub(crate) fn existing() -> Option<&'static Process> {
 }
 
 /// The process, built if this is the first use.
+#[inline]
 pub(crate) fn get() -> Result<&'static Process, Error> {
-    if let Some(process) = existing() {
-        return Ok(process);
+    match existing() {
+        Some(process) => Ok(process),
+        None => set_up(),
     }
+}
+
+#[cold]
+fn set_up() -> Result<&'static Process, Error> {
     // Blocked, so that an operation in a handler does not wait for this one.
     without_signals(|| {
         let mut config = CONFIG.lock();
@@ -212,17 +217,18 @@ pub(crate) fn current_unit(process: &Process) -> UnitIndex {
 }
 
 /// Whether the unit's words are changed by sections.
-pub(crate) fn has_sections(unit: Unit) -> bool {
-    existing().is_some_and(|p| p.mode.is_rseq() && unit.index() != p.units.shared())
+pub(crate) fn has_sections(unit: UnitIndex) -> bool {
+    existing().is_some_and(|p| p.mode.is_rseq() && unit != p.units.shared())
 }
 
 /// Restarts the sections in flight on one unit, or on all; the system's error
 /// number if it refuses. Only in rseq mode.
-pub(crate) fn restart_sections(unit: Option<Unit>) -> Result<(), i32> {
+#[cfg_attr(not(percpu_rseq), allow(unused_variables, reason = "no sections in this build"))]
+pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Result<(), i32> {
     #[cfg(percpu_rseq)]
     {
         use crate::sys::membarrier;
-        match unit.map(Unit::cpu) {
+        match unit.map(|unit| process.units.cpu(unit)) {
             None => membarrier::fence_all(),
             Some(Some(cpu)) => membarrier::fence_cpu(cpu.get()),
             // No section runs on the shared unit.
@@ -230,10 +236,7 @@ pub(crate) fn restart_sections(unit: Option<Unit>) -> Result<(), i32> {
         }
     }
     #[cfg(not(percpu_rseq))]
-    {
-        let _ = unit;
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Sections aborted so far.
@@ -267,13 +270,13 @@ pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Re
         #[cfg(percpu_linux)]
         crate::sys::object::pin(range as *const _);
         let found = process.memory.alloc_section(section.len())?;
-        let pointer = found.pointer();
+        let pointer = found.pointer;
         area = Some(found);
         Ok::<_, Error>(pointer)
     })?;
     // Another thread was first: give back the area that nobody used.
-    if let Some(area) = area.filter(|area| area.pointer() != start) {
-        process.memory.free(area);
+    if let Some(unused) = area.filter(|found| found.pointer != start) {
+        process.memory.free(unused.area);
     }
     Ok(start + (template - section.start()))
 }

@@ -1,4 +1,10 @@
 //! [`Remote`]: another unit's copy, looked at from anywhere.
+//!
+//! # Safety
+//!
+//! Turns bases of active units into copies.
+
+#![allow(unsafe_code)]
 
 use core::fmt;
 
@@ -22,6 +28,44 @@ impl<T> Clone for Remote<'_, T> {
     }
 }
 impl<T> Copy for Remote<'_, T> {}
+
+impl<T> Copies<T> {
+    /// The copy of `unit`, which becomes active if it was not.
+    ///
+    /// ```
+    /// use percpu_core::{PerCpu, Unit, atomic::AtomicU64};
+    /// let hits = PerCpu::<AtomicU64>::zeroed()?;
+    /// hits.add(2);
+    /// let most = Unit::all()?.map(|unit| hits.on(unit).load()).max();
+    /// assert!(most > Some(0));
+    /// # Ok::<(), percpu_core::Error>(())
+    /// ```
+    #[doc(alias = "per_cpu")]
+    #[doc(alias = "per_cpu_ptr")]
+    pub fn on(&self, unit: Unit) -> Remote<'_, T> {
+        let place = self.home.resolved();
+        let base = process::get_or_panic().units.activate(unit.index());
+        // SAFETY: the unit was just made active.
+        Remote::new(unit, unsafe { place.at(base) })
+    }
+
+    /// Every unit's copy: each possible CPU's, ascending, then the shared one.
+    /// All units become active; [`sum`](Copies::sum) does not need that.
+    #[doc(alias = "for_each_possible_cpu")]
+    pub fn iter(&self) -> Iter<'_, T> {
+        self.home.resolved();
+        Iter::new(self)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Copies<T> {
+    type Item = (Unit, Remote<'a, T>);
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
 
 impl<'a, T> Remote<'a, T> {
     pub(crate) fn new(unit: Unit, copy: &'a T) -> Self {

@@ -1,4 +1,9 @@
 //! [`percpu!`](crate::percpu) and [`StaticPerCpu`]: declared per-CPU variables.
+//!
+//! # Safety
+//!
+//! `percpu!` promises that a handle's template lies in the section its `range`
+//! tells, where no user's code can break it: both are made by the same expansion.
 
 #![allow(unsafe_code)]
 

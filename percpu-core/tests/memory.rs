@@ -1,7 +1,11 @@
 //! Dynamic memory: zeroed, aligned, disjoint, given back; errors as values.
+//!
+//! # Safety
+//!
+//! Types of zero bytes with alignments of their own; a limit set in a child.
 
 #![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
-#![allow(unsafe_code)] // types for alignment; RLIMIT_AS in a child
+#![allow(unsafe_code)]
 
 mod common;
 
@@ -93,7 +97,7 @@ fn many_threads_allocate_and_free_at_once() {
                 let mut random = Random(seed);
                 let mut live = Vec::new();
                 for _ in 0..5_000 {
-                    if random.next() % 2 == 0 {
+                    if random.next() % 2 == 1 {
                         let word = PerCpu::<AtomicU64>::zeroed().unwrap();
                         assert_eq!(word.sum(), 0);
                         word.add(seed);

@@ -19,6 +19,7 @@ pub mod args;
 pub mod cache;
 pub mod compare;
 pub mod error;
+pub mod figures;
 pub mod histogram;
 pub mod input;
 pub mod report;

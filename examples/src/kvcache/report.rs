@@ -1,18 +1,17 @@
 //! Words and tables for the person who ran it; no decisions here.
 
-use std::time::Duration;
-
 use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::cache::{PageCache, SYNC_EVERY};
 use super::compare::{Comparison, UpdateCosts};
 use super::error::Error;
+use super::figures::{latency, percent, rate, seconds};
 use super::histogram::BUCKETS;
 use super::input::Loaded;
 use super::serve::Served;
 use super::sources::Source;
-use super::stats::{Count, Totals};
+use super::stats::Count;
 use super::workload::Workload;
 
 /// After loading.
@@ -37,18 +36,6 @@ pub fn loaded(source: &Source, loaded: &Loaded, cache: &PageCache<'_>) -> String
         SYNC_EVERY.as_secs(),
         HumanCount(cache.capacity() as u64),
         cache.shards(),
-    )
-}
-
-/// While serving: what happened in the last moment.
-pub fn live(kind: &str, workload: Workload, totals: &Totals, during: Duration) -> String {
-    format!(
-        "{} on {kind}: {:>9} ops/s, {:>6} hits, p50 {:>8}, p99 {:>8}",
-        workload.letter(),
-        rate(totals.requests() as f64 / during.as_secs_f64()),
-        percent(totals.hit_ratio()),
-        latency(totals.latency(0.5)),
-        latency(totals.latency(0.99)),
     )
 }
 
@@ -148,25 +135,4 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
         table.add_row(cells);
     }
     table.to_string()
-}
-
-fn rate(per_second: f64) -> String {
-    HumanCount(per_second as u64).to_string()
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or("-".into(), |share| format!("{:.1} %", share * 100.0))
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
-}
-
-fn latency(ns: Option<u64>) -> String {
-    match ns {
-        None => "-".into(),
-        Some(ns @ ..10_000) => format!("{ns} ns"),
-        Some(ns @ ..10_000_000) => format!("{:.1} us", ns as f64 / 1e3),
-        Some(ns) => format!("{:.1} ms", ns as f64 / 1e6),
-    }
 }

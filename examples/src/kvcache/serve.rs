@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::cache::PageCache;
 use super::error::Error;
+use super::figures;
 use super::histogram::bucket_of;
-use super::report;
 use super::stats::{Count, Metrics, Totals};
 use super::store::{PAGE, PageKey};
 use super::ui::LiveLine;
@@ -148,7 +148,7 @@ fn watch<M: Metrics>(job: &Job<'_>, metrics: &M, end: Instant, done: &AtomicBool
         }
         if now - last.0 >= TICK {
             let totals = Totals::of(metrics);
-            line.show(&report::live(M::NAME, job.workload, &totals.since(&last.1), now - last.0));
+            line.show(&figures::live(M::NAME, job.workload, &totals.since(&last.1), now - last.0));
             last = (now, totals);
         }
         thread::sleep(GLANCE.min(end - now));

@@ -13,6 +13,12 @@
 //!
 //! The section's name carries the crate's version: two versions in one binary
 //! must not see each other's statics.
+//!
+//! # Safety
+//!
+//! Names symbols that the linker defines: the first byte of a link unit's section
+//! and the byte after its last. Shares templates between threads, which only ever
+//! read them.
 
 #![allow(unsafe_code)]
 

@@ -3,10 +3,16 @@
 //! On return every section of this process that was in flight on the CPUs
 //! asked for has ended or restarted, and every running thread of the process
 //! has passed a full memory barrier. Source: membarrier(2).
+//!
+//! # Safety
+//!
+//! System calls with integers only.
 
 #![allow(unsafe_code)]
 
 use libc::{c_int, c_long};
+
+use super::errno::errno;
 
 const REGISTER_PRIVATE_EXPEDITED_RSEQ: c_int = 1 << 8;
 const PRIVATE_EXPEDITED_RSEQ: c_int = 1 << 7;
@@ -15,7 +21,7 @@ const FLAG_CPU: c_int = 1;
 fn call(command: c_int, flags: c_int, cpu: c_int) -> Result<(), i32> {
     // SAFETY: membarrier takes three integers and touches no memory of ours.
     let result: c_long = unsafe { libc::syscall(libc::SYS_membarrier, command, flags, cpu) };
-    if result < 0 { Err(super::errno()) } else { Ok(()) }
+    if result < 0 { Err(errno()) } else { Ok(()) }
 }
 
 /// Asks the kernel to serve this process; once, before the first fence.

@@ -3,6 +3,10 @@
 //! On Linux an anonymous mapping, backed by pages as they are touched; the
 //! heap elsewhere and under Miri. Either way its address is exposed: all
 //! access to copies is by computed address, and this is what it derives from.
+//!
+//! # Safety
+//!
+//! Maps, opens, names and unmaps ranges that one [`Reservation`] owns.
 
 #![allow(unsafe_code)]
 
@@ -59,7 +63,7 @@ impl Reservation {
             )
         };
         if start == MAP_FAILED {
-            return Err(refused(super::errno()));
+            return Err(refused(super::errno::errno()));
         }
         let start = start.expose_provenance();
         let base = start.next_multiple_of(align);
@@ -79,7 +83,7 @@ impl Reservation {
             libc::mprotect(ptr::with_exposed_provenance_mut(base), len, PROT_READ | PROT_WRITE)
         };
         if opened != 0 {
-            return Err(refused(super::errno()));
+            return Err(refused(super::errno::errno()));
         }
         // Copies are backed by the CPU that first touches them, page by page: a
         // huge page would place several CPUs' copies at once. Refusal is fine.

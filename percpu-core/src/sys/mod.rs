@@ -10,6 +10,8 @@
 //! ```
 
 pub(crate) mod cpulist;
+#[cfg(percpu_linux)]
+mod errno;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;
@@ -27,9 +29,3 @@ pub use cpulist::{CpuListError, CpuSet};
 pub use topology::{LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologySource};
 pub use topology_builder::TopologyBuilder;
 pub use topology_error::TopologyError;
-
-/// The error number of the call that just failed.
-#[cfg(percpu_linux)]
-fn errno() -> i32 {
-    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
-}

@@ -11,6 +11,11 @@
 //!   constructor `hold`, which the sections bring along. A plug-in over a
 //!   library that holds the core passes through no cold path of its own, so
 //!   there is no later moment.
+//!
+//! # Safety
+//!
+//! Asks the loader about addresses and keeps what it answers only while it is
+//! valid.
 
 #![allow(unsafe_code)]
 

@@ -13,6 +13,11 @@
 //!     \--kernel refuses--> Refused
 //! ```
 //! `Exiting` and `Refused` threads use the shared unit and never register again.
+//!
+//! # Safety
+//!
+//! Hands the kernel a thread-local area and takes it back before the thread's
+//! memory goes. Reads libc's symbols and the auxiliary vector.
 
 #![allow(unsafe_code)]
 
@@ -21,11 +26,14 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use super::errno::errno;
 use crate::mode::{PortableReason, Registration};
 use crate::table::TABLE;
 
 /// Offset of `cpu_id` in `struct rseq`.
 const CPU_ID: usize = 4;
+/// Offset of `rseq_cs`.
+const RSEQ_CS: usize = 8;
 /// `cpu_id` of a thread that is not registered.
 const UNREGISTERED: i32 = -1;
 /// The value before each abort handler, by architecture.
@@ -184,7 +192,8 @@ weak_symbol!(weak_size, "__rseq_size");
 struct Area {
     cpu_id_start: u32,
     cpu_id: i32,
-    rest: [u8; 248],
+    rseq_cs: u64,
+    rest: [u8; 240],
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -205,7 +214,7 @@ thread_local! {
     // kernel is told to let go by a pthread key instead.
     static OWN: Own = const {
         Own {
-            area: UnsafeCell::new(Area { cpu_id_start: 0, cpu_id: UNREGISTERED, rest: [0; 248] }),
+            area: UnsafeCell::new(Area { cpu_id_start: 0, cpu_id: UNREGISTERED, rseq_cs: 0, rest: [0; 240] }),
             state: Cell::new(State::Fresh),
         }
     };
@@ -267,11 +276,15 @@ impl Own {
 
     fn call(&self, flags: i32) -> Result<(), i32> {
         let length = LENGTH.load(Relaxed);
+        // A section that went cold before registration may have left its mark.
+        let rseq_cs = self.area.get().wrapping_byte_add(RSEQ_CS).cast::<u64>();
+        // SAFETY: a field of this thread's own area.
+        unsafe { rseq_cs.write_volatile(0) };
         // SAFETY: rseq(2): the area is thread-local, large and aligned enough,
         // and registered until the thread ends or `unregister_exiting` ran.
         let result =
             unsafe { libc::syscall(libc::SYS_rseq, self.area.get(), length, flags, SIGNATURE) };
-        if result < 0 { Err(super::errno()) } else { Ok(()) }
+        if result < 0 { Err(errno()) } else { Ok(()) }
     }
 }
 

@@ -1,4 +1,8 @@
 //! Locks and waiting: std and the futex, or loom.
+//!
+//! # Safety
+//!
+//! The futex gets the address of a live word; signal masks are locals.
 
 #![allow(unsafe_code)]
 

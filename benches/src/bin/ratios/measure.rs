@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percpu_benches::contender::MAX_THREADS;
 use percpu_benches::contender::WORDS;
-use percpu_benches::crew::{Crew, Crowd, MAX_THREADS};
+use percpu_benches::crew::{Crew, Crowd};
 use percpu_benches::job::{Group, Job};
 use percpu_benches::stats::Summary;
 

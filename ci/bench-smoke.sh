@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The benchmarks compile, and the program behind README's table runs, too short
+# for figures that mean anything.
+. "$(dirname "$0")/lib.sh"
+begin bench-smoke
+
+cargo bench -p percpu-benches --no-run
+cargo run --release -p percpu-benches --bin ratios -- --rounds 15 --millis 1

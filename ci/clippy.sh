@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Clippy with warnings denied, in each of the shapes that the sources have: as
+# they are, portable bodies only, with delay points, and for aarch64.
+. "$(dirname "$0")/lib.sh"
+begin clippy
+
+cargo clippy --workspace --all-targets -- -D warnings
+for cfg in percpu_force_portable percpu_inject; do
+    (cfg_flags "$cfg" && cargo clippy "${LIBRARIES[@]}" --all-targets -- -D warnings)
+done
+
+other=aarch64-unknown-linux-gnu
+if rustup --quiet target add "$other" > /dev/null 2>&1; then
+    cargo clippy "${LIBRARIES[@]}" --all-targets --target "$other" -- -D warnings
+else
+    did_not_run "clippy for $other (rustup cannot add the target)"
+fi

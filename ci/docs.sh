@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Documentation without warnings: no dead link, no item without a line. Once with
+# private items, whose comments link to each other, and then as published.
+. "$(dirname "$0")/lib.sh"
+begin docs
+
+RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
+    cargo doc "${LIBRARIES[@]}" --no-deps --document-private-items
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

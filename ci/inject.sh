@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Stress with a delay at each numbered point of the sections; then the same with
+# the sections' arming store removed, which must fail.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/inject
+start=$SECONDS
+run() {
+    RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --test inject "${@:2}"
+}
+run "" -- --nocapture
+RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --test conformance --test stress
+
+# A mutation must break the tests named for it.
+must_fail() {
+    local mutation=$1 test=$2 log
+    log=$(mktemp)
+    if run "--cfg percpu_mutate=\"$mutation\"" "$test" >"$log" 2>&1; then
+        cat "$log"
+        echo "ci/inject.sh: mutation $mutation SURVIVED $test"
+        exit 1
+    fi
+    grep -q "^test $test \.\.\. FAILED" "$log" || { cat "$log"; echo "ci/inject.sh: $mutation did not build or run"; exit 1; }
+    echo "ci/inject.sh: mutation $mutation is caught by $test"
+    rm -f "$log"
+}
+must_fail no_arm exact_with_a_delay_before_the_commit
+must_fail no_arm exact_with_a_delay_after_the_address
+must_fail no_arm two_never_hold_a_lock_with_a_delay_before_the_commit
+echo "ci/inject.sh: passed in $((SECONDS - start)) s"

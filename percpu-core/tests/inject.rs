@@ -1,0 +1,133 @@
+//! With a delay at each numbered point of the sections, sums stay exact.
+//!
+//! A section that is broken passes a plain stress test: aborts are rare. Here a
+//! thread spends most of its time inside the delay, so that signals, migration
+//! and preemption fall there. `ci/inject.sh` also runs this with the arming
+//! store removed, and demands that it fails.
+
+#![cfg(all(target_os = "linux", percpu_inject, not(percpu_loom), not(miri)))]
+
+mod common;
+
+use std::sync::atomic::{AtomicU64 as Tally, Ordering::Relaxed};
+
+use percpu_core::atomic::AtomicU64;
+use percpu_core::{LocalLock, PerCpu, Unit, info, percpu};
+
+percpu! {
+    static WORDS: [AtomicU64; 6] = [const { AtomicU64::new(0) }; 6];
+    static LOCK: LocalLock<u64> = LocalLock::new(0);
+}
+
+/// What went in at `WORDS[4]` and came out again, by all threads and handlers.
+static PUT: Tally = Tally::new(0);
+static TAKEN: Tally = Tally::new(0);
+/// How often `step` ran.
+static STEPS: Tally = Tally::new(0);
+
+/// One of each kind of section, on the same words from threads and handlers.
+fn step() {
+    WORDS.at(0).inc();
+    WORDS.at(1).add(3);
+    WORDS.at(2).fetch_add(5);
+    let mut seen = WORDS.at(3).load();
+    while let Err(found) = WORDS.at(3).compare_exchange(seen, seen + 7) {
+        seen = found;
+    }
+    let n = STEPS.fetch_add(1, Relaxed) + 1;
+    PUT.fetch_add(n, Relaxed);
+    TAKEN.fetch_add(WORDS.at(4).swap(n), Relaxed);
+    WORDS.at(5).fetch_xor(n);
+    WORDS.at(5).xor(n);
+}
+
+fn handler() {
+    step();
+}
+
+fn word(unit_word: usize) -> u64 {
+    WORDS.iter().fold(0, |sum, (_, words)| sum + words.get()[unit_word].load(Relaxed))
+}
+
+fn exact_with_delays_at(points: &[usize]) {
+    WORDS.prepare().unwrap();
+    common::handle_sigusr1(handler);
+    points.iter().for_each(|&point| percpu_core::__inject::set(point, 2_000));
+    common::in_a_storm(6, |_| (0..3_000).for_each(|_| step()));
+    points.iter().for_each(|&point| percpu_core::__inject::set(point, 0));
+    let steps = STEPS.load(Relaxed);
+    let info = info().unwrap();
+    println!("points {points:?}: {steps} steps, {} aborts, {}", info.aborts(), info.mode());
+    assert_eq!(word(0), steps, "inc");
+    assert_eq!(word(1), 3 * steps, "add");
+    assert_eq!(word(2), 5 * steps, "fetch_add");
+    assert_eq!(word(3), 7 * steps, "compare_exchange");
+    assert_eq!(word(4) + TAKEN.load(Relaxed), PUT.load(Relaxed), "swap");
+    assert_eq!(WORDS.iter().fold(0, |x, (_, w)| x ^ w.get()[5].load(Relaxed)), 0, "xor");
+    assert!(info.mode().is_rseq(), "this test is about sections");
+}
+
+#[test]
+fn exact_with_a_delay_before_arming() {
+    // And one before the commit, where another thread's change would be lost.
+    common::in_child("exact_with_a_delay_before_arming", &[], || {
+        exact_with_delays_at(&[0, 2]);
+    });
+}
+
+#[test]
+fn exact_with_a_delay_after_the_address() {
+    common::in_child("exact_with_a_delay_after_the_address", &[], || {
+        exact_with_delays_at(&[1, 2]);
+        assert!(info().unwrap().aborts() > 0);
+    });
+}
+
+#[test]
+fn exact_with_a_delay_before_the_commit() {
+    common::in_child("exact_with_a_delay_before_the_commit", &[], || {
+        exact_with_delays_at(&[2]);
+        assert!(info().unwrap().aborts() > 0);
+    });
+}
+
+#[test]
+fn exact_under_our_own_registration() {
+    let env = [("GLIBC_TUNABLES", "glibc.pthread.rseq=0")];
+    common::in_child("exact_under_our_own_registration", &env, || {
+        exact_with_delays_at(&[2]);
+    });
+}
+
+#[test]
+fn two_never_hold_a_lock_with_a_delay_before_the_commit() {
+    let name = "two_never_hold_a_lock_with_a_delay_before_the_commit";
+    common::in_child(name, &[], || {
+        const EACH: u64 = 2_000;
+        LOCK.with(|_| ());
+        let words = PerCpu::<AtomicU64>::zeroed().unwrap();
+        common::handle_sigusr1(|| ());
+        for point in 0..3 {
+            // Long enough to be preempted in, and holders give way to whoever was.
+            percpu_core::__inject::set(point, 20_000);
+            common::in_a_storm(4, |n| {
+                for _ in 0..EACH {
+                    // A plain read and write: two holders lose one.
+                    LOCK.with(|value| {
+                        let before = *value;
+                        std::thread::yield_now();
+                        *value = before + 1;
+                    });
+                    if n == 0 {
+                        let unit = Unit::current().unwrap();
+                        *LOCK.lock_on(unit).unwrap() += 1;
+                        words.inc();
+                    }
+                }
+            });
+            percpu_core::__inject::set(point, 0);
+        }
+        let held: u64 = Unit::all().unwrap().map(|unit| *LOCK.lock_on(unit).unwrap()).sum();
+        assert_eq!(held, 3 * 4 * EACH + words.sum());
+    });
+}
