@@ -23,10 +23,10 @@ start=$SECONDS
 say() { echo "ci/asm.sh: $*"; }
 fail() { say "FAILED: $*"; exit 1; }
 
-# normalise <function>: instructions and labels of one function; addresses,
+# normalise <function> <file> <comment>: instructions and labels of one function; addresses,
 # hashes and directives left out, labels numbered as they come.
 normalise() {
-    awk -v name="$1" '
+    awk -v name="$1" -v comment="$3" '
         $0 == name ":" { inside = 1; print; where = "text"; next }
         !inside { next }
         /^\.Lfunc_end/ { exit }
@@ -45,12 +45,12 @@ normalise() {
         }
         # The signature before the handler, and notes for tools.
         /^[ \t]*\./ && !/^\.[A-Za-z0-9_]+:/ { next }
-        { sub(/[ \t]*(#|\/\/).*/, ""); if ($0 ~ /^[ \t]*$/) next }
+        { sub("[ \t]*" comment ".*", ""); if ($0 ~ /^[ \t]*$/) next }
         { gsub(/[ \t]+/, " "); sub(/^ /, "\t") }
         where == "abort" && !/:$/ { $0 = $0 "\t; out of line" }
         { print }
     ' "$2" |
-        sed -E 's/17h[0-9a-f]{16}E/E/g; s/\.Lanon\.[0-9a-f]+\.([0-9]+)/anon/g; s/[ \t]+$//' |
+        sed -E 's/17h[0-9a-f]{16}E/E/g; s/Cs[0-9A-Za-z]+_/Cs_/g; s/\.Lanon\.[0-9a-f]+\.([0-9]+)/anon/g; s/[ \t]+$//' |
         awk '
         {
             line = ""
@@ -68,20 +68,26 @@ normalise() {
 locks_or_calls='^\t(lock|xchg|call|syscall|sysenter|int|bl|blr|svc|ld(a|l)?xr|ldaxr|stl?xr|cas|swp|ld(add|clr|set|eor))[a-z]*( |$)'
 
 check() {
-    local function=$1 text=$2 bounds from to body
-    # "; descriptor Lstart" and "; descriptor Lend-Lstart".
-    from=$(sed -n 's/^\t; descriptor \(L[0-9]*\)$/\1/p' "$text" | head -n 1)
-    bounds=$(sed -n 's/^\t; descriptor \(L[0-9]*\)-L[0-9]*$/\1/p' "$text")
-    [ "$(wc -l <<<"$bounds")" = 1 ] && [ -n "$bounds" ] || fail "$function: not one section"
-    to=$bounds
-    body=$(sed -n "/^$from:/,/^$to:/p" "$text" | grep -v '^L[0-9]*:')
-    [ "$(wc -l <<<"$body")" -ge 3 ] || fail "$function: the section is not where it should be"
-    if grep -E "$locks_or_calls" <<<"$body"; then
-        fail "$function: the section locks or calls"
+    local function=$1 text=$2 from to body bodies="" count=0
+    # "; descriptor Lend-Lstart".
+    while IFS=- read -r to from; do
+        count=$((count + 1))
+        body=$(sed -n "/^$from:/,/^$to:/p" "$text" | grep -v '^L[0-9]*:')
+        bodies+=$body$'\n'
+        [ "$(wc -l <<<"$body")" -ge 3 ] || fail "$function: no section between $from and $to"
+        if grep -E "$locks_or_calls" <<<"$body"; then
+            fail "$function: the section locks or calls"
+        fi
+        # The last instruction of the section is its commit: a store.
+        tail -n 1 <<<"$body" | grep -Eq '^	((mov|add|and|or|xor) [a-z]+ ptr \[|str[bh]? )' ||
+            fail "$function: the section ends with $(tail -n 1 <<<"$body")"
+    done < <(sed -n 's/^\t; descriptor \(L[0-9]*-L[0-9]*\)$/\1/p' "$text")
+    [ "$count" -ge 1 ] || fail "$function: no section"
+    # A far branch, as the linker may make of one between sections, clobbers
+    # them: nothing that a section or its restart relies on may live there.
+    if { echo "$bodies"; grep 'out of line' "$text"; } | grep -E '\b[xw]1[67]\b'; then
+        fail "$function: a register that a far branch may clobber"
     fi
-    # The last instruction of the section is its commit: a store.
-    tail -n 1 <<<"$body" | grep -Eq '^	((mov|add|and|or|xor) [a-z]+ ptr \[|str[bh]? )' ||
-        fail "$function: ends with $(tail -n 1 <<<"$body")"
     body=$(sed '/^\tret$/q' "$text" | grep -v 'out of line')
     if grep -E "$locks_or_calls" <<<"$body"; then
         fail "$function: locks or calls before it returns"
@@ -89,14 +95,15 @@ check() {
 }
 
 one_target() {
-    local target=$1 options=$2 assembly expected=$crate/expected/$1.s now=$out/$1.s function
-    rm -f "$out/$target"/release/deps/paths-*.s
-    (cd "$crate" && cargo rustc -q --release --target "$target" --target-dir "$out" -- \
-        --emit asm $options)
+    local target=$1 comment=$2 options=$3 assembly expected=$crate/expected/$1.s now=$out/$1.s function
+    # Always made anew: cargo does not know of the file.
+    (cd "$crate" && cargo clean -q -p paths --release --target "$target" --target-dir "$out" &&
+        cargo rustc -q --release --target "$target" --target-dir "$out" -- \
+            --emit asm $options)
     assembly=$(echo "$out/$target"/release/deps/paths-*.s)
     echo "; $compiler, $target, --release: ci/asm.sh --bless" >"$now"
     for function in $functions; do
-        normalise "$function" "$assembly" >"$out/$function"
+        normalise "$function" "$assembly" "$comment" >"$out/$function"
         [ -s "$out/$function" ] || fail "$target: no function $function"
         { echo; cat "$out/$function"; } >>"$now"
     done
@@ -126,8 +133,8 @@ for target in $x86 $arm; do
         continue
     fi
     case $target in
-    "$x86") one_target $target "-C llvm-args=--x86-asm-syntax=intel" ;;
-    "$arm") one_target $target "" ;;
+    "$x86") one_target $target "#" "-C llvm-args=--x86-asm-syntax=intel" ;;
+    "$arm") one_target $target "//" "" ;;
     esac
 done
 say "passed in $((SECONDS - start)) s$(printf '; %s' "${notes[@]}" | sed 's/^; $//')"

@@ -100,16 +100,27 @@ impl<T> Home<T> {
     ///
     /// # Panics
     /// If the system refuses memory for the statics.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resolved(&self) -> Place<'_, T> {
         // Acquire: partner of `try_resolve`, for compiled code.
         match self.pointer.load(Ordering::Acquire) {
-            0 => match self.try_resolve() {
-                Ok(place) => place,
-                Err(error) => panic!("percpu: no memory for the statics: {error}"),
-            },
+            0 => self.first_use(),
             // SAFETY: the invariant of `pointer`.
             pointer => unsafe { Place::new(pointer) },
+        }
+    }
+
+    /// As `resolved`, for who just found it unresolved. Apart, so that callers
+    /// carry neither the error nor its text.
+    ///
+    /// # Panics
+    /// As `resolved`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn first_use(&self) -> Place<'_, T> {
+        match self.try_resolve() {
+            Ok(place) => place,
+            Err(error) => panic!("percpu: no memory for the statics: {error}"),
         }
     }
 }
