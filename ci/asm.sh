@@ -7,8 +7,8 @@
 #   ci/asm.sh --bless    writes what is there now
 #
 # Compared only with the compiler that wrote what is expected; checked with any.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/lib.sh"
+begin asm
 root=$PWD
 crate=$root/percpu-core/tests/asm
 out=${CARGO_TARGET_DIR:-$root/target}/asm
@@ -17,10 +17,8 @@ cp Cargo.lock "$crate/Cargo.lock"
 compiler=$(rustc -V | cut -d ' ' -f 1,2)
 functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock unlock'
 sections='inc_static inc add add_u32 fetch_add compare_exchange try_lock'
-notes=()
-start=$SECONDS
 
-say() { echo "ci/asm.sh: $*"; }
+say() { echo "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
 
 # normalise <function> <file> <comment>: instructions and labels of one function; addresses,
@@ -116,7 +114,7 @@ one_target() {
         cp "$now" "$expected"
         say "$target: blessed"
     elif [ "$(head -n 1 "$expected")" != "$(head -n 1 "$now")" ]; then
-        notes+=("$target: NOT COMPARED, as written by another compiler than $compiler")
+        did_not_run "$target: comparison, as $compiler did not write what is expected"
     else
         diff -u "$expected" "$now" || fail "$target: other code than expected (ci/asm.sh --bless)"
         say "$target: as expected"
@@ -129,7 +127,7 @@ cargo fmt --manifest-path "$crate/Cargo.toml" --check
 x86=x86_64-unknown-linux-gnu arm=aarch64-unknown-linux-gnu
 for target in $x86 $arm; do
     if [ ! -d "$(rustc --print target-libdir --target $target)" ]; then
-        notes+=("$target: DID NOT RUN (rustup target add $target)")
+        did_not_run "$target (rustup target add $target)"
         continue
     fi
     case $target in
@@ -137,4 +135,3 @@ for target in $x86 $arm; do
     "$arm") one_target $target "//" "" ;;
     esac
 done
-say "passed in $((SECONDS - start)) s$(printf '; %s' "${notes[@]}" | sed 's/^; $//')"
