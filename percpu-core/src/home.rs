@@ -100,14 +100,25 @@ impl<T> Home<T> {
     ///
     /// # Panics
     /// If the system refuses memory for the statics.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resolved(&self) -> Place<'_, T> {
         match self.place() {
             Some(place) => place,
-            None => match self.try_resolve() {
-                Ok(place) => place,
-                Err(error) => panic!("percpu: no memory for the statics: {error}"),
-            },
+            None => self.first_use(),
+        }
+    }
+
+    /// As `resolved`, for who just found it unresolved. Apart, so that callers
+    /// carry neither the error nor its text.
+    ///
+    /// # Panics
+    /// As `resolved`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn first_use(&self) -> Place<'_, T> {
+        match self.try_resolve() {
+            Ok(place) => place,
+            Err(error) => panic!("percpu: no memory for the statics: {error}"),
         }
     }
 }

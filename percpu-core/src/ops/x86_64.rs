@@ -443,7 +443,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
-                hold = sym hold,
+            hold = sym hold,
             options(nostack),
         );
     }
