@@ -1,10 +1,10 @@
 //! The one table that the fast path reads.
 //!
 //! Entry `cpu` holds what must be added to a per-CPU pointer to reach the copy
-//! of that CPU, or zero. One test for zero answers five questions at once: is
-//! the process not initialised, is this CPU's unit not active yet, has this
-//! thread no rseq (its `cpu_id` is -1, and 65,535 is an entry too), is the CPU
-//! not possible, is the process in portable mode. The table is all zeroes in
+//! of that CPU, or zero. One test for zero answers three questions at once: is
+//! this CPU's unit not active yet, has this thread no rseq (its `cpu_id` is -1,
+//! and 65,535 is an entry too), is the CPU not possible. Before that,
+//! `rseq_offset` says whether there are sections at all. The table is all zeroes in
 //! the image, so entries that are never used never cost a page.
 //!
 //! ```text
@@ -26,9 +26,9 @@ pub(crate) const POINTS: usize = 3;
 
 #[repr(C, align(64))]
 pub(crate) struct CpuTable {
-    /// Where `struct rseq` lies from the thread pointer. While it is 0 the fast
-    /// path reads some other word of the thread control block, and whatever it
-    /// finds there indexes an entry that is still zero.
+    /// Where `struct rseq` lies from the thread pointer, for every thread; 0
+    /// until that is known, and for ever in portable mode: the sections test it
+    /// before they store through it.
     pub(crate) rseq_offset: AtomicIsize,
     /// Sections that the kernel aborted, counted by their abort handlers.
     pub(crate) aborts: AtomicU64,

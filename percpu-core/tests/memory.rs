@@ -97,7 +97,7 @@ fn many_threads_allocate_and_free_at_once() {
                 let mut random = Random(seed);
                 let mut live = Vec::new();
                 for _ in 0..5_000 {
-                    if random.next().is_multiple_of(2) {
+                    if random.next() % 2 == 1 {
                         let word = PerCpu::<AtomicU64>::zeroed().unwrap();
                         assert_eq!(word.sum(), 0);
                         word.add(seed);

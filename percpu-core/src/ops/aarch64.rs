@@ -9,14 +9,16 @@
 //!
 //! What the blocks share, register by register:
 //! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.
-//! - `a` (scratch or out): the copy's address; 0 means "cold".
+//! - `a` (scratch or out): first the distance of `struct rseq` from the thread
+//!   pointer, then the copy's address; either being 0 means "cold".
 //! - `area` (scratch): this thread's `struct rseq`. `cpu` (scratch): the number.
-//! - `d`, `v` (scratch): descriptor and compare; the value. Free after arming.
+//! - `d`, `v` (scratch): the descriptor's address; the value. Free after arming.
 //! - x16 and x17 are not used: a far branch may clobber them.
 //! - Plain loads and stores with a base register only: no write-back form, so a
 //!   restart finds the inputs as they were. The dependency from the table's
 //!   entry to the address orders activation before use.
-//! - Options: as for x86-64. `cmp` changes the flags.
+//! - Arming and leaving to "cold": as for x86-64.
+//! - Options: as for x86-64.
 
 #![allow(unsafe_code)]
 
@@ -76,38 +78,25 @@ macro_rules! arm {
     };
 }
 
-#[cfg(not(percpu_mutate = "no_compare"))]
-macro_rules! compare {
-    () => {
-        "ldr {d:w}, [{area}, #4]\ncmp {d:w}, {cpu:w}\nb.ne 2b\n"
-    };
-}
-#[cfg(percpu_mutate = "no_compare")]
-macro_rules! compare {
-    () => {
-        ""
-    };
-}
-
-/// From the start to inside the armed section; leaves to `9:` with `a` = 0.
+/// From the start to inside the armed section with the copy's address in `a`;
+/// leaves to `9:` with `a` = 0.
 macro_rules! enter {
     () => {
         concat!(
             describe!(),
             "2:\n",
-            "mrs {area}, tpidr_el0\n",
-            "ldr {d}, [{t}]\n",
-            "add {area}, {area}, {d}\n",
-            "ldr {cpu:w}, [{area}, #4]\n",
-            "and {a}, {cpu}, #0xffff\n",
-            "add {a}, {t}, {a}, lsl #3\n",
-            "ldr {a}, [{a}, #{bases}]\n",
+            "ldr {a}, [{t}]\n",
             "cbz {a}, 9f\n",
-            "add {a}, {a}, {p}\n",
+            "mrs {area}, tpidr_el0\n",
+            "add {area}, {area}, {a}\n",
             inject!("0"),
             arm!(),
             "3:\n",
-            compare!(),
+            "ldrh {cpu:w}, [{area}, #4]\n",
+            "add {a}, {t}, {cpu}, lsl #3\n",
+            "ldr {a}, [{a}, #{bases}]\n",
+            "cbz {a}, 9f\n",
+            "add {a}, {a}, {p}\n",
             inject!("1"),
         )
     };
@@ -139,7 +128,7 @@ macro_rules! section {
     ($body:expr $(, $name:ident = $value:expr)*) => {{
         let a: usize;
         // SAFETY: the module's requirement makes `a` a valid word on whichever
-        // CPU the compare confirmed; the block touches only that word, the
+        // CPU the section commits on; the block touches only that word, the
         // thread's own `rseq_cs`, the table's counters and named registers.
         unsafe {
             asm!(

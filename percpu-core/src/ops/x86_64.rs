@@ -10,12 +10,16 @@
 //!
 //! What the blocks share, register by register:
 //! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.
-//! - `a` (scratch or out): first the offset of `struct rseq` is used from
-//!   `off`, then `a` is the copy's address; 0 means "cold" and is what the
-//!   functions with a result return to say so.
-//! - `cpu`, `d`, `off` (scratch): the CPU number, the descriptor, the offset.
-//!   Inside the section `cpu` is free after the compare and `d` after arming.
+//! - `a` (scratch or out): first the distance of `struct rseq` from the thread
+//!   pointer, then the copy's address. Either being 0 means "cold", and 0 is
+//!   what the functions with a result return to say so.
+//! - `cpu`, `d` (scratch): the CPU number, the descriptor's address. Inside the
+//!   section, once `a` is the address, both are free.
 //! - An abort arrives with all registers as they were; only inputs are relied on.
+//! - Nothing is stored through the distance before it is known not to be 0: the
+//!   thread control block lies there. Once set it is every thread's own area.
+//! - A jump to "cold" may leave the section armed; that is harmless, as the
+//!   kernel finds the thread outside of it.
 //! - Options: `nostack` (nothing is pushed); no `nomem`, as memory is read and
 //!   written; no `preserves_flags`. Labels 2 to 9 are local numbers.
 //! - `rseq_cs` stays armed after the commit; the kernel clears it when it next
@@ -78,7 +82,7 @@ macro_rules! inject {
 #[cfg(not(percpu_mutate = "no_arm"))]
 macro_rules! arm {
     () => {
-        "lea {d}, [rip + 6b]\nmov qword ptr fs:[{off} + 8], {d}\n"
+        "lea {d}, [rip + 6b]\nmov qword ptr fs:[{a} + 8], {d}\n"
     };
 }
 #[cfg(percpu_mutate = "no_arm")]
@@ -88,37 +92,28 @@ macro_rules! arm {
     };
 }
 
-#[cfg(not(percpu_mutate = "no_compare"))]
-macro_rules! compare {
-    () => {
-        "cmp {cpu:e}, dword ptr fs:[{off} + 4]\njne 2b\n"
-    };
-}
-#[cfg(percpu_mutate = "no_compare")]
-macro_rules! compare {
-    () => {
-        ""
-    };
-}
-
-/// From the start to inside the armed section; `$cold` is where a zero goes.
+/// From the start to inside the armed section with the copy's address in `a`;
+/// `$cold` is where a zero goes.
 macro_rules! enter {
     ($cold:literal) => {
         concat!(
             describe!(),
             "2:\n",
-            "mov {off}, qword ptr [{t}]\n",
-            "movzx {cpu:e}, word ptr fs:[{off} + 4]\n",
+            "mov {a}, qword ptr [{t}]\n",
+            "test {a}, {a}\n",
+            "jz ",
+            $cold,
+            "\n",
+            inject!("0"),
+            arm!(),
+            "3:\n",
+            "movzx {cpu:e}, word ptr fs:[{a} + 4]\n",
             "mov {a}, qword ptr [{t} + 8 * {cpu} + {bases}]\n",
             "test {a}, {a}\n",
             "jz ",
             $cold,
             "\n",
             "add {a}, {p}\n",
-            inject!("0"),
-            arm!(),
-            "3:\n",
-            compare!(),
             inject!("1"),
         )
     };
@@ -145,14 +140,14 @@ macro_rules! leave {
 macro_rules! section {
     ($body:expr $(, $name:ident = $value:expr)*) => {{
         // SAFETY: the module's requirement makes `a` a valid word on whichever
-        // CPU the compare confirmed; the block touches only that word, the
+        // CPU the section commits on; the block touches only that word, the
         // thread's own `rseq_cs`, the table's counters and named registers.
         unsafe {
             asm!(
                 concat!(enter!("{cold}"), $body, leave!()),
                 t = in(reg) &raw const TABLE,
                 $($name = in(reg) $value,)*
-                a = out(reg) _, cpu = out(reg) _, d = out(reg) _, off = out(reg) _,
+                a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
@@ -175,7 +170,7 @@ macro_rules! section_with_result {
                 t = in(reg) &raw const TABLE,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) r,
-                cpu = out(reg) _, d = out(reg) _, off = out(reg) _,
+                cpu = out(reg) _, d = out(reg) _,
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
@@ -412,7 +407,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             t = in(reg) &raw const TABLE,
             p = in(reg) p,
             a = out(reg) a, busy = inout(reg) 1_u32 => busy,
-            cpu = out(reg) _, d = out(reg) _, off = out(reg) _,
+            cpu = out(reg) _, d = out(reg) _,
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,

@@ -32,6 +32,8 @@ use crate::table::TABLE;
 
 /// Offset of `cpu_id` in `struct rseq`.
 const CPU_ID: usize = 4;
+/// Offset of `rseq_cs`.
+const RSEQ_CS: usize = 8;
 /// `cpu_id` of a thread that is not registered.
 const UNREGISTERED: i32 = -1;
 /// The value before each abort handler, by architecture.
@@ -190,7 +192,8 @@ weak_symbol!(weak_size, "__rseq_size");
 struct Area {
     cpu_id_start: u32,
     cpu_id: i32,
-    rest: [u8; 248],
+    rseq_cs: u64,
+    rest: [u8; 240],
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -211,7 +214,7 @@ thread_local! {
     // kernel is told to let go by a pthread key instead.
     static OWN: Own = const {
         Own {
-            area: UnsafeCell::new(Area { cpu_id_start: 0, cpu_id: UNREGISTERED, rest: [0; 248] }),
+            area: UnsafeCell::new(Area { cpu_id_start: 0, cpu_id: UNREGISTERED, rseq_cs: 0, rest: [0; 240] }),
             state: Cell::new(State::Fresh),
         }
     };
@@ -273,6 +276,10 @@ impl Own {
 
     fn call(&self, flags: i32) -> Result<(), i32> {
         let length = LENGTH.load(Relaxed);
+        // A section that went cold before registration may have left its mark.
+        let rseq_cs = self.area.get().wrapping_byte_add(RSEQ_CS).cast::<u64>();
+        // SAFETY: a field of this thread's own area.
+        unsafe { rseq_cs.write_volatile(0) };
         // SAFETY: rseq(2): the area is thread-local, large and aligned enough,
         // and registered until the thread ends or `unregister_exiting` ran.
         let result =
@@ -310,9 +317,7 @@ fn thread_locals_are_static() -> bool {
         let search = unsafe { &mut *search.cast::<Search>() };
         for i in 0..usize::from(info.dlpi_phnum) {
             // SAFETY: `dlpi_phdr` points at `dlpi_phnum` headers.
-            let header = unsafe { info.dlpi_phdr.add(i) };
-            // SAFETY: one of them; they stay while the object is loaded.
-            let header = unsafe { &*header };
+            let header = unsafe { &*info.dlpi_phdr.wrapping_add(i) };
             let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
             let holds = search.code.wrapping_sub(start) < header.p_memsz as usize;
             if header.p_type == libc::PT_LOAD && holds {
