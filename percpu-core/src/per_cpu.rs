@@ -8,7 +8,8 @@
 #![allow(unsafe_code)]
 
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
 use crate::area::allocator::Allocation;
@@ -67,9 +68,8 @@ unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {}
 #[doc(alias = "free_percpu")]
 pub struct PerCpu<T> {
     copies: Copies<T>,
-    process: &'static Process,
-    /// `None` only while dropping.
-    area: Option<Allocation>,
+    /// Taken when dropping.
+    area: ManuallyDrop<Allocation>,
 }
 
 impl<T: Zeroable> PerCpu<T> {
@@ -89,15 +89,15 @@ impl<T: Zeroable> PerCpu<T> {
     pub fn zeroed() -> Result<Self, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "use new_with for types with a destructor") };
         let process = process::get()?;
-        let area = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
-        if area.needs_zero() {
-            process::zero_active(process, area.pointer(), area.size());
+        let fresh = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
+        if fresh.needs_zero {
+            process::zero_active(process, fresh.pointer, fresh.size);
         }
         // SAFETY: the area is this value's alone until it drops, large and
         // aligned enough, and zero in every unit that is or becomes active:
         // fresh or just zeroed in the active ones, never dirty in the others.
-        let home = unsafe { Home::allocated(area.pointer(), Source::Zeroed) };
-        Ok(Self { copies: Copies { home }, process, area: Some(area) })
+        let home = unsafe { Home::allocated(fresh.pointer, Source::Zeroed) };
+        Ok(Self { copies: Copies { home }, area: ManuallyDrop::new(fresh.area) })
     }
 }
 
@@ -124,86 +124,96 @@ impl<T: Send + Sync> PerCpu<T> {
     /// ```
     pub fn new_with(init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
         let process = process::get()?;
-        let area = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
-        let mut making = Making { process, area: Some(area), made: 0, drop_copy: drop_copy::<T> };
-        making.fill(init);
-        let area = making.area.take();
-        let pointer = area.as_ref().map_or(0, Allocation::pointer);
+        let fresh = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
+        let pointer = fresh.pointer;
+        let mut made = Made::<T> {
+            process,
+            pointer,
+            count: 0,
+            area: ManuallyDrop::new(fresh.area),
+            values: PhantomData,
+        };
+        made.fill(init);
+        let area = made.keep();
         // SAFETY: the area is this value's alone until it drops, large and
         // aligned enough, and initialised in every unit.
         let home = unsafe { Home::allocated(pointer, Source::Written) };
-        Ok(Self { copies: Copies { home }, process, area })
+        Ok(Self { copies: Copies { home }, area })
     }
 }
 
-/// An area whose first `made` units hold a value; drops those and gives the
+/// An area whose first `count` units hold a value; drops those and gives the
 /// area back, whether construction failed half-way or the value's life ended.
-struct Making {
+struct Made<T> {
     process: &'static Process,
-    area: Option<Allocation>,
-    made: u32,
-    /// Drops the value at an address.
-    drop_copy: unsafe fn(usize),
+    pointer: usize,
+    count: u32,
+    area: ManuallyDrop<Allocation>,
+    values: PhantomData<T>,
 }
 
-/// # Safety
-/// A `T` lives at `address`, and nobody uses it any more.
-unsafe fn drop_copy<T>(address: usize) {
-    // SAFETY: the caller's word.
-    unsafe { core::ptr::with_exposed_provenance_mut::<T>(address).drop_in_place() };
-}
+impl<T> Made<T> {
+    /// Where the unit's copy lies.
+    fn copy(&self, unit: u32) -> *mut T {
+        let address = self.process.units.home(unit).wrapping_add(self.pointer);
+        core::ptr::with_exposed_provenance_mut(address)
+    }
 
-impl Making {
-    fn fill<T>(&mut self, mut init: impl FnMut(Unit) -> T) {
-        let Some(area) = &self.area else { return };
+    fn fill(&mut self, mut init: impl FnMut(Unit) -> T) {
         for unit in 0..self.process.units.count() {
             let value = init(Unit::new(unit));
-            let address = self.process.units.home(unit).wrapping_add(area.pointer());
-            let copy = core::ptr::with_exposed_provenance_mut::<MaybeUninit<T>>(address);
             // SAFETY: the area in this unit: mapped, large and aligned enough,
             // and nobody else's.
-            unsafe { copy.write(MaybeUninit::new(value)) };
-            self.made = unit + 1;
+            unsafe { self.copy(unit).write(value) };
+            self.count = unit + 1;
         }
+    }
+
+    /// Everything is made: the area outlives this.
+    fn keep(self) -> ManuallyDrop<Allocation> {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used again, and not dropped.
+        ManuallyDrop::new(unsafe { ManuallyDrop::take(&mut this.area) })
     }
 }
 
-impl Drop for Making {
+impl<T> Drop for Made<T> {
     fn drop(&mut self) {
-        /// Continues with what is left should a destructor panic.
-        struct Rest<'a>(&'a mut Making);
-        impl Drop for Rest<'_> {
+        /// Gives the area back even should a destructor panic.
+        struct GiveBack<'a, T>(&'a mut Made<T>);
+        impl<T> Drop for GiveBack<'_, T> {
             fn drop(&mut self) {
-                let making = &mut *self.0;
-                if let Some(area) = making.area.take() {
-                    // Inactive units must be clean again (`units.rs`, U2).
-                    process::zero_inactive(making.process, area.pointer(), area.size());
-                    making.process.memory.free(area);
-                }
+                // Inactive units must be clean again (`units.rs`, U2).
+                process::zero_inactive(self.0.process, self.0.pointer, size_of::<T>());
+                // SAFETY: taken here only, and `Made` is being dropped.
+                let area = unsafe { ManuallyDrop::take(&mut self.0.area) };
+                self.0.process.memory.free(area);
             }
         }
-        let Some(pointer) = self.area.as_ref().map(Allocation::pointer) else { return };
-        let (made, drop_copy) = (self.made, self.drop_copy);
-        let rest = Rest(self);
-        for unit in 0..made {
-            let address = rest.0.process.units.home(unit).wrapping_add(pointer);
+        let made = GiveBack(self);
+        for unit in 0..made.0.count {
             // SAFETY: `fill` put a value there; the owner is going away, so
             // nobody uses it; each is dropped once.
-            unsafe { drop_copy(address) };
+            unsafe { made.0.copy(unit).drop_in_place() };
         }
     }
 }
 
 impl<T> Drop for PerCpu<T> {
     fn drop(&mut self) {
-        let Some(area) = self.area.take() else { return };
-        if let Source::Written = self.copies.home.source() {
-            let made = self.process.units.count();
-            let process = self.process;
-            drop(Making { process, area: Some(area), made, drop_copy: drop_copy::<T> });
-        } else {
+        let process = process::get_or_panic();
+        // SAFETY: taken here only, and this is being dropped.
+        let area = unsafe { ManuallyDrop::take(&mut self.area) };
+        match self.copies.home.source() {
+            Source::Written => drop(Made::<T> {
+                process,
+                pointer: self.copies.home.resolved().pointer(),
+                count: process.units.count(),
+                area: ManuallyDrop::new(area),
+                values: PhantomData,
+            }),
             // `zeroed` takes no type that needs dropping.
-            self.process.memory.free(area);
+            _ => process.memory.free(area),
         }
     }
 }

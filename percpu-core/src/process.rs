@@ -64,10 +64,16 @@ pub(crate) fn existing() -> Option<&'static Process> {
 }
 
 /// The process, built if this is the first use.
+#[inline]
 pub(crate) fn get() -> Result<&'static Process, Error> {
-    if let Some(process) = existing() {
-        return Ok(process);
+    match existing() {
+        Some(process) => Ok(process),
+        None => set_up(),
     }
+}
+
+#[cold]
+fn set_up() -> Result<&'static Process, Error> {
     // Blocked, so that an operation in a handler does not wait for this one.
     without_signals(|| {
         let mut config = CONFIG.lock();
@@ -264,13 +270,13 @@ pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Re
         #[cfg(percpu_linux)]
         crate::sys::object::pin(range as *const _);
         let found = process.memory.alloc_section(section.len())?;
-        let pointer = found.pointer();
+        let pointer = found.pointer;
         area = Some(found);
         Ok::<_, Error>(pointer)
     })?;
     // Another thread was first: give back the area that nobody used.
-    if let Some(area) = area.filter(|area| area.pointer() != start) {
-        process.memory.free(area);
+    if let Some(unused) = area.filter(|found| found.pointer != start) {
+        process.memory.free(unused.area);
     }
     Ok(start + (template - section.start()))
 }

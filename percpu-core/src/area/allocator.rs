@@ -34,31 +34,24 @@ struct Index {
     memory: Vec<Reservation>,
 }
 
-/// An area of every unit, handed out.
+/// An area of every unit that was just handed out.
 #[derive(Debug)]
-pub(crate) struct Allocation {
-    pointer: usize,
-    size: usize,
-    needs_zero: bool,
-    chunk: ChunkId,
-    offset: usize,
+pub(crate) struct Fresh {
+    /// What gives it back.
+    pub(crate) area: Allocation,
+    /// The per-CPU pointer of its first byte.
+    pub(crate) pointer: usize,
+    /// Bytes, rounded up to whole granules.
+    pub(crate) size: usize,
+    /// Whether it was used before, in some unit that is active.
+    pub(crate) needs_zero: bool,
 }
 
-impl Allocation {
-    /// The per-CPU pointer of the first byte.
-    pub(crate) fn pointer(&self) -> usize {
-        self.pointer
-    }
-
-    /// Bytes, rounded up to whole granules.
-    pub(crate) fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Whether the area was used before, in some unit that is active.
-    pub(crate) fn needs_zero(&self) -> bool {
-        self.needs_zero
-    }
+/// The right to give an area back, once. Small: every handle keeps one.
+#[derive(Debug)]
+pub(crate) struct Allocation {
+    chunk: ChunkId,
+    offset: u32,
 }
 
 impl Allocator {
@@ -94,14 +87,14 @@ impl Allocator {
     }
 
     /// An area of `size` bytes at a multiple of `align` in every unit.
-    pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<Allocation, Error> {
+    pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<Fresh, Error> {
         self.limits.check(size, align).map_err(|error| refused(error, size, align))?;
         self.alloc_with(|set| set.alloc(size, align))
     }
 
     /// An area for the statics of a link unit, aligned as they may be; it may
     /// be as large as a unit.
-    pub(crate) fn alloc_section(&self, size: usize) -> Result<Allocation, Error> {
+    pub(crate) fn alloc_section(&self, size: usize) -> Result<Fresh, Error> {
         let align = self.limits.max_align;
         self.limits.check_section(size, align).map_err(|error| refused(error, size, align))?;
         self.alloc_with(|set| set.alloc_section(size, align))
@@ -110,7 +103,7 @@ impl Allocator {
     fn alloc_with(
         &self,
         mut find: impl FnMut(&mut ChunkSet) -> Option<(ChunkId, super::chunk::Area)>,
-    ) -> Result<Allocation, Error> {
+    ) -> Result<Fresh, Error> {
         if let Some(found) = self.index.lock().find(self.first, &mut find) {
             return Ok(found);
         }
@@ -134,7 +127,7 @@ impl Allocator {
 
     /// Takes an area back; whoever could look at it is gone.
     pub(crate) fn free(&self, area: Allocation) {
-        let freed = self.index.lock().set.free(area.chunk, area.offset);
+        let freed = self.index.lock().set.free(area.chunk, area.offset as usize);
         debug_assert!(freed.is_ok(), "an allocation is freed once: {freed:?}");
     }
 }
@@ -144,15 +137,15 @@ impl Index {
         &mut self,
         first: usize,
         find: &mut impl FnMut(&mut ChunkSet) -> Option<(ChunkId, super::chunk::Area)>,
-    ) -> Option<Allocation> {
+    ) -> Option<Fresh> {
         let (chunk, area) = find(&mut self.set)?;
         let base = self.memory[chunk.index()].base();
-        Some(Allocation {
+        Some(Fresh {
+            // A unit has fewer than 2^30 granules of 4 bytes.
+            area: Allocation { chunk, offset: area.offset as u32 },
             pointer: pointer(first, base, area.offset),
             size: area.size,
             needs_zero: area.needs_zero,
-            chunk,
-            offset: area.offset,
         })
     }
 }

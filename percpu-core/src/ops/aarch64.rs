@@ -21,15 +21,50 @@
 //! - Options: as for x86-64.
 
 #![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
 
 use core::arch::asm;
 
+use crate::sys::object::hold;
 use crate::table::{CpuTable, TABLE};
+
+/// Once in each link unit that holds a section, whichever crates it was made
+/// of: a constructor that has the unit kept mapped (`sys::object`). Once in a
+/// module by the symbol, once among modules by the group that it names. The
+/// hint is `bti c`.
+macro_rules! hold {
+    () => {
+        concat!(
+            ".ifndef percpu_core_0_1_hold\n",
+            ".pushsection .text.percpu_core_0_1_hold, \"axG\", @progbits, ",
+            "percpu_core_0_1_hold, comdat\n",
+            ".balign 4\n",
+            ".weak percpu_core_0_1_hold\n",
+            ".hidden percpu_core_0_1_hold\n",
+            ".type percpu_core_0_1_hold, @function\n",
+            "percpu_core_0_1_hold:\n",
+            "hint #34\n",
+            "adrp x0, percpu_core_0_1_hold\n",
+            "add x0, x0, :lo12:percpu_core_0_1_hold\n",
+            "adrp x16, :got:{hold}\n",
+            "ldr x16, [x16, :got_lo12:{hold}]\n",
+            "br x16\n",
+            ".size percpu_core_0_1_hold, . - percpu_core_0_1_hold\n",
+            ".popsection\n",
+            ".pushsection .init_array, \"awG\", @init_array, percpu_core_0_1_hold, comdat\n",
+            ".balign 8\n",
+            ".quad percpu_core_0_1_hold\n",
+            ".popsection\n",
+            ".endif\n",
+        )
+    };
+}
 
 /// The 32-byte descriptor, and its address for debuggers.
 macro_rules! describe {
     () => {
         concat!(
+            hold!(),
             ".pushsection __rseq_cs, \"aw\"\n",
             ".balign 32\n",
             "6:\n",
@@ -140,6 +175,7 @@ macro_rules! section {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                hold = sym hold,
                 options(nostack),
             );
         }
@@ -162,6 +198,7 @@ macro_rules! section_with_result {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                hold = sym hold,
                 options(nostack),
             );
         }
@@ -224,7 +261,7 @@ macro_rules! fetch_modify {
 macro_rules! width {
     ($module:ident, $s:literal, $m:literal, $n:literal, $o:literal) => {
         pub(super) mod $module {
-            use super::{CpuTable, TABLE, asm};
+            use super::{CpuTable, TABLE, asm, hold};
 
             /// # Safety
             /// The module's requirement on `p`.
@@ -409,6 +446,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
+                hold = sym hold,
             options(nostack),
         );
     }

@@ -26,15 +26,45 @@
 //!   looks, and the object that holds this code is never unmapped (`sys::object`).
 
 #![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
 
 use core::arch::asm;
 
+use crate::sys::object::hold;
 use crate::table::{CpuTable, TABLE};
+
+/// Once in each link unit that holds a section, whichever crates it was made
+/// of: a constructor that has the unit kept mapped (`sys::object`). Once in a
+/// module by the symbol, once among modules by the group that it names.
+macro_rules! hold {
+    () => {
+        concat!(
+            ".ifndef percpu_core_0_1_hold\n",
+            ".pushsection .text.percpu_core_0_1_hold, \"axG\", @progbits, ",
+            "percpu_core_0_1_hold, comdat\n",
+            ".weak percpu_core_0_1_hold\n",
+            ".hidden percpu_core_0_1_hold\n",
+            ".type percpu_core_0_1_hold, @function\n",
+            "percpu_core_0_1_hold:\n",
+            "endbr64\n",
+            "lea rdi, [rip + percpu_core_0_1_hold]\n",
+            "jmp qword ptr [rip + {hold}@GOTPCREL]\n",
+            ".size percpu_core_0_1_hold, . - percpu_core_0_1_hold\n",
+            ".popsection\n",
+            ".pushsection .init_array, \"awG\", @init_array, percpu_core_0_1_hold, comdat\n",
+            ".balign 8\n",
+            ".quad percpu_core_0_1_hold\n",
+            ".popsection\n",
+            ".endif\n",
+        )
+    };
+}
 
 /// The 32-byte descriptor, and its address for debuggers.
 macro_rules! describe {
     () => {
         concat!(
+            hold!(),
             ".pushsection __rseq_cs, \"aw\"\n",
             ".balign 32\n",
             "6:\n",
@@ -151,6 +181,7 @@ macro_rules! section {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                hold = sym hold,
                 cold = label { return false },
                 options(nostack),
             );
@@ -174,6 +205,7 @@ macro_rules! section_with_result {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                hold = sym hold,
                 options(nostack),
             );
         }
@@ -234,7 +266,7 @@ macro_rules! fetch_modify {
 macro_rules! width {
     ($module:ident, $load:literal, $ptr:literal, $m:literal) => {
         pub(super) mod $module {
-            use super::{CpuTable, TABLE, asm};
+            use super::{CpuTable, TABLE, asm, hold};
 
             /// # Safety
             /// The module's requirement on `p`.
@@ -411,6 +443,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
+                hold = sym hold,
             options(nostack),
         );
     }

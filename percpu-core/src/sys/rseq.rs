@@ -299,38 +299,13 @@ extern "C" fn unregister_exiting(_: *mut c_void) {
 }
 
 /// Whether thread-local memory of the object that holds this code lies at one
-/// distance from every thread's pointer: so for the executable (TLS module 1),
-/// not promised for a library.
+/// distance from every thread's pointer: so for module 1 if that belongs to an
+/// object that was there when the program started. With glibc it does, as its
+/// libc has some; with musl a library loaded later may be the first with any.
 fn thread_locals_are_static() -> bool {
-    struct Search {
-        code: usize,
-        module: Option<usize>,
-    }
-    unsafe extern "C" fn visit(
-        info: *mut libc::dl_phdr_info,
-        _: libc::size_t,
-        search: *mut c_void,
-    ) -> libc::c_int {
-        // SAFETY: the loader passes a valid description.
-        let info = unsafe { &*info };
-        // SAFETY: `search` is the local below, lent for the walk.
-        let search = unsafe { &mut *search.cast::<Search>() };
-        for i in 0..usize::from(info.dlpi_phnum) {
-            // SAFETY: `dlpi_phdr` points at `dlpi_phnum` headers.
-            let header = unsafe { &*info.dlpi_phdr.wrapping_add(i) };
-            let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
-            let holds = search.code.wrapping_sub(start) < header.p_memsz as usize;
-            if header.p_type == libc::PT_LOAD && holds {
-                search.module = Some(info.dlpi_tls_modid);
-                return 1;
-            }
-        }
-        0
-    }
-    let mut search = Search { code: unregister_exiting as *const () as usize, module: None };
-    // SAFETY: `visit` has the callback's signature and gets the local it expects.
-    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
-    search.module == Some(1)
+    super::object::find(unregister_exiting as *const () as usize).is_some_and(|object| {
+        object.tls_module == 1 && (object.executable || cfg!(target_env = "gnu"))
+    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,307 @@
+#!/usr/bin/env bash
+# How programs are linked and loaded: the fixtures of percpu-core/tests/link,
+# built in many ways and run, each with real operations and exact sums.
+#
+#   ci/link.sh            all cases
+#   ci/link.sh plugins    one: kinds, dylib, plugins, versions, own, size, quiet, lint
+. "$(dirname "$0")/lib.sh"
+begin link
+root=$PWD
+fixtures=$root/percpu-core/tests/link
+out=${CARGO_TARGET_DIR:-$root/target}/link
+mkdir -p "$out"
+unset CARGO_TARGET_DIR
+# No crate is looked up but those the workspace is locked to.
+cp Cargo.lock "$fixtures/Cargo.lock"
+host=$(rustc -vV | sed -n 's/^host: //p')
+libc_registers='mode rseq (threads registered by libc)'
+we_register='mode rseq (threads registered by percpu)'
+skipped=()
+
+say() { echo "ci/link.sh: $*"; }
+fail() { say "FAILED: $*"; exit 1; }
+
+# build <folder> <rustflags> <cargo arguments>: into $out/<folder>.
+build() {
+    local into=$1 flags=$2
+    shift 2
+    RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo build -q --manifest-path "$fixtures/Cargo.toml" \
+        --target-dir "$out/$into" "$@"
+}
+
+# expect <last line> <command>: runs it, prints its last line, compares.
+expect() {
+    local want=$1 log
+    shift
+    log=$("$@") || { echo "$log"; fail "exit $? from $*"; }
+    [ "$(tail -n 1 <<<"$log")" = "$want" ] || { echo "$log"; fail "expected '$want' from $*"; }
+}
+
+# crashes <command>: killed by a segmentation fault, nothing else.
+crashes() {
+    local log code=0
+    log=$("$@" 2>&1) || code=$?
+    [ "$code" = 139 ] || { echo "$log"; fail "exit $code instead of a crash from $*"; }
+}
+
+linker_of() {
+    if readelf -p .comment "$1" | grep -q 'Linker: LLD'; then echo lld; else echo bfd; fi
+}
+
+# Without statics and with statics of several crates: linkers, optimisation,
+# relocation models.
+kinds() {
+    local name profile flags want
+    local sysroot_lld
+    sysroot_lld=$(rustc --print sysroot)/lib/rustlib/$host/bin/gcc-ld
+    local bfd=-Clinker-features=-lld
+    while IFS='|' read -r name profile want flags; do
+        name=${name// /} profile=${profile// /} want=${want// /}
+        local folder=kinds/$name
+        case $profile in
+        debug) build "$folder" "$flags" -p plain -p across ;;
+        release) build "$folder" "$flags" -p plain -p across --release ;;
+        lto)
+            CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 \
+                build "$folder" "$flags" -p plain -p across --release
+            profile=release
+            ;;
+        target)
+            # A target named keeps flags away from build scripts.
+            build "$folder" "$flags" -p plain -p across --release --target "$host"
+            profile=$host/release
+            ;;
+        esac
+        local program linker type
+        for program in plain across; do
+            program=$out/$folder/$profile/$program
+            linker=$(linker_of "$program")
+            type=$(readelf -hW "$program" | sed -n 's/ *Type: *\([A-Z]*\).*/\1/p')
+            case $want in
+            any) ;;
+            "$linker$type") ;;
+            *) fail "$name: wanted $want, got $linker$type" ;;
+            esac
+            expect "$libc_registers" "$program"
+        done
+        say "kinds: $name ($linker, $type): exact, $libc_registers"
+    done <<KINDS
+    default         | debug   | any    |
+    default-release | release | any    |
+    bfd             | debug   | bfdDYN | $bfd
+    bfd-release     | release | bfdDYN | $bfd
+    bfd-lto         | lto     | bfdDYN | $bfd
+    lld             | debug   | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
+    lld-release     | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
+    lld-lto         | lto     | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
+    bfd-start-stop-gc | release | bfdDYN | $bfd -Clink-arg=-Wl,-z,start-stop-gc
+    lld-start-stop-gc | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Clink-arg=-Wl,-z,start-stop-gc
+    bfd-no-pie      | target  | bfdEXEC | $bfd -Crelocation-model=static
+    lld-no-pie      | target  | lldEXEC | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Crelocation-model=static
+    bfd-static-pie  | target  | bfdDYN | $bfd -Ctarget-feature=+crt-static
+    lld-static-pie  | target  | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Ctarget-feature=+crt-static
+    bfd-static      | target  | bfdEXEC | $bfd -Ctarget-feature=+crt-static -Crelocation-model=static
+KINDS
+}
+
+# Where a Rust dylib finds the standard library and its neighbours.
+dylib_path() { echo "$1:$(rustc --print target-libdir)"; }
+
+# The core in a Rust dylib, statics in the dylib and in the executable.
+dylib() {
+    local profile flag
+    for profile in debug release; do
+        flag=(); [ $profile = release ] && flag=(--release)
+        build dylib -Cprefer-dynamic -p over "${flag[@]}"
+        local folder=$out/dylib/$profile
+        readelf -dW "$folder/over" | grep -q 'NEEDED.*libshared.so' || fail "over holds the core"
+        export LD_LIBRARY_PATH; LD_LIBRARY_PATH=$(dylib_path "$folder")
+        expect "$libc_registers" "$folder/over"
+        expect "$libc_registers" "$folder/over" dylib-first
+        unset LD_LIBRARY_PATH
+        say "dylib: $profile: statics of both and what passes between them exact, $libc_registers"
+    done
+}
+
+# fifty <file>: so many copies, as the loader knows a file by its inode.
+fifty() {
+    local i base
+    base=$out/copies/$(basename "$(dirname "$1")")-$(basename "$1" .so)
+    mkdir -p "$out/copies"
+    for i in $(seq 50); do
+        cp "$1" "$base-$i.so"
+        echo "$base-$i.so"
+    done
+}
+
+# Plug-ins closed while threads block whose last section was theirs.
+plugins() {
+    local profile flag copies log closed='50 plug-ins closed under blocked threads'
+    rm -rf "$out/copies"
+    for profile in debug release; do
+        flag=(); [ $profile = release ] && flag=(--release)
+        build own "" -p host -p plugin "${flag[@]}"
+        mapfile -t copies < <(fifty "$out/own/$profile/libplugin.so")
+        log=$("$out/own/$profile/host" "${copies[@]}") || { echo "$log"; fail "host $profile"; }
+        grep -qF "$closed, 50 with sections" <<<"$log" || { echo "$log"; fail "host $profile"; }
+        say "plugins: $profile: own core: $closed, $(tail -n 1 <<<"$log")"
+        # No libc registration: the host's core registers, the plug-ins' may not.
+        log=$(GLIBC_TUNABLES=glibc.pthread.rseq=0 "$out/own/$profile/host" "${copies[@]}") ||
+            { echo "$log"; fail "host $profile without libc's registration"; }
+        grep -qF "$closed, 0 with sections" <<<"$log" || { echo "$log"; fail "host $profile"; }
+        [ "$(tail -n 1 <<<"$log")" = "$we_register" ] || { echo "$log"; fail "host $profile"; }
+
+        build dylib -Cprefer-dynamic -p host_over -p plugin_over "${flag[@]}"
+        local folder=$out/dylib/$profile
+        mapfile -t copies < <(fifty "$folder/libplugin_over.so")
+        log=$(LD_LIBRARY_PATH=$(dylib_path "$folder") "$folder/host_over" "${copies[@]}") ||
+            { echo "$log"; fail "host_over $profile"; }
+        grep -qF "$closed, 50 with sections" <<<"$log" || { echo "$log"; fail "host_over"; }
+        say "plugins: $profile: core in a shared dylib: $closed, $(tail -n 1 <<<"$log")"
+    done
+
+    # The test of the test: without pinning, both kinds crash.
+    local no_pin='--cfg percpu_mutate="no_pin"'
+    build own-no-pin "$no_pin" -p host -p plugin --release
+    crashes "$out/own-no-pin/release/host" "$out/own-no-pin/release/libplugin.so"
+    build dylib-no-pin "-Cprefer-dynamic $no_pin" -p host_over -p plugin_over --release
+    local folder=$out/dylib-no-pin/release
+    cp "$folder/libplugin_over.so" "$out/copies/no-pin.so"
+    LD_LIBRARY_PATH=$(dylib_path "$folder") crashes "$folder/host_over" "$out/copies/no-pin.so"
+    say "plugins: mutation no_pin is caught, by a crash, with either core"
+}
+
+# Two versions of the core in one binary.
+versions() {
+    local stage=$out/two log
+    rm -rf "$stage"
+    mkdir -p "$stage/core-0-2"
+    cp -r "$fixtures/two/." "$stage"
+    cp -r percpu-core/src percpu-core/build.rs percpu-core/Cargo.toml "$stage/core-0-2"
+    sed -i "s#path = \"core-0-1\"#path = \"$root/percpu-core\"#" "$stage/Cargo.toml"
+    # Out of the workspace, and 0.2.0; the development part is left behind.
+    local version edition libc loom
+    edition=$(sed -n 's/^edition = //p' Cargo.toml)
+    libc=$(sed -n 's/^libc = //p' Cargo.toml)
+    loom=$(sed -n 's/^loom = //p' Cargo.toml)
+    sed -i -e '/^\[dev-dependencies\]/,$d' \
+        -e 's/^version.workspace = true/version = "0.2.0"/' \
+        -e "s/^edition.workspace = true/edition = $edition/" \
+        -e "s/^libc.workspace = true/libc = $libc/" \
+        -e "s/^loom.workspace = true/loom = $loom/" \
+        -e '/^[a-z-]*\.workspace = true/d' "$stage/core-0-2/Cargo.toml"
+    cp Cargo.lock "$stage/Cargo.lock"
+
+    # As it is, cargo refuses: one core a program.
+    if log=$(cargo build -q --manifest-path "$stage/Cargo.toml" --target-dir "$stage/target" 2>&1); then
+        fail "cargo takes two packages that link percpu-core"
+    fi
+    grep -q 'links to the native library `percpu-core`' <<<"$log" ||
+        { echo "$log"; fail "cargo refuses for another reason"; }
+
+    # What a version that changed `links` and the section's name would be.
+    sed -i 's/^links = .*/links = "percpu-core-0-2"/' "$stage/core-0-2/Cargo.toml"
+    find "$stage/core-0-2/src" -name '*.rs' -exec sed -i 's/percpu_core_0_1_/percpu_core_0_2_/g' {} +
+    local profile
+    for profile in debug release; do
+        local flag=(); [ $profile = release ] && flag=(--release)
+        RUSTFLAGS="${RUSTFLAGS:-} --cap-lints=allow" cargo build -q "${flag[@]}" \
+            --manifest-path "$stage/Cargo.toml" --target-dir "$stage/target"
+        local program=$stage/target/$profile/two
+        expect "$libc_registers and ${libc_registers#mode }" "$program"
+        for version in 0_1 0_2; do
+            readelf -SW "$program" | grep -q "percpu_core_${version}_data" ||
+                fail "no section percpu_core_${version}_data"
+        done
+    done
+    # Without libc only one of them can register a thread; the other is portable.
+    log=$(GLIBC_TUNABLES=glibc.pthread.rseq=0 "$stage/target/release/two") ||
+        { echo "$log"; fail "two versions without libc's registration"; }
+    say "versions: cargo refuses equal links; renamed, both exact; without libc's registration:" \
+        "$(tail -n 1 <<<"$log")"
+}
+
+# Threads registered by us: glibc told not to, static programs, musl.
+own() {
+    local program folder
+    build kinds/default-release "" -p plain --release
+    build kinds/bfd-static-pie "-Clinker-features=-lld -Ctarget-feature=+crt-static" \
+        -p plain --release --target "$host"
+    for folder in default-release/release "bfd-static-pie/$host/release"; do
+        program=$out/kinds/$folder/plain
+        GLIBC_TUNABLES=glibc.pthread.rseq=0 expect "$we_register" "$program"
+        GLIBC_TUNABLES=glibc.pthread.rseq=0 expect "$we_register" "$program" 20000
+        say "own: ${folder%%/*}: 20000 short threads, $we_register"
+    done
+    local musl=${host%-gnu}-musl
+    if [ ! -d "$(rustc --print target-libdir --target "$musl")" ]; then
+        skipped+=("own: musl (rustup target add $musl)")
+        return
+    fi
+    for profile in debug release; do
+        local flag=(); [ $profile = release ] && flag=(--release)
+        build musl "" -p plain -p across --target "$musl" "${flag[@]}"
+        for program in plain across; do
+            expect "$we_register" "$out/musl/$musl/$profile/$program"
+        done
+        expect "$we_register" "$out/musl/$musl/$profile/plain" 20000
+        say "own: musl $profile: exact, 20000 short threads, $we_register"
+    done
+}
+
+# Descriptors of sections that nobody runs are not collected one by one.
+size() {
+    build kinds/default-release "" -p one -p plain -p across --release
+    local program bytes bound
+    while read -r program bound; do
+        bytes=$(readelf -SW "$out/kinds/default-release/release/$program" |
+            sed 's/^ *\[ *[0-9]*\] *//' | awk '$1 == "__rseq_cs" { print $5 }')
+        bytes=$((16#$bytes))
+        [ $((bytes / 32)) -le "$bound" ] ||
+            fail "$program has $((bytes / 32)) descriptors, more than $bound"
+        "$out/kinds/default-release/release/$program" >/dev/null || fail "$program"
+        say "size: $program has $((bytes / 32)) descriptors, bound $bound"
+    done <<BOUNDS
+one 4
+plain 24
+across 48
+BOUNDS
+}
+
+# A million rounds make no system call.
+quiet() {
+    if ! command -v strace >/dev/null; then
+        [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null &&
+            apt-get install -y -qq strace >/dev/null 2>&1 || true
+    fi
+    if ! command -v strace >/dev/null; then
+        skipped+=("quiet (no strace)")
+        return
+    fi
+    build kinds/default-release "" -p quiet --release
+    strace -f -o "$out/strace" "$out/kinds/default-release/release/quiet" ||
+        fail "quiet under strace"
+    local marks between
+    marks=$(grep -c 'getppid()' "$out/strace") || true
+    [ "$marks" = 2 ] || fail "$marks marks instead of 2"
+    # A tick of the clock is shown as a signal or not at all, never as a call.
+    between=$(awk '/getppid\(\)/ { on = !on; next } on' "$out/strace")
+    [ -z "$between" ] || { echo "$between"; fail "system calls on the path of an operation"; }
+    say "quiet: 1000000 rounds of inc, add, lock, load, fetch_add: no system call"
+}
+
+lint() {
+    cargo fmt --manifest-path "$fixtures/Cargo.toml" --all --check
+    rustfmt --edition 2024 --config-path rustfmt.toml --check "$fixtures/two/src/main.rs"
+    cargo clippy -q --manifest-path "$fixtures/Cargo.toml" --workspace --target-dir "$out/lint" -- -D warnings
+    say "lint: fmt and clippy clean"
+}
+
+cases=("$@")
+[ $# -gt 0 ] || cases=(lint kinds dylib plugins versions own size quiet)
+for case in "${cases[@]}"; do
+    "$case"
+done
+for case in "${skipped[@]}"; do
+    did_not_run "link.sh $case"
+done

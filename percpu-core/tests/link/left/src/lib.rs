@@ -1,0 +1,22 @@
+//! Uses `base`'s statics, and one of the same name as `right`'s.
+
+#![forbid(unsafe_code)]
+
+use percpu_core::{atomic::AtomicU64, percpu};
+
+percpu! { static OWN: AtomicU64 = AtomicU64::new(0); }
+
+/// `n` times.
+pub fn run(n: u64) {
+    for _ in 0..n {
+        base::TOTAL.inc();
+        base::CALLS.inc();
+        *base::LOCK.lock() += 1;
+        OWN.inc();
+    }
+}
+
+/// Of the private static.
+pub fn own() -> u64 {
+    OWN.sum()
+}

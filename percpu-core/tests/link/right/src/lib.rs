@@ -1,0 +1,34 @@
+//! Uses `base`'s statics, and some of its own.
+
+#![forbid(unsafe_code)]
+
+use percpu_core::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use percpu_core::percpu;
+use percpu_counter::counter;
+
+percpu! {
+    static BYTE: AtomicU8 = AtomicU8::new(0);
+    static OWN: AtomicU64 = AtomicU64::new(0);
+    static FLAG: AtomicBool = AtomicBool::new(false);
+    static ROW: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
+}
+counter! { static MINE: Counter; }
+
+/// `n` times.
+pub fn run(n: u64) {
+    for i in 0..n {
+        base::TOTAL.add(2);
+        base::CALLS.inc();
+        *base::LOCK.lock() += 2;
+        OWN.add(3);
+        BYTE.inc();
+        FLAG.or(true);
+        ROW.at(i as usize % 5).inc();
+        MINE.inc();
+    }
+}
+
+/// Of the private statics: the words, the row, the counter, the byte.
+pub fn own() -> (u64, u64, u64, u8) {
+    (OWN.sum(), (0..5).map(|i| ROW.at(i).sum()).sum(), MINE.sum(), BYTE.sum())
+}
