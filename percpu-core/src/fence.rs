@@ -42,6 +42,21 @@ pub fn unit(unit: Unit) -> Result<(), Error> {
     run(Some(unit))
 }
 
+/// The cheap half of a pair whose dear half is [`all`]: of two threads that each
+/// store, pass their half, and load what the other stored, one sees the other.
+/// Here only the compiler is held back; the processor is by the dear half,
+/// which makes every running thread pass a full barrier.
+///
+/// Under loom both halves are full barriers: that is what membarrier buys.
+#[inline(always)]
+pub(crate) fn light() {
+    if cfg!(percpu_loom) {
+        crate::atomic::fence(Ordering::SeqCst);
+    } else {
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
+}
+
 fn run(unit: Option<Unit>) -> Result<(), Error> {
     // A full fence of our own before and after, in every mode: what the caller
     // stored is visible to sections that start later, and what it loads

@@ -10,15 +10,17 @@
 
 #![allow(unsafe_code)]
 
+use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::area::section::SectionRange;
+use crate::area::section::{SectionRange, Template};
 use crate::error::Error;
 use crate::place::Place;
 use crate::process;
 
-pub(crate) struct Home<T> {
+#[doc(hidden)]
+pub struct Home<T> {
     /// INVARIANT: 0, or a pointer that `Place::new` may have for as long as
     /// this value is borrowed. Goes from 0 to its value once (statics only).
     pointer: AtomicUsize,
@@ -50,6 +52,12 @@ pub(crate) enum Peek<'a, T> {
     Zero,
 }
 
+impl<T> fmt::Debug for Home<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").finish_non_exhaustive()
+    }
+}
+
 impl<T> Home<T> {
     /// # Safety
     /// `pointer` is good for as long as the value lives, as `Place::new` asks,
@@ -58,10 +66,15 @@ impl<T> Home<T> {
         Self { pointer: AtomicUsize::new(pointer), source, copies: PhantomData }
     }
 
+    /// For [`percpu!`](crate::percpu) only.
+    ///
     /// # Safety
-    /// `template` is a `Template<T>` in the section that `range` tells.
-    pub(crate) const unsafe fn of_static(template: *const (), range: fn() -> SectionRange) -> Self {
-        let source = Source::Template(template, range);
+    /// `template` lies in the section that `range` tells, for ever.
+    pub const unsafe fn of_static(
+        template: &'static Template<T>,
+        range: fn() -> SectionRange,
+    ) -> Self {
+        let source = Source::Template(core::ptr::from_ref(template).cast(), range);
         Self { pointer: AtomicUsize::new(0), source, copies: PhantomData }
     }
 
@@ -121,6 +134,23 @@ impl<T> Home<T> {
             Err(error) => panic!("percpu: no memory for the statics: {error}"),
         }
     }
+}
+
+/// A static's handle, and its template.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __static_per_cpu {
+    ($T:ty, $initial:expr) => {{
+        // A constant, so that the rules for duplicating values hold.
+        const INITIAL: $T = $initial;
+        $crate::__template!($T, INITIAL);
+        #[inline(never)]
+        fn range() -> $crate::__private::SectionRange {
+            $crate::__section_range!(TEMPLATE)
+        }
+        // SAFETY: the template above lies in the section of this link unit.
+        $crate::StaticPerCpu::__new(unsafe { $crate::__private::Home::of_static(&TEMPLATE, range) })
+    }};
 }
 
 impl Source {

@@ -57,7 +57,6 @@
 //!                  table, place, sys       the fast path's table | the outside world
 //! ```
 
-mod area;
 pub mod atomic;
 mod config;
 mod copies;
@@ -65,20 +64,37 @@ mod cpu;
 mod element;
 mod error;
 pub mod fence;
-mod home;
 mod info;
 mod local_lock;
 mod mode;
+mod mutate;
 mod ops;
-mod per_cpu;
-mod place;
-mod process;
 mod remote;
 mod static_var;
-mod sys;
-mod table;
 mod unit;
 mod word;
+mod zeroable;
+
+// The low level has a twin for loom's pretend machine (see `model`).
+#[cfg_attr(percpu_loom, path = "model/home.rs")]
+mod home;
+#[cfg_attr(percpu_loom, path = "model/per_cpu.rs")]
+mod per_cpu;
+#[cfg_attr(percpu_loom, path = "model/place.rs")]
+mod place;
+#[cfg_attr(percpu_loom, path = "model/process.rs")]
+mod process;
+
+#[cfg(percpu_loom)]
+pub mod model;
+
+// There, of these only what computes is used: layouts, topologies, locks.
+#[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
+mod area;
+#[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
+mod sys;
+#[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
+mod table;
 
 pub use area::{Group, Layout, LayoutError, SanityError, Sizes};
 pub use config::{Config, FirstChunk};
@@ -90,7 +106,7 @@ pub use info::{Info, info};
 pub use local_lock::{LocalLock, LocalLockGuard};
 pub use mode::{Mechanism, Mode, PortableReason, Registration};
 pub use ops::{BitWord, IntWord, Word};
-pub use per_cpu::{PerCpu, Zeroable};
+pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
 pub use static_var::StaticPerCpu;
 pub use sys::{
@@ -98,6 +114,7 @@ pub use sys::{
     TopologyError, TopologySource,
 };
 pub use unit::Unit;
+pub use zeroable::Zeroable;
 
 /// What may be chosen before first use; see [`Config`].
 pub fn config() -> Config {
@@ -131,6 +148,9 @@ pub fn init() -> Result<(), Error> {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::area::section::{SectionRange, Template};
+    pub use crate::home::Home;
+    #[cfg(percpu_loom)]
+    pub use {crate::home::per_unit, loom::lazy_static::Lazy};
 }
 
 /// Delays at the sections' numbered points, for tests.

@@ -36,7 +36,7 @@
 //! - Local holder to remote holder: `held` store Release, Acquire load in the wait.
 //! - No lost wake-up: a waiter counts itself in `waiters`, fences *every* CPU,
 //!   and looks again; the holder stores `held`, then loads `waiters`, with only
-//!   a compiler fence between. If the load came too early to see the waiter,
+//!   `fence::light` (a compiler fence) between. If the load came too early to see the waiter,
 //!   the fence came after it and has pushed the store out before the waiter
 //!   looks. A refused fence (seccomp) turns waiting into polling.
 //!
@@ -49,17 +49,24 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::compiler_fence;
 use core::time::Duration;
 
 use crate::atomic::{AtomicU32, Ordering};
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::fence;
+use crate::mutate::mutated;
 use crate::ops::{self, Attempt};
 use crate::process::{self, Admission};
 use crate::sys::sync::{self, Mutex, MutexGuard};
 use crate::unit::Unit;
+
+/// The ordering, but Relaxed where a model is to notice its loss.
+macro_rules! order {
+    ($order:ident, unless $mutation:literal) => {
+        if mutated($mutation) { Ordering::Relaxed } else { Ordering::$order }
+    };
+}
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -317,14 +324,19 @@ impl<T> LocalLock<T> {
     fn announce(&self) -> Option<Duration> {
         // Relaxed: ordered by the fence that follows; see "no lost wake-up".
         self.waiters.fetch_add(1, Ordering::Relaxed);
+        if mutated("no_waiter_fence") {
+            return None;
+        }
         fence::all().err().map(|_| Duration::from_millis(1))
     }
 
     fn unlock_section(&self) {
         // Release: the next holder's section acquires it.
-        self.held.store(FREE, Ordering::Release);
-        // The processor is fenced by the waiter (`announce`), the compiler here.
-        compiler_fence(Ordering::SeqCst);
+        self.held.store(FREE, order!(Release, unless "unlock_relaxed"));
+        // The dear half is the waiter's, in `announce`.
+        if !mutated("no_light_fence") {
+            fence::light();
+        }
         if self.waiters.load(Ordering::Relaxed) != 0 {
             sync::wake_all(&self.held);
         }
@@ -334,13 +346,20 @@ impl<T> LocalLock<T> {
     fn lock_remote(&self, unit: Unit) -> Result<Way<'_>, Error> {
         let remote = self.remote.lock();
         // Relaxed: the fence orders it before every section that starts later.
-        self.stop.store(1, Ordering::Relaxed);
-        if let Err(error) = fence::unit(unit) {
-            self.let_go();
-            return Err(error);
+        if !mutated("stop_after_fence") {
+            self.stop.store(1, Ordering::Relaxed);
+        }
+        if !mutated("no_fence") {
+            if let Err(error) = fence::unit(unit) {
+                self.let_go();
+                return Err(error);
+            }
+        }
+        if mutated("stop_after_fence") {
+            self.stop.store(1, Ordering::Relaxed);
         }
         // Acquire: what the last local holder wrote (its store-release).
-        while self.held.load(Ordering::Acquire) != FREE {
+        while self.held.load(order!(Acquire, unless "remote_relaxed")) != FREE {
             let limit = self.announce();
             if self.held.load(Ordering::Relaxed) != FREE {
                 sync::wait(&self.held, HELD, limit);
@@ -353,9 +372,11 @@ impl<T> LocalLock<T> {
     /// Ends a stop.
     fn let_go(&self) {
         // Release: the next local holder's section acquires `stop`.
-        self.stop.store(0, Ordering::Release);
+        self.stop.store(0, order!(Release, unless "stop_relaxed"));
         // A remote locker can afford the fence that pairs with the waiter's.
-        crate::atomic::fence(Ordering::SeqCst);
+        if !mutated("no_let_go_fence") {
+            crate::atomic::fence(Ordering::SeqCst);
+        }
         if self.waiters.load(Ordering::Relaxed) != 0 {
             sync::wake_all(&self.stop);
         }
@@ -363,8 +384,8 @@ impl<T> LocalLock<T> {
 
     fn try_atomic(&self) -> bool {
         // Acquire: pairs with the release in `unlock_atomic`.
-        let taken = self.held.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed);
-        taken.is_ok()
+        let taken = order!(Acquire, unless "atomic_lock_relaxed");
+        self.held.compare_exchange(FREE, HELD, taken, Ordering::Relaxed).is_ok()
     }
 
     /// Locks a copy without sections.
@@ -380,7 +401,8 @@ impl<T> LocalLock<T> {
 
     fn unlock_atomic(&self) {
         // Release: pairs with the acquires above.
-        if self.held.swap(FREE, Ordering::Release) == CONTENDED {
+        let was = self.held.swap(FREE, order!(Release, unless "atomic_unlock_relaxed"));
+        if was == CONTENDED && !mutated("atomic_no_wake") {
             sync::wake_all(&self.held);
         }
     }

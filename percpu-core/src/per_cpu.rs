@@ -1,5 +1,7 @@
 //! [`PerCpu`]: one `T` on every possible CPU, allocated.
 //!
+//! `model/per_cpu.rs` is its twin on loom's pretend machine.
+//!
 //! # Safety
 //!
 //! Writes and drops the copies in an area that the allocator handed to one owner;
@@ -13,38 +15,12 @@ use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
 use crate::area::allocator::Allocation;
-use crate::atomic::{
-    AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8,
-    AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
-};
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::home::{Home, Source};
 use crate::process::{self, Process};
 use crate::unit::Unit;
-
-/// Types for which all bytes zero are a valid value.
-///
-/// # Safety
-/// A `T` whose bytes are all zero must be valid.
-pub unsafe trait Zeroable {}
-
-macro_rules! zeroable {
-    ($($t:ty)*) => {$(
-        // SAFETY: an integer, a float, or an atomic one; for a bool 0 is false.
-        unsafe impl Zeroable for $t {}
-    )*};
-}
-
-zeroable!(
-    AtomicBool AtomicI8 AtomicI16 AtomicI32 AtomicI64 AtomicIsize
-    AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize
-    bool u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64
-);
-// SAFETY: a null pointer is a valid value of a raw pointer.
-unsafe impl<T> Zeroable for AtomicPtr<T> {}
-// SAFETY: each element is zero bytes.
-unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {}
+use crate::zeroable::Zeroable;
 
 /// One `T` on every possible CPU, allocated: the kernel's `alloc_percpu`.
 ///

@@ -1,16 +1,8 @@
 //! [`percpu!`](crate::percpu) and [`StaticPerCpu`]: declared per-CPU variables.
-//!
-//! # Safety
-//!
-//! `percpu!` promises that a handle's template lies in the section its `range`
-//! tells, where no user's code can break it: both are made by the same expansion.
-
-#![allow(unsafe_code)]
 
 use core::fmt;
 use core::ops::Deref;
 
-use crate::area::section::{SectionRange, Template};
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::home::Home;
@@ -24,14 +16,9 @@ pub struct StaticPerCpu<T: 'static> {
 
 impl<T: 'static> StaticPerCpu<T> {
     /// For [`percpu!`](crate::percpu) only.
-    ///
-    /// # Safety
-    /// `template` lies in the section that `range` tells, for ever.
     #[doc(hidden)]
-    pub const unsafe fn __new(template: &'static Template<T>, range: fn() -> SectionRange) -> Self {
-        let template = core::ptr::from_ref(template).cast();
-        // SAFETY: the caller's word.
-        Self { copies: Copies { home: unsafe { Home::of_static(template, range) } } }
+    pub const fn __new(home: Home<T>) -> Self {
+        Self { copies: Copies { home } }
     }
 
     /// Makes room for the variable now instead of at its first operation:
@@ -111,16 +98,6 @@ impl<'a, T> IntoIterator for &'a StaticPerCpu<T> {
 macro_rules! percpu {
     ($($(#[$meta:meta])* $vis:vis static $NAME:ident: $T:ty = $init:expr;)*) => {$(
         $(#[$meta])*
-        $vis static $NAME: $crate::StaticPerCpu<$T> = {
-            // A constant, so that the rules for duplicating values hold.
-            const INITIAL: $T = $init;
-            $crate::__template!($T, INITIAL);
-            #[inline(never)]
-            fn range() -> $crate::__private::SectionRange {
-                $crate::__section_range!(TEMPLATE)
-            }
-            // SAFETY: the template above lies in the section of this link unit.
-            unsafe { $crate::StaticPerCpu::__new(&TEMPLATE, range) }
-        };
+        $vis static $NAME: $crate::StaticPerCpu<$T> = $crate::__static_per_cpu!($T, $init);
     )*};
 }

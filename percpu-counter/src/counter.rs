@@ -14,10 +14,11 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Mutex, PoisonError};
 
 use percpu_core::atomic::AtomicU64;
 use percpu_core::{Copies, Error, PerCpu, StaticPerCpu};
+
+use crate::base::Base;
 
 /// An exact counter: [`add`](Self::add) costs a plain add on this CPU's copy,
 /// [`sum`](Self::sum) adds the copies of the units in use up.
@@ -38,7 +39,7 @@ use percpu_core::{Copies, Error, PerCpu, StaticPerCpu};
 pub struct Counter<S = PerCpu<AtomicU64>> {
     words: S,
     /// What the raw sum was at the last `take`.
-    base: Mutex<u64>,
+    base: Base,
 }
 
 /// A [`Counter`] declared with [`counter!`](macro@crate::counter).
@@ -50,15 +51,15 @@ impl Counter {
     /// # Errors
     /// [`Error::OutOfMemory`] if the system refuses per-CPU memory.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { words: PerCpu::zeroed()?, base: Mutex::new(0) })
+        Ok(Self { words: PerCpu::zeroed()?, base: Base::new() })
     }
 }
 
 impl StaticCounter {
     /// A counter over a static word that is used for nothing else.
     #[doc(hidden)]
-    pub const fn __from_static(words: &'static StaticPerCpu<AtomicU64>) -> Self {
-        Self { words, base: Mutex::new(0) }
+    pub const fn __from_static(words: &'static StaticPerCpu<AtomicU64>, base: Base) -> Self {
+        Self { words, base }
     }
 }
 
@@ -108,7 +109,7 @@ impl<S: Words> Counter<S> {
     /// One load a unit, and a lock that only `sum` and `take` use.
     #[doc(alias = "percpu_counter_sum")]
     pub fn sum(&self) -> u64 {
-        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        let base = self.base.lock();
         self.words.words().sum().wrapping_sub(*base)
     }
 
@@ -117,7 +118,7 @@ impl<S: Words> Counter<S> {
     /// # Performance
     /// As [`sum`](Self::sum).
     pub fn take(&self) -> u64 {
-        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut base = self.base.lock();
         let raw = self.words.words().sum();
         raw.wrapping_sub(std::mem::replace(&mut *base, raw))
     }
@@ -159,7 +160,7 @@ macro_rules! counter {
                 static WORDS: $crate::__core::atomic::AtomicU64 =
                     $crate::__core::atomic::AtomicU64::new(0);
             }
-            $crate::StaticCounter::__from_static(&WORDS)
+            $crate::StaticCounter::__from_static(&WORDS, $crate::__static_base!())
         };
     )*};
 }

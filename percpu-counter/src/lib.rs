@@ -21,10 +21,14 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg_attr(percpu_loom, path = "base_loom.rs")]
+mod base;
 mod counter;
 
 pub use counter::{Counter, StaticCounter};
 pub use percpu_core::Error;
 
+#[doc(hidden)]
+pub use base::Base as __Base;
 #[doc(hidden)]
 pub use percpu_core as __core;

@@ -21,7 +21,7 @@
 //! swap(p, n)               enter; r = [a]; (2)                COMMIT [a] = n;       result r
 //! compare_exchange(p,o,n)  enter; r = [a]; r != o -> result r; (2)
 //!                                                             COMMIT [a] = n;       result r
-//! acquire(p)               enter; [a].stop != 0 -> busy(a);
+//! acquire(p)               enter; acquire-load [a].stop != 0 -> busy(a);
 //!                          acquire-load [a].held != 0 -> busy(a); (2)
 //!                                                             COMMIT [a].held = 1;  result a
 //! ```

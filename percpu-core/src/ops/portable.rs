@@ -11,6 +11,8 @@ use crate::atomic::{
     AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
 };
 
+use crate::mutate::mutated;
+
 /// A word a CPU can change in one commit: std's atomics of 8 to 64 bits.
 ///
 /// Sealed: the sections are written for these types and no others.
@@ -167,6 +169,11 @@ macro_rules! integer {
             }
             #[inline]
             fn add(&self, value: $int) -> $int {
+                if mutated("portable_split") {
+                    let old = self.load(Relaxed);
+                    self.store(old.wrapping_add(value), Relaxed);
+                    return old;
+                }
                 self.fetch_add(value, Relaxed)
             }
         }

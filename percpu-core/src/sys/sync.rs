@@ -48,10 +48,13 @@ impl<T> Mutex<T> {
 pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
     #[cfg(percpu_loom)]
     {
-        let _ = (word, expected, limit);
-        loom::thread::yield_now();
+        match limit {
+            None => crate::model::machine::current().sleep(word, expected),
+            // loom has no clock: any time may have passed.
+            Some(_) => loom::thread::yield_now(),
+        }
     }
-    #[cfg(all(percpu_linux, not(percpu_loom)))]
+    #[cfg(percpu_linux)]
     {
         let timeout = limit.map(|limit| libc::timespec {
             tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX),
@@ -82,7 +85,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
 
 /// Wakes every thread that waits on `word`.
 pub(crate) fn wake_all(word: &AtomicU32) {
-    #[cfg(all(percpu_linux, not(percpu_loom)))]
+    #[cfg(percpu_linux)]
     // SAFETY: FUTEX_WAKE uses the address as a key only.
     unsafe {
         libc::syscall(
@@ -92,7 +95,9 @@ pub(crate) fn wake_all(word: &AtomicU32) {
             i32::MAX,
         )
     };
-    #[cfg(not(all(percpu_linux, not(percpu_loom))))]
+    #[cfg(percpu_loom)]
+    crate::model::machine::current().wake_all();
+    #[cfg(not(percpu_linux))]
     let _ = word;
 }
 

@@ -1,0 +1,355 @@
+//! The machine of the running execution: CPUs, threads, chances.
+//!
+//! loom runs all threads of a model in turn on one real thread, so a std
+//! thread-local is the model's, and cells need no lock.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use loom::sync::{Condvar, Mutex, MutexGuard};
+use loom::thread::{self, JoinHandle, ThreadId};
+
+use super::plan::Plan;
+use crate::atomic::{AtomicU32, Ordering};
+use crate::mutate::mutated;
+
+std::thread_local! {
+    static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
+}
+
+/// What an execution needs to know; made anew for each.
+pub(crate) struct State {
+    /// Whether threads may have restartable sequences at all.
+    has_sections: bool,
+    /// Held by the section that runs on the CPU (M1).
+    cpus: Box<[Mutex<()>]>,
+    threads: RefCell<HashMap<ThreadId, Thread>>,
+    spawned: Cell<u32>,
+    plan: Rc<Plan>,
+    /// How many chances each thread came by; outlives the execution.
+    reached: Rc<RefCell<Vec<u32>>>,
+    /// The faults of the plan that came, in order, in words.
+    taken: RefCell<Vec<String>>,
+    aborts: Cell<u64>,
+    asleep: Mutex<()>,
+    woken: Condvar,
+}
+
+#[derive(Clone, Copy)]
+struct Thread {
+    number: u32,
+    cpu: u32,
+    has_rseq: bool,
+    chances: u32,
+}
+
+/// The machine of the running execution.
+///
+/// # Panics
+/// Outside of [`Builder::check`](super::Builder::check).
+pub(crate) fn current() -> Rc<State> {
+    CURRENT.with(|current| current.borrow().clone()).unwrap_or_else(|| {
+        panic!("under --cfg percpu_loom per-CPU memory exists inside model::Builder::check only")
+    })
+}
+
+/// As [`current`], if there is one.
+pub(crate) fn existing() -> Option<Rc<State>> {
+    CURRENT.with(|current| current.borrow().clone())
+}
+
+/// A section was preempted or interrupted after a prefix.
+#[derive(Debug)]
+pub(crate) struct Aborted;
+
+/// A section under way: holds its CPU until dropped.
+pub(crate) struct Armed<'a> {
+    state: &'a State,
+    cpu: u32,
+    held: Option<MutexGuard<'a, ()>>,
+}
+
+impl Armed<'_> {
+    /// Between two steps of a section: a chance to be aborted here.
+    pub(crate) fn point(&mut self) -> Result<(), Aborted> {
+        if !self.state.chance("aborted inside a section") {
+            return Ok(());
+        }
+        self.state.aborts.set(self.state.aborts.get() + 1);
+        self.held = None;
+        if mutated("no_restart") {
+            // Goes on with what it loaded, as if nobody had been here.
+            self.held = Some(self.state.lock_cpu(self.cpu));
+            return Ok(());
+        }
+        Err(Aborted)
+    }
+}
+
+impl State {
+    /// A machine of `cpus` CPUs, with the calling thread, thread 0, on the
+    /// first; becomes the current one.
+    pub(super) fn start(
+        cpus: u32,
+        has_sections: bool,
+        plan: Rc<Plan>,
+        reached: Rc<RefCell<Vec<u32>>>,
+    ) -> Rc<Self> {
+        let state = Rc::new(Self {
+            has_sections,
+            cpus: (0..cpus).map(|_| Mutex::new(())).collect(),
+            threads: RefCell::default(),
+            spawned: Cell::new(0),
+            plan,
+            reached,
+            taken: RefCell::default(),
+            aborts: Cell::new(0),
+            asleep: Mutex::new(()),
+            woken: Condvar::new(),
+        });
+        state.enter(state.new_thread(0, true));
+        CURRENT.with(|current| *current.borrow_mut() = Some(Rc::clone(&state)));
+        state
+    }
+
+    /// No machine is current any more; the faults that came, in words.
+    pub(super) fn end() -> Vec<String> {
+        let state = CURRENT.with(|current| current.borrow_mut().take());
+        state.map_or_else(Vec::new, |state| state.taken.take())
+    }
+
+    fn new_thread(&self, cpu: u32, has_rseq: bool) -> Thread {
+        let number = self.spawned.get();
+        self.spawned.set(number + 1);
+        Thread { number, cpu, has_rseq, chances: 0 }
+    }
+
+    /// The calling loom thread is `thread`.
+    fn enter(&self, thread: Thread) {
+        self.threads.borrow_mut().insert(thread::current().id(), thread);
+    }
+
+    /// Looks at or changes the calling thread. One that was not spawned by the
+    /// machine is on the first CPU.
+    fn with_me<R>(&self, f: impl FnOnce(&mut Thread) -> R) -> R {
+        let id = thread::current().id();
+        f(self.threads.borrow_mut().entry(id).or_insert_with(|| self.new_thread(0, true)))
+    }
+
+    /// How many CPUs there are.
+    pub(crate) fn cpus(&self) -> u32 {
+        self.cpus.len() as u32
+    }
+
+    pub(crate) fn has_sections(&self) -> bool {
+        self.has_sections
+    }
+
+    /// Where the calling thread runs, if it may run sections.
+    pub(crate) fn section_cpu(&self) -> Option<u32> {
+        self.with_me(|me| (me.has_rseq && self.has_sections).then_some(me.cpu))
+    }
+
+    /// Where the calling thread runs.
+    pub(crate) fn cpu(&self) -> u32 {
+        self.with_me(|me| me.cpu)
+    }
+
+    pub(crate) fn has_rseq(&self) -> bool {
+        self.with_me(|me| me.has_rseq)
+    }
+
+    /// A chance for the kernel to interfere; whether the plan takes it.
+    fn chance(&self, what: &str) -> bool {
+        let (thread, chance, cpu) = self.with_me(|me| {
+            me.chances += 1;
+            (me.number, me.chances - 1, me.cpu)
+        });
+        let mut reached = self.reached.borrow_mut();
+        let threads = reached.len().max(thread as usize + 1);
+        reached.resize(threads, 0);
+        let most = &mut reached[thread as usize];
+        *most = (*most).max(chance + 1);
+        let takes = self.plan.contains(thread, chance);
+        if takes {
+            self.taken.borrow_mut().push(format!("thread {thread} on cpu {cpu}: {what}"));
+        }
+        takes
+    }
+
+    /// A chance to be migrated, to the next CPU.
+    pub(crate) fn may_migrate(&self, when: &str) {
+        if self.chance(when) {
+            let cpus = self.cpus();
+            self.with_me(|me| me.cpu = (me.cpu + 1) % cpus);
+        }
+    }
+
+    fn lock_cpu(&self, cpu: u32) -> MutexGuard<'_, ()> {
+        self.cpus[cpu as usize].lock().expect("loom's locks are never poisoned")
+    }
+
+    /// Runs `body`, with the base of this CPU's unit, as one section, again and
+    /// again until it commits. `None` if this thread may run no section.
+    pub(crate) fn section<R>(
+        &self,
+        mut body: impl FnMut(&mut Armed<'_>, usize) -> Result<R, Aborted>,
+    ) -> Option<R> {
+        loop {
+            let read = self.section_cpu()?;
+            self.may_migrate("migrated between address and arming");
+            let cpu = self.cpu();
+            let mut armed = Armed { state: self, cpu, held: Some(self.lock_cpu(cpu)) };
+            if cpu != read && !mutated("no_compare") {
+                continue;
+            }
+            match body(&mut armed, read as usize) {
+                Ok(result) => return Some(result),
+                Err(Aborted) => self.may_migrate("migrated after an abort"),
+            }
+        }
+    }
+
+    /// Ends or restarts the sections under way on `cpu` (M2); the barriers are
+    /// the caller's, `fence::all`.
+    pub(crate) fn restart_sections(&self, cpu: u32) {
+        if !mutated("no_membarrier") {
+            drop(self.lock_cpu(cpu));
+        }
+    }
+
+    pub(crate) fn aborts(&self) -> u64 {
+        self.aborts.get()
+    }
+
+    /// The futex: sleeps if `word` holds `expected`, until a wake. One queue
+    /// serves all words; to be woken too often is allowed.
+    pub(crate) fn sleep(&self, word: &AtomicU32, expected: u32) {
+        let queue = self.asleep.lock().expect("loom's locks are never poisoned");
+        // Relaxed: the queue's lock orders it after the last wake.
+        if word.load(Ordering::Relaxed) == expected {
+            drop(self.woken.wait(queue));
+        }
+    }
+
+    /// The futex: wakes whoever sleeps.
+    pub(crate) fn wake_all(&self) {
+        drop(self.asleep.lock().expect("loom's locks are never poisoned"));
+        self.woken.notify_all();
+    }
+}
+
+/// The pretend machine that the running model's code runs on.
+///
+/// # Panics
+/// Outside of [`Builder::check`](super::Builder::check).
+pub fn machine() -> Machine {
+    current();
+    Machine { _only_in_models: () }
+}
+
+/// [`Machine::spawn_on`] the running model's machine.
+///
+/// # Panics
+/// As that, and outside of a model.
+pub fn spawn_on<T: Send + 'static>(
+    cpu: u32,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    machine().spawn_on(cpu, f)
+}
+
+/// [`Machine::migrate`] on the running model's machine.
+///
+/// # Panics
+/// As that, and outside of a model.
+pub fn migrate(cpu: u32) {
+    machine().migrate(cpu);
+}
+
+/// The pretend machine that a model's code runs on: numbered CPUs, and threads
+/// that each are on one of them until they are migrated.
+///
+/// The model's closure runs on CPU 0; so does a thread that was spawned with
+/// loom's own `spawn`. With it there may be five threads at most, and each must
+/// be joined before the closure returns.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    _only_in_models: (),
+}
+
+impl Machine {
+    /// How many CPUs there are.
+    pub fn cpus(self) -> u32 {
+        current().cpus()
+    }
+
+    /// Spawns a thread that is on `cpu`.
+    ///
+    /// # Panics
+    /// If there is no such CPU, or if there are five threads already.
+    pub fn spawn_on<T: Send + 'static>(
+        self,
+        cpu: u32,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        spawn(self.checked(cpu), true, f)
+    }
+
+    /// Spawns a thread that has no restartable sequences, as one whose kernel
+    /// or C library refused them: it works on the shared unit, with atomics.
+    ///
+    /// # Panics
+    /// If there are five threads already.
+    pub fn spawn_without_rseq<T: Send + 'static>(
+        self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        spawn(0, false, f)
+    }
+
+    /// Moves the calling thread to `cpu`, between operations. That it may also
+    /// be moved inside of them, by the plan, is not switched off by this.
+    ///
+    /// # Panics
+    /// If there is no such CPU.
+    pub fn migrate(self, cpu: u32) {
+        let cpu = self.checked(cpu);
+        current().with_me(|me| me.cpu = cpu);
+    }
+
+    /// Sections aborted in this execution so far.
+    pub fn aborts(self) -> u64 {
+        current().aborts()
+    }
+
+    fn checked(self, cpu: u32) -> u32 {
+        assert!(cpu < self.cpus(), "cpu {cpu} on a machine of {}", self.cpus());
+        cpu
+    }
+}
+
+fn spawn<T: 'static>(cpu: u32, has_rseq: bool, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
+    let state = current();
+    let thread = state.new_thread(cpu, has_rseq);
+    thread::spawn(move || {
+        state.enter(thread);
+        // Not held while `f` runs: the machine ends with its execution.
+        drop(state);
+        f()
+    })
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}

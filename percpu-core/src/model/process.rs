@@ -1,0 +1,202 @@
+//! The pretend process: units without memory. Twin of `src/process.rs`.
+//!
+//! What never changes (mode, topology, units) is made once for each shape of a
+//! machine; what does is in the machine of the running execution.
+//!
+//! # Safety
+//!
+//! Gives units' numbers to [`Place`] as their bases, which they are.
+
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+
+use crate::area::Sizes;
+use crate::area::layout::Layout;
+use crate::area::units::UnitIndex;
+use crate::config::{Config, FirstChunk};
+use crate::cpu::CpuId;
+use crate::error::Error;
+use crate::mode::{Mode, PortableReason, Registration};
+use crate::model::machine::{self, State};
+use crate::place::Place;
+use crate::sys::topology::Topology;
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) mode: Mode,
+    pub(crate) topology: Topology,
+    pub(crate) kind: FirstChunk,
+    pub(crate) units: Units,
+    pub(crate) memory: Memory,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The units: CPUs from 0 on, then the shared one. All are active, and the base
+/// of each is its number.
+#[derive(Debug)]
+pub(crate) struct Units {
+    cpus: UnitIndex,
+}
+
+/// What [`info`](crate::info) shows of the memory that there is none of.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    layout: Layout,
+}
+
+/// What an operation whose fast path is closed should do.
+pub(crate) enum Admission<'a, T> {
+    /// The fast path may be open now.
+    Retry,
+    /// Use this copy, with atomic operations only.
+    Atomic(&'a T),
+}
+
+/// The process on the machine of the running execution.
+fn of(machine: &State) -> &'static Process {
+    std::thread_local! {
+        static LATEST: Cell<Option<&'static Process>> = const { Cell::new(None) };
+    }
+    let fits = |process: &&Process| {
+        process.units.cpus == machine.cpus() && process.mode.is_rseq() == machine.has_sections()
+    };
+    LATEST.get().filter(fits).unwrap_or_else(|| {
+        // Leaked, as a real one is: once a model.
+        let process = &*Box::leak(Box::new(Process::of(machine)));
+        LATEST.set(Some(process));
+        process
+    })
+}
+
+impl Process {
+    fn of(machine: &State) -> Self {
+        let cpus = machine.cpus();
+        let mut config = Config::default();
+        let warnings = config.apply_environment(|name| std::env::var_os(name));
+        let topology = Topology::uniform(cpus, 1).expect("a uniform machine makes sense");
+        let layout = Layout::build(&Sizes::new(64), &topology).expect("and has a layout");
+        let mode = match machine.has_sections() {
+            true => Mode::Rseq(Registration::Libc),
+            false => Mode::Portable(PortableReason::Requested),
+        };
+        Self {
+            mode,
+            topology,
+            kind: FirstChunk::Embed,
+            units: Units { cpus },
+            memory: Memory { layout },
+            warnings,
+        }
+    }
+}
+
+impl Units {
+    pub(crate) fn count(&self) -> UnitIndex {
+        self.cpus + 1
+    }
+
+    pub(crate) fn cpu_count(&self) -> UnitIndex {
+        self.cpus
+    }
+
+    pub(crate) fn shared(&self) -> UnitIndex {
+        self.cpus
+    }
+
+    pub(crate) fn of_cpu(&self, cpu: CpuId) -> Option<UnitIndex> {
+        Some(cpu.get()).filter(|&cpu| cpu < self.cpus)
+    }
+
+    pub(crate) fn cpu(&self, unit: UnitIndex) -> Option<CpuId> {
+        (unit < self.cpus).then(|| CpuId::new(unit))
+    }
+
+    pub(crate) fn base(&self, unit: UnitIndex) -> Option<usize> {
+        Some(self.activate(unit))
+    }
+
+    pub(crate) fn active(&self) -> impl Iterator<Item = usize> + '_ {
+        0..self.count() as usize
+    }
+
+    pub(crate) fn activate(&self, unit: UnitIndex) -> usize {
+        unit as usize
+    }
+}
+
+impl Memory {
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn chunk_count(&self) -> usize {
+        1
+    }
+
+    pub(crate) fn max_size(&self) -> usize {
+        self.layout.minimum_unit_size()
+    }
+}
+
+pub(crate) fn existing() -> Option<&'static Process> {
+    machine::existing().map(|machine| of(&machine))
+}
+
+/// # Panics
+/// Outside of a model.
+pub(crate) fn get() -> Result<&'static Process, Error> {
+    Ok(get_or_panic())
+}
+
+/// # Panics
+/// Outside of a model.
+pub(crate) fn get_or_panic() -> &'static Process {
+    of(&machine::current())
+}
+
+/// The machine is chosen by `model::Builder`.
+pub(crate) fn configure(_: Config) -> Result<(), Error> {
+    Err(Error::AlreadyInitialised)
+}
+
+/// Decides for an operation at `place` whose fast path was closed.
+pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
+    let process = get_or_panic();
+    if process.mode.is_rseq() && machine::current().has_rseq() {
+        return Admission::Retry;
+    }
+    let unit = current_unit(process);
+    // SAFETY: the base of a unit of this machine.
+    Admission::Atomic(unsafe { place.at(process.units.activate(unit)) })
+}
+
+/// The unit this thread's operations would go to, as of a moment ago.
+pub(crate) fn current_unit(process: &Process) -> UnitIndex {
+    let machine = machine::current();
+    match process.mode {
+        Mode::Rseq(_) if !machine.has_rseq() => process.units.shared(),
+        _ => machine.cpu(),
+    }
+}
+
+/// Whether the unit's words are changed by sections.
+pub(crate) fn has_sections(unit: UnitIndex) -> bool {
+    existing().is_some_and(|p| p.mode.is_rseq() && unit != p.units.shared())
+}
+
+/// Restarts the sections in flight on one unit, or on all. Never refused here.
+pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Result<(), i32> {
+    let machine = machine::current();
+    for cpu in 0..process.units.cpu_count() {
+        if unit.is_none_or(|unit| unit == cpu) {
+            machine.restart_sections(cpu);
+        }
+    }
+    Ok(())
+}
+
+/// Sections aborted so far, in this execution.
+pub(crate) fn aborts() -> u64 {
+    machine::current().aborts()
+}

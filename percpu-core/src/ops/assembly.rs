@@ -1,0 +1,101 @@
+//! The sections as the target's assembly: which width, which address.
+//!
+//! # Safety
+//!
+//! The bodies require a pointer that is valid in every active unit; that is
+//! [`Place`]'s invariant.
+
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "aarch64")]
+#[path = "aarch64.rs"]
+mod body;
+#[cfg(target_arch = "x86_64")]
+#[path = "x86_64.rs"]
+mod body;
+
+use super::attempt::Attempt;
+use super::portable::{BitWord, IntWord, Word};
+use crate::place::Place;
+
+/// The body's function for the word's size.
+macro_rules! body {
+    ($W:ident, $name:ident($at:ident $(, $arg:expr)*)) => {{
+        let p = $at.pointer();
+        // SAFETY: `Place`'s invariant is the bodies' requirement, for a word of
+        // this size.
+        unsafe {
+            match size_of::<$W>() {
+                1 => body::byte::$name(p $(, $arg)*),
+                2 => body::word::$name(p $(, $arg)*),
+                4 => body::double::$name(p $(, $arg)*),
+                _ => body::quad::$name(p $(, $arg)*),
+            }
+        }
+    }};
+}
+
+macro_rules! update {
+    ($($name:ident: $bound:ident),*) => {$(
+        #[inline(always)]
+        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, value: W::Value) -> bool {
+            body!(W, $name(at, W::to_bits(value)))
+        }
+    )*};
+}
+
+macro_rules! fetch {
+    ($($name:ident: $bound:ident),*) => {$(
+        #[inline(always)]
+        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, value: W::Value) -> Option<W::Value> {
+            body!(W, $name(at, W::to_bits(value))).map(W::from_bits)
+        }
+    )*};
+}
+
+update!(store: Word, add: IntWord, and: BitWord, or: BitWord, xor: BitWord);
+fetch!(swap: Word, fetch_add: IntWord, fetch_and: BitWord, fetch_or: BitWord, fetch_xor: BitWord);
+
+#[inline(always)]
+pub(crate) fn inc<W: IntWord>(at: Place<'_, W>) -> bool {
+    body!(W, inc(at))
+}
+
+#[inline(always)]
+pub(crate) fn dec<W: IntWord>(at: Place<'_, W>) -> bool {
+    body!(W, dec(at))
+}
+
+#[inline(always)]
+pub(crate) fn compare_exchange<W: Word>(
+    at: Place<'_, W>,
+    current: W::Value,
+    new: W::Value,
+) -> Option<Result<W::Value, W::Value>> {
+    let was = body!(W, compare_exchange(at, W::to_bits(current), W::to_bits(new)));
+    was.map(W::from_bits).map(|was| if was == current { Ok(was) } else { Err(was) })
+}
+
+/// Takes the lock that begins each copy: `held`, then `stop`, 32 bits each.
+///
+/// # Safety
+/// `T` begins with those two words, as `AtomicU32`.
+#[inline(always)]
+pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>) -> Option<Attempt<'a, T>> {
+    // SAFETY: `Place`'s invariant, and the caller's word on the two words.
+    let (copy, found) = unsafe { body::acquire(at.pointer()) }?;
+    // SAFETY: the section found the copy in an active unit: the invariant.
+    let copy = unsafe { &*core::ptr::with_exposed_provenance::<T>(copy) };
+    Some(match found {
+        body::Found::Acquired => Attempt::Acquired(copy),
+        body::Found::Busy => Attempt::Busy(copy),
+    })
+}
+
+/// The copy this thread's CPU had a moment ago.
+#[inline(always)]
+pub(crate) fn here<'a, T>(at: Place<'a, T>) -> Option<&'a T> {
+    let copy = body::here(at.pointer())?;
+    // SAFETY: the address lies in an active unit: `Place`'s invariant.
+    Some(unsafe { &*core::ptr::with_exposed_provenance::<T>(copy) })
+}

@@ -1,0 +1,63 @@
+//! No sections: the fast path is closed to every thread.
+//!
+//! # Safety
+//!
+//! Only declares `acquire`, which is unsafe where there are sections.
+
+#![allow(unsafe_code)]
+
+use super::attempt::Attempt;
+use super::portable::{BitWord, IntWord, Word};
+use crate::place::Place;
+
+macro_rules! update {
+    ($($name:ident: $bound:ident),*) => {$(
+        #[inline(always)]
+        pub(crate) fn $name<W: $bound>(_: Place<'_, W>, _: W::Value) -> bool {
+            false
+        }
+    )*};
+}
+
+macro_rules! fetch {
+    ($($name:ident: $bound:ident),*) => {$(
+        #[inline(always)]
+        pub(crate) fn $name<W: $bound>(_: Place<'_, W>, _: W::Value) -> Option<W::Value> {
+            None
+        }
+    )*};
+}
+
+update!(store: Word, add: IntWord, and: BitWord, or: BitWord, xor: BitWord);
+fetch!(swap: Word, fetch_add: IntWord, fetch_and: BitWord, fetch_or: BitWord, fetch_xor: BitWord);
+
+#[inline(always)]
+pub(crate) fn inc<W: IntWord>(_: Place<'_, W>) -> bool {
+    false
+}
+
+#[inline(always)]
+pub(crate) fn dec<W: IntWord>(_: Place<'_, W>) -> bool {
+    false
+}
+
+#[inline(always)]
+pub(crate) fn compare_exchange<W: Word>(
+    _: Place<'_, W>,
+    _: W::Value,
+    _: W::Value,
+) -> Option<Result<W::Value, W::Value>> {
+    None
+}
+
+/// # Safety
+/// None is needed; the other bodies have requirements.
+#[inline(always)]
+pub(crate) unsafe fn acquire<'a, T>(_: Place<'a, T>) -> Option<Attempt<'a, T>> {
+    None
+}
+
+#[inline(always)]
+pub(crate) fn here<'a, T>(_: Place<'a, T>) -> Option<&'a T> {
+    None
+}

@@ -1,0 +1,8 @@
+//! Models: the crate's own code in every interleaving and under every fault
+//! that the bounds allow. Run by `ci/loom.sh`; `ci/loom-mutations.sh` breaks
+//! one thing after the other and expects the model named there to notice.
+#![cfg(percpu_loom)]
+
+mod fence;
+mod local_lock;
+mod words;
