@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # Stress with a delay at each numbered point of the sections; then the same with
 # the sections' arming store removed, which must fail.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/lib.sh"
+begin inject
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/inject
-start=$SECONDS
 run() {
     RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --test inject "${@:2}"
 }
@@ -27,4 +26,3 @@ must_fail() {
 must_fail no_arm exact_with_a_delay_before_the_commit
 must_fail no_arm exact_with_a_delay_after_the_address
 must_fail no_arm two_never_hold_a_lock_with_a_delay_before_the_commit
-echo "ci/inject.sh: passed in $((SECONDS - start)) s"

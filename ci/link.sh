@@ -4,8 +4,8 @@
 #
 #   ci/link.sh            all cases
 #   ci/link.sh plugins    one: kinds, dylib, plugins, versions, own, size, quiet, lint
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/lib.sh"
+begin link
 root=$PWD
 fixtures=$root/percpu-core/tests/link
 out=${CARGO_TARGET_DIR:-$root/target}/link
@@ -16,10 +16,8 @@ cp Cargo.lock "$fixtures/Cargo.lock"
 host=$(rustc -vV | sed -n 's/^host: //p')
 libc_registers='mode rseq (threads registered by libc)'
 we_register='mode rseq (threads registered by percpu)'
-skipped=()
-start=$SECONDS
 
-say() { echo "ci/link.sh: $*"; }
+say() { echo "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
 
 # build <folder> <rustflags> <cargo arguments>: into $out/<folder>.
@@ -55,7 +53,9 @@ kinds() {
     local name profile flags want
     local sysroot_lld
     sysroot_lld=$(rustc --print sysroot)/lib/rustlib/$host/bin/gcc-ld
-    local bfd=-Clinker-features=-lld
+    # Where rustc links with an lld of its own unless told not to.
+    local bfd=
+    [ "$host" != x86_64-unknown-linux-gnu ] || bfd=-Clinker-features=-lld
     while IFS='|' read -r name profile want flags; do
         name=${name// /} profile=${profile// /} want=${want// /}
         local folder=kinds/$name
@@ -92,7 +92,6 @@ kinds() {
     bfd             | debug   | bfdDYN | $bfd
     bfd-release     | release | bfdDYN | $bfd
     bfd-lto         | lto     | bfdDYN | $bfd
-    lld             | debug   | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-release     | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-lto         | lto     | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     bfd-start-stop-gc | release | bfdDYN | $bfd -Clink-arg=-Wl,-z,start-stop-gc
@@ -226,9 +225,8 @@ versions() {
 own() {
     local program folder
     build kinds/default-release "" -p plain --release
-    build kinds/bfd-static-pie "-Clinker-features=-lld -Ctarget-feature=+crt-static" \
-        -p plain --release --target "$host"
-    for folder in default-release/release "bfd-static-pie/$host/release"; do
+    build kinds/static-pie -Ctarget-feature=+crt-static -p plain --release --target "$host"
+    for folder in default-release/release "static-pie/$host/release"; do
         program=$out/kinds/$folder/plain
         GLIBC_TUNABLES=glibc.pthread.rseq=0 expect "$we_register" "$program"
         GLIBC_TUNABLES=glibc.pthread.rseq=0 expect "$we_register" "$program" 20000
@@ -236,7 +234,7 @@ own() {
     done
     local musl=${host%-gnu}-musl
     if [ ! -d "$(rustc --print target-libdir --target "$musl")" ]; then
-        skipped+=("own: musl (rustup target add $musl)")
+        did_not_run "threads registered by us with musl (rustup target add $musl)"
         return
     fi
     for profile in debug release; do
@@ -271,12 +269,8 @@ BOUNDS
 
 # A million rounds make no system call.
 quiet() {
-    if ! command -v strace >/dev/null; then
-        [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null &&
-            apt-get install -y -qq strace >/dev/null 2>&1 || true
-    fi
-    if ! command -v strace >/dev/null; then
-        skipped+=("quiet (no strace)")
+    if ! need strace strace; then
+        did_not_run "a million operations under strace"
         return
     fi
     build kinds/default-release "" -p quiet --release
@@ -303,4 +297,3 @@ cases=("$@")
 for case in "${cases[@]}"; do
     "$case"
 done
-say "passed in $((SECONDS - start)) s${skipped[*]:+; DID NOT RUN: ${skipped[*]}}"

@@ -6,11 +6,11 @@
 begin portable
 
 echo "-- PERCPU_MODE=portable"
-PERCPU_MODE=portable cargo test "${LIBRARIES[@]}"
+PERCPU_MODE=portable cargo test --no-fail-fast "${LIBRARIES[@]}"
 echo "-- GLIBC_TUNABLES=glibc.pthread.rseq=0"
-GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test "${LIBRARIES[@]}"
+GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test --no-fail-fast "${LIBRARIES[@]}"
 echo "-- both"
-PERCPU_MODE=portable GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test "${LIBRARIES[@]}"
+PERCPU_MODE=portable GLIBC_TUNABLES=glibc.pthread.rseq=0 cargo test --no-fail-fast "${LIBRARIES[@]}"
 echo "-- --cfg percpu_force_portable"
 cfg_flags percpu_force_portable
-cargo test "${LIBRARIES[@]}"
+cargo test --no-fail-fast "${LIBRARIES[@]}"

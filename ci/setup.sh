@@ -10,6 +10,9 @@ need objdump binutils   # asm.sh
 need strace strace      # link.sh, asm.sh: no system call on an operation's path
 need ld.lld lld         # link.sh: a second linker
 
+# link.sh runs programs without glibc where it can; it says so where it cannot.
+rustup --quiet target add "$(uname -m)-unknown-linux-musl" > /dev/null 2>&1 || true
+
 for component in rustfmt clippy; do
     cargo "${component/rustfmt/fmt}" --version > /dev/null 2>&1 || rustup --quiet component add "$component"
 done

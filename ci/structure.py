@@ -261,6 +261,17 @@ def check_tree(files):
             yield f"{PLAN} has {path} in its tree, and there is no such file"
 
 
+# --- what nobody would run ------------------------------------------------------------
+
+
+def check_fuzz(files):
+    manifest = files.get("fuzz/Cargo.toml", "")
+    for path in files:
+        if re.fullmatch(r"fuzz/fuzz_targets/\w+\.rs", path):
+            if f'path = "{path.removeprefix("fuzz/")}"' not in manifest:
+                yield f"{path} is not named in fuzz/Cargo.toml, so it never runs"
+
+
 # --- what is left ---------------------------------------------------------------------
 
 LEFT = re.compile(r"TODO|FIXME|\btodo!\(|\bunimplemented!\(|#\[ignore|```(?:\w+,)*ignore|rust,ignore")
@@ -282,7 +293,7 @@ def long_files(files):
             yield f"{path} has {lines} lines: is there a second subject in it?"
 
 
-CHECKS = [check_imports, check_unsafe, check_tree, check_left]
+CHECKS = [check_imports, check_unsafe, check_tree, check_fuzz, check_left]
 
 
 def read_project():

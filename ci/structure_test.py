@@ -2,7 +2,7 @@
 
 import unittest
 
-from structure import Crate, check_imports, check_left, check_tree, check_unsafe, code, long_files
+from structure import Crate, check_fuzz, check_imports, check_left, check_tree, check_unsafe, code, long_files
 
 
 def crate(**files):
@@ -106,6 +106,13 @@ class Tree(unittest.TestCase):
 
     def test_a_row_without_words(self):
         self.assertIn("a/b.rs needs its line", self.problems("a/b.rs", "a/c/x", plan=self.PLAN.replace("  b\n", "\n"))[0])
+
+
+class Fuzz(unittest.TestCase):
+    def test_a_target_that_never_runs(self):
+        files = {"fuzz/Cargo.toml": 'path = "fuzz_targets/a.rs"', "fuzz/fuzz_targets/a.rs": ""}
+        self.assertEqual(list(check_fuzz(files)), [])
+        self.assertEqual(len(list(check_fuzz({**files, "fuzz/fuzz_targets/b.rs": ""}))), 1)
 
 
 class Left(unittest.TestCase):

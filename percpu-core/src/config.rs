@@ -18,7 +18,7 @@ pub enum FirstChunk {
     Page,
 }
 
-/// What may be chosen before first use; from [`config`](crate::config).
+/// What may be chosen before first use; from [`config`](crate::config()).
 ///
 /// Two environment variables win over what the program chose, as boot
 /// parameters do: `PERCPU_ALLOC=embed|page|auto` over

@@ -85,10 +85,11 @@ impl<T> Home<T> {
     /// The place, if it is resolved.
     #[inline(always)]
     pub(crate) fn place(&self) -> Option<Place<'_, T>> {
-        // Relaxed: the pointer is part of every address that is computed from
-        // it, and that dependency orders the section's copies before their use.
-        // Compiled code that follows it (`here`) acquires the base as well.
-        match self.pointer.load(Ordering::Relaxed) {
+        // Acquire: whoever sees the pointer sees the section's copies, which
+        // were made before (partner: the Release in `try_resolve`). Sections
+        // would get that from the address dependency alone; compiled code that
+        // follows the pointer, in the portable body, would not. (Miri found it.)
+        match self.pointer.load(Ordering::Acquire) {
             0 => None,
             // SAFETY: the invariant of `pointer`.
             pointer => Some(unsafe { Place::new(pointer) }),
@@ -101,8 +102,7 @@ impl<T> Home<T> {
     pub(crate) fn try_resolve(&self) -> Result<Place<'_, T>, Error> {
         if let Source::Template(template, range) = self.source {
             let pointer = process::resolve_static(template.expose_provenance(), range)?;
-            // Release: the section's copies were made before. Partners: the
-            // loads in `place`, by dependency, and in `resolved`.
+            // Release: the section's copies were made before. Partner: `place`.
             self.pointer.store(pointer, Ordering::Release);
         }
         // SAFETY: the invariant of `pointer`.
@@ -113,16 +113,25 @@ impl<T> Home<T> {
     ///
     /// # Panics
     /// If the system refuses memory for the statics.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resolved(&self) -> Place<'_, T> {
-        // Acquire: partner of `try_resolve`, for compiled code.
-        match self.pointer.load(Ordering::Acquire) {
-            0 => match self.try_resolve() {
-                Ok(place) => place,
-                Err(error) => panic!("percpu: no memory for the statics: {error}"),
-            },
-            // SAFETY: the invariant of `pointer`.
-            pointer => unsafe { Place::new(pointer) },
+        match self.place() {
+            Some(place) => place,
+            None => self.first_use(),
+        }
+    }
+
+    /// As `resolved`, for who just found it unresolved. Apart, so that callers
+    /// carry neither the error nor its text.
+    ///
+    /// # Panics
+    /// As `resolved`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn first_use(&self) -> Place<'_, T> {
+        match self.try_resolve() {
+            Ok(place) => place,
+            Err(error) => panic!("percpu: no memory for the statics: {error}"),
         }
     }
 }

@@ -29,7 +29,7 @@
 //! User space cannot disable preemption. Operations are *restartable sequences*
 //! (rseq): a few instructions with one committing store, which the kernel
 //! restarts if the thread is preempted, migrated or interrupted before it. Where
-//! rseq is missing, atomic instructions do the same; [`info`] says which, and
+//! rseq is missing, atomic instructions do the same; [`info()`] says which, and
 //! why. [`LocalLock`] pins a CPU's *copy* for longer work, and [`fence`] waits
 //! until every section in flight has restarted.
 //!
@@ -43,7 +43,7 @@
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
-//! | choose and inspect | [`config`], [`info`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
+//! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
 //! # Layers
 //!

@@ -158,7 +158,7 @@ enum Way<'a> {
 /// Not `Send`: a guard is dropped by the thread that took it. Do not hold one
 /// across an `.await`; [`Copies::with`] makes that impossible.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use percpu_core::{LocalLock, percpu};
 /// percpu! { static S: LocalLock<u64> = LocalLock::new(0); }
 /// let guard = S.lock();

@@ -40,6 +40,19 @@ use crate::zeroable::Zeroable;
 /// assert_eq!(hits.sum(), 4000);
 /// # Ok::<(), percpu_core::Error>(())
 /// ```
+///
+/// A handle is allocated, never made of a value or of a reference to one:
+/// ```compile_fail,E0277
+/// use percpu_core::{PerCpu, atomic::AtomicU64};
+/// let word = AtomicU64::new(0);
+/// let hits: PerCpu<AtomicU64> = (&word).into();
+/// ```
+/// and never leads to one copy without saying which:
+/// ```compile_fail,E0308
+/// use percpu_core::{PerCpu, atomic::AtomicU64};
+/// let hits = PerCpu::<AtomicU64>::zeroed().unwrap();
+/// let word: &AtomicU64 = &hits; // `hits.hint()` or `hits.on(unit)`
+/// ```
 #[doc(alias = "alloc_percpu")]
 #[doc(alias = "free_percpu")]
 pub struct PerCpu<T> {
@@ -58,6 +71,16 @@ impl<T: Zeroable> PerCpu<T> {
     /// system refuses a chunk; on first use what [`init`](crate::init) returns.
     ///
     /// A type with a destructor does not compile: use [`new_with`](Self::new_with).
+    ///
+    /// ```
+    /// let boxes = percpu_core::PerCpu::<Box<u8>>::new_with(|_| Box::new(0))?;
+    /// # Ok::<(), percpu_core::Error>(())
+    /// ```
+    /// Nor does one of which zero is not a value, as a box is:
+    /// ```compile_fail,E0599
+    /// let boxes = percpu_core::PerCpu::<Box<u8>>::zeroed()?;
+    /// # Ok::<(), percpu_core::Error>(())
+    /// ```
     ///
     /// # Performance
     /// Only units in use are zeroed, and only where memory was used before.

@@ -34,7 +34,6 @@ impl<'a, T> Place<'a, T> {
         Self { pointer, copies: PhantomData }
     }
 
-    #[cfg(percpu_rseq)]
     #[inline(always)]
     pub(crate) fn pointer(self) -> usize {
         self.pointer

@@ -199,16 +199,26 @@ fn admit_thread(process: &Process) -> Option<usize> {
 /// The unit this thread's operations would go to, as of a moment ago.
 #[inline]
 pub(crate) fn current_unit(process: &Process) -> UnitIndex {
+    #[cfg(percpu_rseq)]
+    if process.mode.is_rseq() {
+        let cpu = crate::sys::rseq::current_cpu();
+        if let Some(unit) = cpu.and_then(|cpu| process.units.of_cpu(cpu.into())) {
+            return unit;
+        }
+    }
+    current_unit_cold(process)
+}
+
+#[cold]
+#[inline(never)]
+fn current_unit_cold(process: &Process) -> UnitIndex {
     match process.mode {
         Mode::Portable(_) => portable_unit(process.units.cpu_count()),
         #[cfg(percpu_rseq)]
         Mode::Rseq(registration) => {
             use crate::sys::rseq;
-            let cpu = rseq::current_cpu().or_else(|| {
-                without_signals(|| rseq::register_thread(registration));
-                rseq::current_cpu()
-            });
-            let unit = cpu.and_then(|cpu| process.units.of_cpu(cpu.into()));
+            without_signals(|| rseq::register_thread(registration));
+            let unit = rseq::current_cpu().and_then(|cpu| process.units.of_cpu(cpu.into()));
             unit.unwrap_or(process.units.shared())
         }
         #[cfg(not(percpu_rseq))]

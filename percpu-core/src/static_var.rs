@@ -77,11 +77,21 @@ impl<'a, T> IntoIterator for &'a StaticPerCpu<T> {
 /// assert_eq!((QUERIES.sum(), BUCKETS.at(2).sum()), (1, 5));
 /// ```
 ///
-/// The handle is not the variable:
-/// ```compile_fail
+/// The handle is not the variable. It leads to the copies:
+/// ```
+/// use percpu_core::{Copies, percpu, atomic::AtomicU64};
+/// percpu! { static N: AtomicU64 = AtomicU64::new(0); }
+/// let n: &Copies<AtomicU64> = &N;
+/// ```
+/// and not to one of them:
+/// ```compile_fail,E0308
 /// use percpu_core::{percpu, atomic::AtomicU64};
 /// percpu! { static N: AtomicU64 = AtomicU64::new(0); }
 /// let n: &AtomicU64 = &N; // which CPU's?
+/// ```
+/// A type that threads may not share is refused:
+/// ```compile_fail,E0277
+/// percpu_core::percpu! { static N: std::cell::Cell<u64> = std::cell::Cell::new(0); }
 /// ```
 #[macro_export]
 #[doc(alias = "DEFINE_PER_CPU")]

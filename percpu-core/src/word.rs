@@ -22,6 +22,8 @@ use crate::process::{self, Admission};
 trait Target<W>: Sized {
     /// The place, if resolved.
     fn place(&self) -> Option<Place<'_, W>>;
+    /// The place, which was not resolved a moment ago.
+    fn first_use(&self) -> Place<'_, W>;
     /// The place; resolves a static.
     fn resolve(&self) -> Place<'_, W>;
     /// What inactive units count as.
@@ -32,6 +34,10 @@ impl<W> Target<W> for Copies<W> {
     #[inline(always)]
     fn place(&self) -> Option<Place<'_, W>> {
         self.home.place()
+    }
+    #[inline(always)]
+    fn first_use(&self) -> Place<'_, W> {
+        self.home.first_use()
     }
     fn resolve(&self) -> Place<'_, W> {
         self.home.resolved()
@@ -45,6 +51,10 @@ impl<W> Target<W> for Element<'_, W> {
     #[inline(always)]
     fn place(&self) -> Option<Place<'_, W>> {
         Some(self.place)
+    }
+    #[inline(always)]
+    fn first_use(&self) -> Place<'_, W> {
+        self.place
     }
     fn resolve(&self) -> Place<'_, W> {
         self.place
@@ -63,7 +73,7 @@ fn run<W, R>(
 ) -> R {
     let place = match target.place() {
         Some(place) => place,
-        None => target.resolve(),
+        None => target.first_use(),
     };
     match section(place) {
         Some(result) => result,
@@ -123,21 +133,21 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_read")]
             #[inline]
             pub fn load(&self) -> W::Value {
-                run(self, |at| ops::here(at).map(W::get), W::get)
+                run(self, move |at| ops::here(at).map(W::get), W::get)
             }
 
             /// Replaces this CPU's value.
             #[doc(alias = "this_cpu_write")]
             #[inline]
             pub fn store(&self, value: W::Value) {
-                run(self, |at| done(ops::store(at, value)), |word| word.put(value))
+                run(self, move |at| done(ops::store(at, value)), move |word| word.put(value))
             }
 
             /// Replaces this CPU's value and returns the old one.
             #[doc(alias = "this_cpu_xchg")]
             #[inline]
             pub fn swap(&self, value: W::Value) -> W::Value {
-                run(self, |at| ops::swap(at, value), |word| word.exchange(value))
+                run(self, move |at| ops::swap(at, value), move |word| word.exchange(value))
             }
 
             /// Replaces this CPU's value if it is `current`.
@@ -154,8 +164,8 @@ macro_rules! operations {
             ) -> Result<W::Value, W::Value> {
                 run(
                     self,
-                    |at| ops::compare_exchange(at, current, new),
-                    |word| word.exchange_if(current, new),
+                    move |at| ops::compare_exchange(at, current, new),
+                    move |word| word.exchange_if(current, new),
                 )
             }
         }
@@ -165,38 +175,38 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_and")]
             #[inline]
             pub fn and(&self, n: W::Value) {
-                run(self, |at| done(ops::and(at, n)), |word| { BitWord::and(word, n); })
+                run(self, move |at| done(ops::and(at, n)), move |word| { BitWord::and(word, n); })
             }
 
             /// `value |= n` on this CPU.
             #[doc(alias = "this_cpu_or")]
             #[inline]
             pub fn or(&self, n: W::Value) {
-                run(self, |at| done(ops::or(at, n)), |word| { BitWord::or(word, n); })
+                run(self, move |at| done(ops::or(at, n)), move |word| { BitWord::or(word, n); })
             }
 
             /// `value ^= n` on this CPU.
             #[inline]
             pub fn xor(&self, n: W::Value) {
-                run(self, |at| done(ops::xor(at, n)), |word| { BitWord::xor(word, n); })
+                run(self, move |at| done(ops::xor(at, n)), move |word| { BitWord::xor(word, n); })
             }
 
             /// As [`and`](Self::and); returns the old value.
             #[inline]
             pub fn fetch_and(&self, n: W::Value) -> W::Value {
-                run(self, |at| ops::fetch_and(at, n), |word| BitWord::and(word, n))
+                run(self, move |at| ops::fetch_and(at, n), move |word| BitWord::and(word, n))
             }
 
             /// As [`or`](Self::or); returns the old value.
             #[inline]
             pub fn fetch_or(&self, n: W::Value) -> W::Value {
-                run(self, |at| ops::fetch_or(at, n), |word| BitWord::or(word, n))
+                run(self, move |at| ops::fetch_or(at, n), move |word| BitWord::or(word, n))
             }
 
             /// As [`xor`](Self::xor); returns the old value.
             #[inline]
             pub fn fetch_xor(&self, n: W::Value) -> W::Value {
-                run(self, |at| ops::fetch_xor(at, n), |word| BitWord::xor(word, n))
+                run(self, move |at| ops::fetch_xor(at, n), move |word| BitWord::xor(word, n))
             }
         }
 
@@ -213,7 +223,7 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_add")]
             #[inline]
             pub fn add(&self, n: W::Value) {
-                run(self, |at| done(ops::add(at, n)), |word| { IntWord::add(word, n); })
+                run(self, move |at| done(ops::add(at, n)), move |word| { IntWord::add(word, n); })
             }
 
             /// Subtracts `n` on this CPU.
@@ -227,7 +237,7 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_inc")]
             #[inline]
             pub fn inc(&self) {
-                run(self, |at| done(ops::inc(at)), |word| { IntWord::add(word, W::ONE); })
+                run(self, move |at| done(ops::inc(at)), move |word| { IntWord::add(word, W::ONE); })
             }
 
             /// Subtracts one on this CPU, at the cost of [`inc`](Self::inc).
@@ -235,13 +245,13 @@ macro_rules! operations {
             #[inline]
             pub fn dec(&self) {
                 let minus_one = W::negate(W::ONE);
-                run(self, |at| done(ops::dec(at)), |word| { IntWord::add(word, minus_one); })
+                run(self, move |at| done(ops::dec(at)), move |word| { IntWord::add(word, minus_one); })
             }
 
             /// Adds `n` on this CPU and returns the old value.
             #[inline]
             pub fn fetch_add(&self, n: W::Value) -> W::Value {
-                run(self, |at| ops::fetch_add(at, n), |word| IntWord::add(word, n))
+                run(self, move |at| ops::fetch_add(at, n), move |word| IntWord::add(word, n))
             }
 
             /// Subtracts `n` on this CPU and returns the old value.

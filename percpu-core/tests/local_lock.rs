@@ -73,10 +73,21 @@ fn ten_million_acquisitions_never_two_holders() {
 fn a_held_copy_is_busy_and_waits() {
     common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
     let guard = PLAIN.lock();
+    let held = Unit::current().unwrap();
     assert!(PLAIN.try_lock().is_none(), "same CPU, same copy");
     std::thread::scope(|scope| {
-        // It inherits this thread's CPU, so it meets the same copy.
-        let waiter = scope.spawn(|| *PLAIN.lock());
+        // A thread of the same unit: the first inherits this thread's CPU; in
+        // portable mode threads take the units by turns, so try some.
+        let waiter = (0..1000).find_map(|_| {
+            let (tell, told) = std::sync::mpsc::channel();
+            let thread = scope.spawn(move || {
+                let meets = Unit::current().unwrap() == held;
+                tell.send(meets).unwrap();
+                if meets { *PLAIN.lock() } else { 0 }
+            });
+            told.recv().unwrap().then_some(thread)
+        });
+        let waiter = waiter.expect("a thread of the same unit");
         std::thread::sleep(Duration::from_millis(20));
         assert!(!waiter.is_finished());
         drop(guard);

@@ -43,7 +43,7 @@ pub struct Counter<S = PerCpu<AtomicU64>> {
     base: Base,
 }
 
-/// A [`Counter`] declared with [`counter!`](crate::counter).
+/// A [`Counter`] declared with [`counter!`](macro@crate::counter).
 pub type StaticCounter = Counter<&'static StaticPerCpu<AtomicU64>>;
 
 impl Counter {

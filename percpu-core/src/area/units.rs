@@ -103,6 +103,7 @@ impl Units {
         self.cpu_count()
     }
 
+    #[inline]
     pub(crate) fn of_cpu(&self, cpu: CpuId) -> Option<UnitIndex> {
         self.by_cpu.get(cpu.index()).copied().filter(|&unit| unit != NONE)
     }

@@ -13,7 +13,9 @@
 //!   pointer, then the copy's address; either being 0 means "cold".
 //! - `area` (scratch): this thread's `struct rseq`. `cpu` (scratch): the number.
 //! - `d`, `v` (scratch): the descriptor's address; the value. Free after arming.
-//! - x16 and x17 are not used: a far branch may clobber them.
+//! - x16 and x17 are clobbered, so that no operand is there: the branch back
+//!   from the abort handler lies in another section, and a far branch that the
+//!   linker lengthens goes through them.
 //! - Plain loads and stores with a base register only: no write-back form, so a
 //!   restart finds the inputs as they were. The dependency from the table's
 //!   entry to the address orders activation before use.
@@ -163,7 +165,7 @@ macro_rules! section {
     ($body:expr $(, $name:ident = $value:expr)*) => {{
         let a: usize;
         // SAFETY: the module's requirement makes `a` a valid word on whichever
-        // CPU the compare confirmed; the block touches only that word, the
+        // CPU the section commits on; the block touches only that word, the
         // thread's own `rseq_cs`, the table's counters and named registers.
         unsafe {
             asm!(
@@ -176,6 +178,7 @@ macro_rules! section {
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
                 hold = sym hold,
+                out("x16") _, out("x17") _,
                 options(nostack),
             );
         }
@@ -199,6 +202,7 @@ macro_rules! section_with_result {
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
                 hold = sym hold,
+                out("x16") _, out("x17") _,
                 options(nostack),
             );
         }
@@ -446,7 +450,8 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
-                hold = sym hold,
+            hold = sym hold,
+            out("x16") _, out("x17") _,
             options(nostack),
         );
     }

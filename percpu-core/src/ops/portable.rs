@@ -16,6 +16,21 @@ use crate::mutate::mutated;
 /// A word a CPU can change in one commit: std's atomics of 8 to 64 bits.
 ///
 /// Sealed: the sections are written for these types and no others.
+///
+/// ```
+/// use percpu_core::{Copies, atomic::AtomicU64};
+/// fn bump(word: &Copies<AtomicU64>) { word.add(1); }
+/// ```
+/// but not wider ones:
+/// ```compile_fail,E0599
+/// use percpu_core::Copies;
+/// fn bump(word: &Copies<u128>) { word.add(1); }
+/// ```
+/// nor plain integers, which nothing would synchronise:
+/// ```compile_fail,E0599
+/// use percpu_core::Copies;
+/// fn bump(word: &Copies<u64>) { word.add(1); }
+/// ```
 pub trait Word: Sized + Send + Sync + private::Sealed {
     /// What the word holds.
     type Value: Copy + PartialEq + core::fmt::Debug;
@@ -49,6 +64,20 @@ pub trait BitWord: Word {
 }
 
 /// A word with arithmetic, wrapping in its own width: the integers.
+///
+/// ```
+/// use percpu_core::{Copies, atomic::AtomicU8};
+/// fn bump(word: &Copies<AtomicU8>) { word.add(1); }
+/// ```
+/// A flag has the bitwise operations, but no arithmetic:
+/// ```
+/// use percpu_core::{Copies, atomic::AtomicBool};
+/// fn raise(flag: &Copies<AtomicBool>) { flag.or(true); }
+/// ```
+/// ```compile_fail,E0599
+/// use percpu_core::{Copies, atomic::AtomicBool};
+/// fn bump(flag: &Copies<AtomicBool>) { flag.add(true); }
+/// ```
 pub trait IntWord: BitWord {
     #[doc(hidden)]
     const ONE: Self::Value;

@@ -170,7 +170,7 @@ macro_rules! leave {
 macro_rules! section {
     ($body:expr $(, $name:ident = $value:expr)*) => {{
         // SAFETY: the module's requirement makes `a` a valid word on whichever
-        // CPU the compare confirmed; the block touches only that word, the
+        // CPU the section commits on; the block touches only that word, the
         // thread's own `rseq_cs`, the table's counters and named registers.
         unsafe {
             asm!(
@@ -443,7 +443,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
-                hold = sym hold,
+            hold = sym hold,
             options(nostack),
         );
     }

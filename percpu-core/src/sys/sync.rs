@@ -57,7 +57,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
     #[cfg(percpu_linux)]
     {
         let timeout = limit.map(|limit| libc::timespec {
-            tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: limit.subsec_nanos().into(),
         });
         let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);

@@ -4,9 +4,12 @@
 
 use std::ffi::{CStr, CString, c_void};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 const ROUNDS: u64 = 10_000;
+/// Long enough for a thread to fall asleep and for a plug-in to be closed.
+const CLOSING: Duration = Duration::from_millis(10);
 
 struct Plugin {
     handle: *mut c_void,
@@ -54,27 +57,34 @@ fn visit(path: &str) -> bool {
     let plugin = load(path);
     let before = (plugin.sum)();
     let has_sections = (plugin.has_sections)();
-    // One at the end of the rounds, one when the plug-in is closed.
-    let (done, closed) = (Barrier::new(3), Barrier::new(3));
+    // Nothing may block between a thread's last section and the close: on a
+    // wake-up in between the kernel would forget the section.
+    let (done, closed) = (AtomicU32::new(0), Barrier::new(3));
+    let rounds = || {
+        for _ in 0..ROUNDS {
+            (plugin.round)();
+        }
+        done.fetch_add(1, Ordering::Release);
+    };
     let mut added = 0;
     std::thread::scope(|s| {
-        let block = |last: fn()| {
-            for _ in 0..ROUNDS {
-                (plugin.round)();
-            }
-            last();
-            // Blocks: `rseq_cs` still points at the plug-in's last section.
-            done.wait();
+        // One blocks on a futex, one in a sleep.
+        s.spawn(|| {
+            rounds();
             closed.wait();
-        };
-        // One blocks on a futex only, one sleeps as well.
-        s.spawn(move || block(|| {}));
-        s.spawn(move || block(|| std::thread::sleep(Duration::from_millis(1))));
-        done.wait();
+        });
+        s.spawn(|| {
+            rounds();
+            std::thread::sleep(CLOSING);
+            closed.wait();
+        });
+        while done.load(Ordering::Acquire) != 2 {
+            std::thread::yield_now();
+        }
         added = (plugin.sum)() - before;
         // SAFETY: nobody calls into the plug-in any more.
         assert_eq!(unsafe { libc::dlclose(plugin.handle) }, 0, "dlclose: {}", error());
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(CLOSING);
         closed.wait();
     });
     assert_eq!(added, 2 * ROUNDS * 12, "{path}: the sum is not exact");

@@ -1,0 +1,120 @@
+//! What must hold on any system and in any body, Miri's included: small.
+
+#![cfg(not(percpu_loom))]
+
+use std::sync::Mutex;
+use std::sync::atomic::Ordering::Relaxed;
+
+use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
+use percpu_core::{Error, FirstChunk, LocalLock, PerCpu, Topology, Unit, fence, info, percpu};
+
+percpu! {
+    static WORD: AtomicU64 = AtomicU64::new(2);
+    static WORDS: [AtomicI16; 5] = [const { AtomicI16::new(-1) }; 5];
+    static TEXT: LocalLock<Option<String>> = LocalLock::new(None);
+    static FUNCTION: Wrapped = Wrapped { name: "relocated", call: seven };
+}
+
+/// Pointers in a template: relocated before it is copied.
+struct Wrapped {
+    name: &'static str,
+    call: fn() -> u32,
+}
+
+fn seven() -> u32 {
+    7
+}
+
+const THREADS: usize = 4;
+const EACH: u64 = if cfg!(miri) { 30 } else { 3_000 };
+
+#[test]
+fn words_count_on_threads_that_come_and_go() {
+    // May come second: the configuration is the first user's.
+    let _ = percpu_core::config().first_chunk(FirstChunk::Page).apply();
+    let dynamic = PerCpu::<AtomicU64>::zeroed().unwrap();
+    let units = Unit::all().unwrap().count() as u64;
+    for round in 1..=2 {
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for n in 0..EACH {
+                        WORD.inc();
+                        dynamic.fetch_add(n);
+                        WORDS.at(3).dec();
+                    }
+                });
+            }
+        });
+        let adds = round * THREADS as u64 * EACH;
+        assert_eq!(WORD.sum(), 2 * units + adds);
+        assert_eq!(dynamic.sum(), round * THREADS as u64 * (EACH * (EACH - 1) / 2));
+        assert_eq!(WORDS.at(3).sum(), (-(units as i64) - adds as i64) as i16);
+        assert_eq!(WORDS.at(4).sum(), -(units as i16));
+    }
+    fence::all().unwrap();
+    for unit in Unit::all().unwrap() {
+        fence::unit(unit).unwrap();
+    }
+}
+
+#[test]
+fn values_of_any_type_are_made_used_and_dropped() {
+    let logs = PerCpu::new_with(|unit| Mutex::new(vec![unit.to_string()])).unwrap();
+    logs.hint().lock().unwrap().push("here".into());
+    let lines: usize = logs.iter().map(|(_, log)| log.get().lock().unwrap().len()).sum();
+    assert_eq!(lines, Unit::all().unwrap().count() + 1);
+    drop(logs);
+
+    let mut value = 5;
+    let pointers = PerCpu::<AtomicPtr<i32>>::zeroed().unwrap();
+    assert!(pointers.swap(&raw mut value).is_null() || cfg!(not(miri)));
+    let flags = PerCpu::<AtomicBool>::zeroed().unwrap();
+    flags.or(true);
+    assert!(flags.iter().any(|(_, flag)| flag.load()));
+}
+
+#[test]
+fn locks_exclude_on_one_copy() {
+    let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| (0..EACH).for_each(|_| locks.with(|n| *n += 1)));
+        }
+        for unit in Unit::all().unwrap() {
+            *locks.lock_on(unit).unwrap() += 1;
+        }
+    });
+    let units = Unit::all().unwrap();
+    let sum: u64 = units.map(|unit| *locks.lock_on(unit).unwrap()).sum();
+    assert_eq!(sum, THREADS as u64 * EACH + Unit::all().unwrap().count() as u64);
+    TEXT.with(|text| *text = Some("owned".into()));
+    let mut found = Unit::all().unwrap().filter_map(|unit| TEXT.lock_on(unit).unwrap().take());
+    assert_eq!(found.next().as_deref(), Some("owned"));
+}
+
+#[test]
+fn templates_with_pointers_are_copied_relocated() {
+    for (_, copy) in &FUNCTION {
+        assert_eq!((copy.get().name, (copy.get().call)()), ("relocated", 7));
+    }
+}
+
+#[test]
+fn memory_is_zero_again_when_it_is_used_again() {
+    for _ in 0..3 {
+        let words = PerCpu::<[AtomicU64; 7]>::zeroed().unwrap();
+        for (_, copy) in &words {
+            assert!(copy.get().iter().all(|word| word.swap(9, Relaxed) == 0));
+        }
+    }
+    assert_eq!(PerCpu::<[u8; 0]>::zeroed().unwrap_err(), Error::ZeroSize);
+}
+
+#[test]
+fn the_report_names_the_mode_and_the_layout() {
+    let text = info().unwrap().to_string();
+    assert!(text.starts_with("percpu: mode "), "{text}");
+    assert!(text.contains("\npcpu-alloc: s"), "{text}");
+    assert!(Topology::uniform(4, 2).is_ok());
+}
