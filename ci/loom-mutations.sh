@@ -13,7 +13,7 @@ rows='
 no_restart            percpu-core     words::preempted_between_load_and_commit
 no_restart            percpu-core     words::compare_exchange_against_compare_exchange
 no_restart            percpu-core     local_lock::lock_against_lock_on_one_cpu
-no_compare            percpu-core     words::migrated_between_address_and_commit
+no_arm                percpu-core     words::migrated_between_address_and_commit
 portable_split        percpu-core     words::thread_without_rseq_beside_one_with
 portable_split        percpu-core     words::portable_adds_on_one_unit
 no_membarrier         percpu-core     fence::commit_then_look_against_stop_then_fence
