@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Clippy with warnings denied, in each of the shapes that the sources have: as
-# they are, portable bodies only, with delay points, and for aarch64.
+# they are, portable bodies only, with delay points, on loom's pretend machine, and for
+# aarch64.
 . "$(dirname "$0")/lib.sh"
 begin clippy
 
 cargo clippy --workspace --all-targets -- -D warnings
-for cfg in percpu_force_portable percpu_inject; do
+for cfg in percpu_force_portable percpu_inject percpu_loom; do
     (cfg_flags "$cfg" && cargo clippy "${LIBRARIES[@]}" --all-targets -- -D warnings)
 done
 

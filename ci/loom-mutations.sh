@@ -1,13 +1,13 @@
-#!/bin/sh
-# Breaks one thing after the other and fails unless a model notices.
+#!/usr/bin/env bash
+# Breaks one thing after the other and fails unless a model notices: a model that
+# passes shows something only if it fails when what it is about is broken.
 #
 #   ci/loom-mutations.sh [mutation ...]
 #
-# A model that passes proves something only if it fails when what it is about
-# is broken. Each row: the mutation (`PERCPU_LOOM_MUTATE`, see percpu-core's
-# mutate.rs), the crate, and the model that must fail with it.
-set -eu
-cd "$(dirname "$0")/.."
+# Each row: the mutation (for PERCPU_LOOM_MUTATE, see percpu-core/src/mutate.rs),
+# the crate, and the model that must fail with it.
+. "$(dirname "$0")/lib.sh"
+begin loom-mutations
 
 rows='
 no_restart            percpu-core     words::preempted_between_load_and_commit
@@ -34,30 +34,25 @@ atomic_no_wake        percpu-core     local_lock::lock_on_against_lock_on_the_sh
 take_sums_twice       percpu-counter  take_against_add
 '
 
-export RUSTFLAGS="--cfg percpu_loom ${RUSTFLAGS-}"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-wanted=" $* "
-missed=0
-
+cfg_flags percpu_loom
 cargo test -q --release -p percpu-core -p percpu-counter --test loom --no-run
 
+log=$(mktemp)
+wanted=" $* "
+missed=0
 while read -r mutation crate model; do
     [ -n "$mutation" ] || continue
-    [ "$#" -eq 0 ] || case $wanted in *" $mutation "*) ;; *) continue ;; esac
-    run() { cargo test -q --release -p "$crate" --test loom -- --exact "$model" >"$log" 2>&1; }
-    if PERCPU_LOOM_MUTATE=$mutation run; then
-        grep -q '1 passed' "$log" || echo "$crate has no model $model"
+    [ $# -eq 0 ] || [[ $wanted == *" $mutation "* ]] || continue
+    PERCPU_LOOM_MUTATE=$mutation \
+        cargo test -q --release -p "$crate" --test loom -- --exact "$model" > "$log" 2>&1 || true
+    # Only a failed execution counts: not a missing outcome, not a missing model.
+    if where=$(grep -m 1 '^percpu model: failed in ' "$log"); then
+        cause=$(grep -m 1 -A 1 'panicked at' "$log" | tail -n 1)
+        echo "caught  $mutation by $model (${where#percpu model: failed in }): $cause"
+    else
         echo "MISSED  $mutation by $model"
         missed=1
-    else
-        where=$(sed -n 's/^percpu model: failed in //p' "$log" | head -n 1)
-        cause=$(grep -A 1 'panicked at' "$log" | sed -n 2p)
-        echo "caught  $mutation by $model in $where: $cause"
     fi
-done <<EOF
-$rows
-EOF
-
-exit $missed
+done <<< "$rows"
+rm -f "$log"
+[ "$missed" -eq 0 ]

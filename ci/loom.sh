@@ -1,18 +1,16 @@
-#!/bin/sh
-# Runs every model and prints how much each explored and how long it took.
+#!/usr/bin/env bash
+# Every model: the protocols in every interleaving and under every fault that the
+# bounds allow, and how much each explored. docs/loom.md says what that is.
 #
 #   ci/loom.sh [filter]
 #
-# loom itself needs no `--cfg loom`; `--cfg percpu_loom` is ours and touches
-# nobody else's crate. Bounds: two faults with two preemptions and one fault
-# with three, unless PERCPU_LOOM_FAULTS or PERCPU_LOOM_PREEMPTIONS says other.
-set -eu
-cd "$(dirname "$0")/.."
+# loom itself needs no `--cfg loom`, so nobody else's crate is touched.
+. "$(dirname "$0")/lib.sh"
+begin loom
 
-export RUSTFLAGS="--cfg percpu_loom ${RUSTFLAGS-}"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
+cfg_flags percpu_loom
 # Optimised: loom is ten times slower without.
 cargo test --release -p percpu-core -p percpu-counter --test loom -- --nocapture "$@"
-# The pure parts of the model itself, and its examples.
-cargo test -q --release -p percpu-core --lib model::
-RUSTDOCFLAGS="$RUSTFLAGS" cargo test -q --release -p percpu-core --doc model
+# The model's own tests, and its documentation's examples.
+cargo test --release -p percpu-core --lib model::
+RUSTDOCFLAGS="$RUSTFLAGS" cargo test --release -p percpu-core --doc model

@@ -6,7 +6,9 @@
 //! # Safety
 //!
 //! Keeps the promise of [`Place`] for as long as a handle lives, and turns bases
-//! of active units, and templates, into copies.
+//! of active units, and templates, into copies. `percpu!` promises that a handle's
+//! template lies in the section its `range` tells, where no user's code can break
+//! it: both are made by the same expansion.
 
 #![allow(unsafe_code)]
 

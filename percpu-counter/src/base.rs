@@ -11,7 +11,7 @@ pub struct Base(Mutex<u64>);
 #[doc(hidden)]
 impl Base {
     /// Nothing taken yet.
-    pub const fn new() -> Self {
+    pub const fn nothing() -> Self {
         Self(Mutex::new(0))
     }
 
@@ -26,6 +26,6 @@ impl Base {
 #[macro_export]
 macro_rules! __static_base {
     () => {
-        $crate::__Base::new()
+        $crate::__Base::nothing()
     };
 }

@@ -16,7 +16,7 @@ enum Kind {
 #[doc(hidden)]
 impl Base {
     /// Nothing taken yet.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self(Kind::Own(Mutex::new(0)))
     }
 

@@ -52,7 +52,7 @@ impl Counter {
     /// # Errors
     /// [`Error::OutOfMemory`] if the system refuses per-CPU memory.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { words: PerCpu::zeroed()?, base: Base::new() })
+        Ok(Self { words: PerCpu::zeroed()?, base: Base::nothing() })
     }
 }
 

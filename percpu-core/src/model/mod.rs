@@ -67,3 +67,8 @@ pub use loom;
 pub use machine::{Machine, machine, migrate, spawn_on};
 pub use outcomes::Outcomes;
 pub use plan::{ParsePlanError, Plan};
+
+/// The examples of docs/loom.md.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/loom.md")]
+struct Guide;
