@@ -15,8 +15,7 @@ out=${CARGO_TARGET_DIR:-$root/target}/asm
 unset CARGO_TARGET_DIR RUSTFLAGS
 cp Cargo.lock "$crate/Cargo.lock"
 compiler=$(rustc -V | cut -d ' ' -f 1,2)
-functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock unlock'
-sections='inc_static inc add add_u32 fetch_add compare_exchange try_lock'
+functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock'
 
 say() { echo "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
@@ -103,10 +102,9 @@ one_target() {
     for function in $functions; do
         normalise "$function" "$assembly" "$comment" >"$out/$function"
         [ -s "$out/$function" ] || fail "$target: no function $function"
-        { echo; cat "$out/$function"; } >>"$now"
-    done
-    for function in $sections; do
         check "$function" "$out/$function"
+        # What follows the first return is cold: checked, but free to change.
+        { echo; sed '/^\tret$/q' "$out/$function"; } >>"$now"
     done
     say "$target: no lock, no call from entry to return; every section ends with its store"
     if [ "$bless" = yes ]; then

@@ -44,7 +44,7 @@ crashes() {
 }
 
 linker_of() {
-    if readelf -p .comment "$1" | grep -q 'Linker: LLD'; then echo lld; else echo bfd; fi
+    if readelf -p .comment "$1" | grep "Linker: LLD" >/dev/null; then echo lld; else echo bfd; fi
 }
 
 # Without statics and with statics of several crates: linkers, optimisation,
@@ -114,7 +114,7 @@ dylib() {
         flag=(); [ $profile = release ] && flag=(--release)
         build dylib -Cprefer-dynamic -p over "${flag[@]}"
         local folder=$out/dylib/$profile
-        readelf -dW "$folder/over" | grep -q 'NEEDED.*libshared.so' || fail "over holds the core"
+        readelf -dW "$folder/over" | grep 'NEEDED.*libshared.so' >/dev/null || fail "over holds the core"
         export LD_LIBRARY_PATH; LD_LIBRARY_PATH=$(dylib_path "$folder")
         expect "$libc_registers" "$folder/over"
         expect "$libc_registers" "$folder/over" dylib-first
@@ -210,7 +210,7 @@ versions() {
         local program=$stage/target/$profile/two
         expect "$libc_registers and ${libc_registers#mode }" "$program"
         for version in 0_1 0_2; do
-            readelf -SW "$program" | grep -q "percpu_core_${version}_data" ||
+            readelf -SW "$program" | grep "percpu_core_${version}_data" >/dev/null ||
                 fail "no section percpu_core_${version}_data"
         done
     done

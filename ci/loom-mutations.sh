@@ -13,7 +13,7 @@ rows='
 no_restart            words::preempted_between_load_and_commit
 no_restart            words::compare_exchange_against_compare_exchange
 no_restart            local_lock::lock_against_lock_on_one_cpu
-no_compare            words::migrated_between_address_and_commit
+no_arm                words::migrated_between_address_and_commit
 portable_split        words::thread_without_rseq_beside_one_with
 portable_split        words::portable_adds_on_one_unit
 no_membarrier         fence::commit_then_look_against_stop_then_fence

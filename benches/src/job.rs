@@ -39,6 +39,7 @@ macro_rules! every_counter {
             $job::<ThreadLocalCell>(),
             $job::<ours::Static>(),
             $job::<ours::Dynamic>(),
+            $job::<ours::Counted>(),
             $job::<PrivateAtomic>(),
             $job::<SharedAtomic>(),
             #[cfg(target_os = "linux")]

@@ -70,6 +70,32 @@ impl Counter for Dynamic {
     }
 }
 
+/// The counter with an exact read-and-reset, over an allocated word.
+#[derive(Debug)]
+pub struct Counted(percpu_counter::Counter);
+
+impl Counter for Counted {
+    const NAME: &'static str = "percpu-counter Counter";
+
+    fn new() -> Self {
+        Self(percpu_counter::Counter::new().expect("8 bytes a CPU"))
+    }
+
+    #[inline(always)]
+    fn inc(&self, _: usize) {
+        self.0.inc();
+    }
+
+    #[inline(always)]
+    fn add(&self, _: usize, n: u64) {
+        self.0.add(n);
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(self.0.sum())
+    }
+}
+
 /// One allocation for all words: a row of them on every CPU.
 #[derive(Debug)]
 pub struct Packed(PerCpu<[AtomicU64; WORDS]>);

@@ -61,7 +61,7 @@ fn the_boot_log_of_two_cpus() {
 #[test]
 fn without_arguments_it_describes_this_machine() {
     let text = text(&[]);
-    for part in ["This machine", "NR_CPUS:", "pcpu-alloc: s", "Embedded", "group 0"] {
+    for part in ["This machine", "Mode: ", "NR_CPUS:", "pcpu-alloc: s", "Embedded", "group 0"] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
 }

@@ -35,10 +35,7 @@ impl<W, const N: usize> Copies<[W; N]> {
     /// ```
     #[inline]
     pub fn at(&self, index: usize) -> Element<'_, W> {
-        let place = match self.home.place() {
-            Some(place) => place,
-            None => self.home.resolved(),
-        };
+        let place = self.home.resolved();
         let source = self.home.source().element(index * size_of::<W>());
         Element { place: place.element(index), source }
     }

@@ -58,6 +58,7 @@ use crate::fence;
 use crate::mutate::mutated;
 use crate::ops::{self, Attempt};
 use crate::process::{self, Admission};
+use crate::sys::nesting;
 use crate::sys::sync::{self, Mutex, MutexGuard};
 use crate::unit::Unit;
 
@@ -448,64 +449,5 @@ impl<T> DerefMut for LocalLockGuard<'_, T> {
 impl<T: fmt::Debug> fmt::Debug for LocalLockGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
-    }
-}
-
-/// Debug builds remember which locks a thread holds.
-#[cfg(all(debug_assertions, not(percpu_loom)))]
-mod nesting {
-    use core::cell::Cell;
-
-    const DEPTH: usize = 16;
-
-    thread_local! {
-        static HELD: [Cell<usize>; DEPTH] = const { [const { Cell::new(0) }; DEPTH] };
-    }
-
-    /// Which place remembers the lock; deeper than `DEPTH` nothing does.
-    pub(super) struct Entry(Option<usize>);
-
-    pub(super) fn enter<T>(lock: &T) -> Entry {
-        let id = core::ptr::from_ref(lock).addr();
-        let taken = HELD.with(|held| held.iter().any(|slot| slot.get() == id));
-        assert!(!taken, "this thread already holds this LocalLock and would wait for itself");
-        remember(id)
-    }
-
-    pub(super) fn enter_try<T>(lock: &T) -> Entry {
-        remember(core::ptr::from_ref(lock).addr())
-    }
-
-    fn remember(id: usize) -> Entry {
-        HELD.with(|held| {
-            let free = held.iter().position(|slot| slot.get() == 0);
-            if let Some(at) = free {
-                held[at].set(id);
-            }
-            Entry(free)
-        })
-    }
-
-    impl Drop for Entry {
-        fn drop(&mut self) {
-            if let Some(at) = self.0 {
-                HELD.with(|held| held[at].set(0));
-            }
-        }
-    }
-}
-
-#[cfg(not(all(debug_assertions, not(percpu_loom))))]
-mod nesting {
-    pub(super) struct Entry;
-
-    #[inline(always)]
-    pub(super) fn enter<T>(_: &T) -> Entry {
-        Entry
-    }
-
-    #[inline(always)]
-    pub(super) fn enter_try<T>(_: &T) -> Entry {
-        Entry
     }
 }

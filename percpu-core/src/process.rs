@@ -186,7 +186,7 @@ fn admit_thread(process: &Process) -> Option<usize> {
                     units.activate(unit);
                     return None;
                 }
-                None if without_signals(|| rseq::register_thread(registration)) => return None,
+                None if rseq::register_thread(registration) => return None,
                 Some(None) | None => units.shared(),
             }
         }
@@ -217,7 +217,7 @@ fn current_unit_cold(process: &Process) -> UnitIndex {
         #[cfg(percpu_rseq)]
         Mode::Rseq(registration) => {
             use crate::sys::rseq;
-            without_signals(|| rseq::register_thread(registration));
+            rseq::register_thread(registration);
             let unit = rseq::current_cpu().and_then(|cpu| process.units.of_cpu(cpu.into()));
             unit.unwrap_or(process.units.shared())
         }

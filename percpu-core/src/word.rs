@@ -20,11 +20,7 @@ use crate::process::{self, Admission};
 
 /// Where an operation's word lives.
 trait Target<W>: Sized {
-    /// The place, if resolved.
-    fn place(&self) -> Option<Place<'_, W>>;
-    /// The place, which was not resolved a moment ago.
-    fn first_use(&self) -> Place<'_, W>;
-    /// The place; resolves a static.
+    /// The place; resolves a static at its first use.
     fn resolve(&self) -> Place<'_, W>;
     /// What inactive units count as.
     fn source(&self) -> Source;
@@ -32,13 +28,6 @@ trait Target<W>: Sized {
 
 impl<W> Target<W> for Copies<W> {
     #[inline(always)]
-    fn place(&self) -> Option<Place<'_, W>> {
-        self.home.place()
-    }
-    #[inline(always)]
-    fn first_use(&self) -> Place<'_, W> {
-        self.home.first_use()
-    }
     fn resolve(&self) -> Place<'_, W> {
         self.home.resolved()
     }
@@ -49,13 +38,6 @@ impl<W> Target<W> for Copies<W> {
 
 impl<W> Target<W> for Element<'_, W> {
     #[inline(always)]
-    fn place(&self) -> Option<Place<'_, W>> {
-        Some(self.place)
-    }
-    #[inline(always)]
-    fn first_use(&self) -> Place<'_, W> {
-        self.place
-    }
     fn resolve(&self) -> Place<'_, W> {
         self.place
     }
@@ -71,10 +53,7 @@ fn run<W, R>(
     section: impl Fn(Place<'_, W>) -> Option<R>,
     atomic: impl Fn(&W) -> R,
 ) -> R {
-    let place = match target.place() {
-        Some(place) => place,
-        None => target.first_use(),
-    };
+    let place = target.resolve();
     match section(place) {
         Some(result) => result,
         None => cold(place, section, atomic),

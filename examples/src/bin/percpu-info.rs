@@ -135,14 +135,14 @@ fn describe(args: &Args) -> Result<Description, Box<dyn Error>> {
 }
 
 /// What this process runs on and how its own areas lie.
-///
-/// `percpu_core::info()` goes here: it knows the mode (rseq or portable, and
-/// why) and the layout in use. Until then: the machine, and the layout that the
-/// default sizes would give.
 fn this_process() -> Result<Description, Box<dyn Error>> {
-    let topology = Topology::detect();
-    let layout = Layout::build(&Sizes::new(DEFAULT_STATIC), &topology)?;
-    Ok(Description { title: "This machine, with the default sizes".to_owned(), topology, layout })
+    let info = percpu_core::info()?;
+    let mut title = format!("This machine\n\nMode: {}", info.mode());
+    for warning in info.warnings() {
+        // Writing to a `String` does not fail.
+        let _ = write!(title, "\nWarning: {warning}");
+    }
+    Ok(Description { title, topology: info.topology().clone(), layout: info.layout().clone() })
 }
 
 fn print(description: &Description) -> io::Result<()> {

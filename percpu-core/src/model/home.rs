@@ -68,11 +68,6 @@ impl<T> Home<T> {
         Some(self.resolved())
     }
 
-    /// The place, in what is elsewhere a static's first use.
-    pub(crate) fn first_use(&self) -> Place<'_, T> {
-        self.resolved()
-    }
-
     pub(crate) fn try_resolve(&self) -> Result<Place<'_, T>, Error> {
         Ok(self.resolved())
     }

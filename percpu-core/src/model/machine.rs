@@ -179,12 +179,17 @@ impl State {
         takes
     }
 
-    /// A chance to be migrated, to the next CPU.
+    /// A chance to be migrated.
     pub(crate) fn may_migrate(&self, when: &str) {
         if self.chance(when) {
-            let cpus = self.cpus();
-            self.with_me(|me| me.cpu = (me.cpu + 1) % cpus);
+            self.migrate_me();
         }
+    }
+
+    /// To the next CPU.
+    fn migrate_me(&self) {
+        let cpus = self.cpus();
+        self.with_me(|me| me.cpu = (me.cpu + 1) % cpus);
     }
 
     fn lock_cpu(&self, cpu: u32) -> MutexGuard<'_, ()> {
@@ -198,13 +203,18 @@ impl State {
         mut body: impl FnMut(&mut Armed<'_>, usize) -> Result<R, Aborted>,
     ) -> Option<R> {
         loop {
+            // The number is read inside the section: a thread that is moved
+            // after that is sent back, or, unarmed, goes on with it.
             let read = self.section_cpu()?;
-            self.may_migrate("migrated between address and arming");
+            if self.chance("migrated between address and commit") {
+                self.migrate_me();
+                if !mutated("no_arm") {
+                    self.aborts.set(self.aborts.get() + 1);
+                    continue;
+                }
+            }
             let cpu = self.cpu();
             let mut armed = Armed { state: self, cpu, held: Some(self.lock_cpu(cpu)) };
-            if cpu != read && !mutated("no_compare") {
-                continue;
-            }
             match body(&mut armed, read as usize) {
                 Ok(result) => return Some(result),
                 Err(Aborted) => self.may_migrate("migrated after an abort"),

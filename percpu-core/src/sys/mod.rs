@@ -15,6 +15,7 @@ mod errno;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;
+pub(crate) mod nesting;
 #[cfg(percpu_linux)]
 pub(crate) mod object;
 #[cfg(percpu_rseq)]

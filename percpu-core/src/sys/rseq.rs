@@ -28,6 +28,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::errno::errno;
 use crate::mode::{PortableReason, Registration};
+use crate::sys::sync::without_signals;
 use crate::table::TABLE;
 
 /// Offset of `cpu_id` in `struct rseq`.
@@ -53,17 +54,13 @@ pub(crate) fn start(insist: bool) -> Result<Registration, PortableReason> {
     if cfg!(target_arch = "aarch64") && !insist && kernel_is_suspect() {
         return Err(PortableReason::SuspectKernel);
     }
-    let registration = match libc_offset() {
-        Some(offset) if cpu_id_at(offset) >= 0 => {
-            TABLE.rseq_offset.store(offset, Relaxed);
-            Registration::Libc
-        }
-        _ => {
-            start_own()?;
-            Registration::Own
-        }
+    let (registration, offset) = match libc_offset() {
+        Some(offset) if cpu_id_at(offset) >= 0 => (Registration::Libc, offset),
+        _ => (Registration::Own, start_own()?),
     };
     super::membarrier::register().map_err(|errno| PortableReason::NoMembarrier { errno })?;
+    // Last: in portable mode the distance stays 0.
+    TABLE.rseq_offset.store(offset, Relaxed);
     Ok(registration)
 }
 
@@ -74,11 +71,17 @@ pub(crate) fn current_cpu() -> Option<u32> {
     u32::try_from(cpu_id_at(TABLE.rseq_offset.load(Relaxed))).ok()
 }
 
-/// Registers this thread if it may be; false sends it to the shared unit.
+/// Registers this thread if it may be; false sends it to the shared unit. One
+/// that may not be (any more) is told so without a system call.
 pub(crate) fn register_thread(registration: Registration) -> bool {
     match registration {
         Registration::Libc => false,
-        Registration::Own => OWN.with(|own| own.register().is_ok()),
+        Registration::Own => OWN.with(|own| match own.state.get() {
+            // Blocked: a handler's operation must not register it half-way.
+            State::Fresh => without_signals(|| own.register().is_ok()),
+            State::Registered => true,
+            State::Refused | State::Exiting => false,
+        }),
     }
 }
 
@@ -200,7 +203,7 @@ struct Area {
 enum State {
     Fresh,
     Registered,
-    Refused(i32),
+    Refused,
     Exiting,
 }
 
@@ -225,7 +228,8 @@ static LENGTH: AtomicU32 = AtomicU32::new(0);
 /// The key whose destructor unregisters an exiting thread; likewise.
 static KEY: AtomicU32 = AtomicU32::new(0);
 
-fn start_own() -> Result<(), PortableReason> {
+/// Registers this thread and returns its area's distance.
+fn start_own() -> Result<isize, PortableReason> {
     // The kernel says what it has; exactly 32 is right only where that is all
     // (a longer area is the current ABI, see spec of rseq_len).
     // SAFETY: reads the auxiliary vector.
@@ -249,28 +253,25 @@ fn start_own() -> Result<(), PortableReason> {
     }
     KEY.store(key, Relaxed);
     LENGTH.store(size as u32, Relaxed);
-    OWN.with(Own::register).map_err(|errno| PortableReason::RegistrationRefused { errno })?;
-    TABLE.rseq_offset.store(offset, Relaxed);
-    Ok(())
+    OWN.with(Own::register).map_err(|errno| {
+        // SAFETY: the key just made; no thread has a value that matters.
+        unsafe { libc::pthread_key_delete(key) };
+        PortableReason::RegistrationRefused { errno }
+    })?;
+    Ok(offset)
 }
 
 impl Own {
     fn register(&self) -> Result<(), i32> {
-        match self.state.get() {
-            State::Registered => return Ok(()),
-            State::Refused(errno) => return Err(errno),
-            State::Exiting => return Err(libc::ESRCH),
-            State::Fresh => {}
+        if self.state.get() == State::Registered {
+            return Ok(());
         }
         // The destructor runs only for a value that is not null.
         let key = KEY.load(Relaxed);
         // SAFETY: the key was made in `start_own`, before any thread gets here.
         let errno = unsafe { libc::pthread_setspecific(key, self.area.get().cast()) };
         let outcome = if errno != 0 { Err(errno) } else { self.call(0) };
-        self.state.set(match outcome {
-            Ok(()) => State::Registered,
-            Err(errno) => State::Refused(errno),
-        });
+        self.state.set(if outcome.is_ok() { State::Registered } else { State::Refused });
         outcome
     }
 

@@ -43,8 +43,17 @@ pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
     );
 }
 
-/// As `in_child`, once for each of `MODES`.
+/// As `in_child`, once for each of `MODES`; if the environment asks for one, in
+/// that one alone.
 pub fn in_each_mode(test: &str, body: impl Fn()) {
+    let asked: Vec<_> = ["GLIBC_TUNABLES", "PERCPU_MODE"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var(name).ok()?)))
+        .collect();
+    if !asked.is_empty() {
+        let asked: Vec<_> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        return in_child(test, &asked, body);
+    }
     for (_, env) in MODES {
         in_child(test, env, &body);
         if std::env::var_os("PERCPU_TEST_CHILD").is_some() {

@@ -47,9 +47,3 @@ pub fn compare_exchange(word: &Copies<AtomicU64>, current: u64, new: u64) -> Res
 pub fn try_lock(lock: &Copies<LocalLock<u64>>) -> Option<LocalLockGuard<'_, u64>> {
     lock.try_lock()
 }
-
-/// The way out.
-#[unsafe(no_mangle)]
-pub fn unlock(guard: LocalLockGuard<'_, u64>) {
-    drop(guard);
-}
