@@ -1,7 +1,7 @@
 //! loom on a pretend machine: models of code that is built on this crate.
 //!
 //! Only under `--cfg percpu_loom`. The handles, the operations, the locks and
-//! the fence are then the same code over [loom](loom)'s atomics; below them
+//! the fence are then the same code over [loom]'s atomics; below them
 //! lies a machine of a few CPUs on which everything that a kernel may do to a
 //! section is tried: preemption, signals and migration, at every step.
 //!
