@@ -13,7 +13,9 @@
 //!   pointer, then the copy's address; either being 0 means "cold".
 //! - `area` (scratch): this thread's `struct rseq`. `cpu` (scratch): the number.
 //! - `d`, `v` (scratch): the descriptor's address; the value. Free after arming.
-//! - x16 and x17 are not used: a far branch may clobber them.
+//! - x16 and x17 are declared as changed, which keeps the others away from them:
+//!   the way back from an abort handler that lies far off leads over a veneer of
+//!   the linker, which uses them.
 //! - Plain loads and stores with a base register only: no write-back form, so a
 //!   restart finds the inputs as they were. The dependency from the table's
 //!   entry to the address orders activation before use.
@@ -171,7 +173,7 @@ macro_rules! section {
                 t = in(reg) &raw const TABLE,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, area = out(reg) _, cpu = out(reg) _, d = out(reg) _,
-                v = out(reg) _,
+                v = out(reg) _, out("x16") _, out("x17") _,
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
@@ -194,7 +196,7 @@ macro_rules! section_with_result {
                 t = in(reg) &raw const TABLE,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
-                d = out(reg) _, v = out(reg) _,
+                d = out(reg) _, v = out(reg) _, out("x16") _, out("x17") _,
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
@@ -442,7 +444,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             t = in(reg) &raw const TABLE,
             p = in(reg) p,
             a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
-            d = out(reg) _, v = out(reg) _,
+            d = out(reg) _, v = out(reg) _, out("x16") _, out("x17") _,
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
