@@ -173,7 +173,7 @@ macro_rules! section {
                 t = in(reg) &raw const TABLE,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, area = out(reg) _, cpu = out(reg) _, d = out(reg) _,
-                v = out(reg) _, out("x16") _, out("x17") _,
+                v = out(reg) _,
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
@@ -197,7 +197,7 @@ macro_rules! section_with_result {
                 t = in(reg) &raw const TABLE,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
-                d = out(reg) _, v = out(reg) _, out("x16") _, out("x17") _,
+                d = out(reg) _, v = out(reg) _,
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
@@ -446,12 +446,12 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             t = in(reg) &raw const TABLE,
             p = in(reg) p,
             a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
-            d = out(reg) _, v = out(reg) _, out("x16") _, out("x17") _,
+            d = out(reg) _, v = out(reg) _,
             bases = const CpuTable::BASES,
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
             hold = sym hold,
-            out("x16") _, out("x17") _,
+                out("x16") _, out("x17") _,
             options(nostack),
         );
     }
