@@ -4,47 +4,49 @@
 #
 #   ci/loom-mutations.sh [mutation ...]
 #
-# Each row: the mutation (for PERCPU_LOOM_MUTATE, see percpu-core/src/mutate.rs),
-# the crate, and the model that must fail with it.
+# Each row: the mutation (for PERCPU_LOOM_MUTATE, see percpu-core/src/mutate.rs), and
+# the model that must fail with it.
 . "$(dirname "$0")/lib.sh"
 begin loom-mutations
 
 rows='
-no_restart            percpu-core     words::preempted_between_load_and_commit
-no_restart            percpu-core     words::compare_exchange_against_compare_exchange
-no_restart            percpu-core     local_lock::lock_against_lock_on_one_cpu
-no_arm                percpu-core     words::migrated_between_address_and_commit
-portable_split        percpu-core     words::thread_without_rseq_beside_one_with
-portable_split        percpu-core     words::portable_adds_on_one_unit
-no_membarrier         percpu-core     fence::commit_then_look_against_stop_then_fence
-no_membarrier         percpu-core     fence::commit_then_look_against_stop_then_fence_of_one_unit
-no_membarrier         percpu-core     local_lock::lock_on_against_lock
-no_fence              percpu-core     local_lock::lock_on_against_lock
-stop_after_fence      percpu-core     local_lock::lock_on_against_lock
-stop_relaxed          percpu-core     local_lock::lock_on_against_lock
-acquire_relaxed       percpu-core     local_lock::lock_on_against_lock
-remote_relaxed        percpu-core     local_lock::lock_on_against_lock
-unlock_relaxed        percpu-core     local_lock::lock_against_lock_on_one_cpu
-no_waiter_fence       percpu-core     local_lock::lock_against_lock_on_one_cpu
-no_light_fence        percpu-core     local_lock::lock_against_lock_on_one_cpu
-no_let_go_fence       percpu-core     local_lock::lock_on_against_lock
-atomic_lock_relaxed   percpu-core     local_lock::portable_lock_on_against_lock
-atomic_unlock_relaxed percpu-core     local_lock::portable_lock_on_against_lock
-atomic_no_wake        percpu-core     local_lock::lock_on_against_lock_on_the_shared_unit
-take_sums_twice       percpu-counter  take_against_add
+no_restart            words::preempted_between_load_and_commit
+no_restart            words::compare_exchange_against_compare_exchange
+no_restart            local_lock::lock_against_lock_on_one_cpu
+no_arm                words::migrated_between_address_and_commit
+portable_split        words::thread_without_rseq_beside_one_with
+portable_split        words::portable_adds_on_one_unit
+no_membarrier         fence::commit_then_look_against_stop_then_fence
+no_membarrier         fence::commit_then_look_against_stop_then_fence_of_one_unit
+no_membarrier         local_lock::lock_on_against_lock
+no_fence              local_lock::lock_on_against_lock
+stop_after_fence      local_lock::lock_on_against_lock
+stop_relaxed          local_lock::lock_on_against_lock
+acquire_relaxed       local_lock::lock_on_against_lock
+remote_relaxed        local_lock::lock_on_against_lock
+unlock_relaxed        local_lock::lock_against_lock_on_one_cpu
+no_waiter_fence       local_lock::lock_against_lock_on_one_cpu
+no_light_fence        local_lock::lock_against_lock_on_one_cpu
+no_let_go_fence       local_lock::lock_on_against_lock
+atomic_lock_relaxed   local_lock::portable_lock_on_against_lock
+atomic_unlock_relaxed local_lock::portable_lock_on_against_lock
+atomic_no_wake        local_lock::lock_on_against_lock_on_the_shared_unit
+take_sums_twice       take_against_add
 '
 
 cfg_flags percpu_loom
-cargo test -q --release -p percpu-core -p percpu-counter --test loom --no-run
+models=(--profile loom -p percpu-core -p percpu-counter)
+cargo test -q "${models[@]}" --test loom --no-run
 
 log=$(mktemp)
 wanted=" $* "
 missed=0
-while read -r mutation crate model; do
+while read -r mutation model; do
     [ -n "$mutation" ] || continue
     [ $# -eq 0 ] || [[ $wanted == *" $mutation "* ]] || continue
     PERCPU_LOOM_MUTATE=$mutation \
-        cargo test -q --release -p "$crate" --test loom -- --exact "$model" > "$log" 2>&1 || true
+        cargo test -q "${models[@]}" --test loom --no-fail-fast -- --exact "$model" > "$log" 2>&1 ||
+        true
     # Only a failed execution counts: not a missing outcome, not a missing model.
     if where=$(grep -m 1 '^percpu model: failed in ' "$log"); then
         cause=$(grep -m 1 -A 1 'panicked at' "$log" | tail -n 1)

@@ -9,8 +9,7 @@
 begin loom
 
 cfg_flags percpu_loom
-# Optimised: loom is ten times slower without.
-cargo test --release -p percpu-core -p percpu-counter --test loom -- --nocapture "$@"
-# The model's own tests, and its documentation's examples.
-cargo test --release -p percpu-core --lib model::
-RUSTDOCFLAGS="$RUSTFLAGS" cargo test --release -p percpu-core --doc model
+models=(--profile loom -p percpu-core -p percpu-counter)
+cargo test "${models[@]}" --test loom -- --nocapture "$@"
+# The examples of docs/loom.md and of the module.
+RUSTDOCFLAGS="$RUSTFLAGS" cargo test "${models[@]}" --doc model

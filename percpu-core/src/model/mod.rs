@@ -33,11 +33,13 @@
 //! overlap, as on a real one. What the kernel does to a section is a **fault**:
 //!
 //! ```text
-//!   read cpu, compute address -- fault: migrate -- lock the CPU -- compare cpu
-//!        ^                                             |          (differs: again)
-//!        |                                           load
-//!        +----- unlock, migrate? <-- fault: abort -----|
-//!                                                    commit, unlock
+//!   arm, read cpu, address --------------------- lock the CPU
+//!     ^            |                                  |
+//!     +--- fault: migrate                            load
+//!     |                                               |
+//!     +--- migrate? --- unlock <--- fault: abort -----+
+//!                                                     |
+//!                                               commit, unlock
 //! ```
 //! To be preempted or interrupted after a prefix means: the prefix has run, the
 //! CPU was somebody else's for a while, the section starts again.

@@ -86,25 +86,3 @@ impl FromStr for Plan {
             .map(Self)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_and_back() {
-        for text in ["none", "0.0", "1.2+2.0", "1.2+1.10"] {
-            assert_eq!(text.parse::<Plan>().unwrap().to_string(), text);
-        }
-        for text in ["", "1", "1.", "1.2+", "a.b"] {
-            assert!(text.parse::<Plan>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn extensions_come_later_in_their_thread() {
-        let plan: Plan = "1.1".parse().unwrap();
-        let all: Vec<_> = plan.extensions(&[1, 3]).map(|p| p.to_string()).collect();
-        assert_eq!(all, ["0.0+1.1", "1.1+1.2"]);
-    }
-}

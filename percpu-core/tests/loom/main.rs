@@ -5,4 +5,5 @@
 
 mod fence;
 mod local_lock;
+mod plan;
 mod words;
