@@ -99,6 +99,42 @@ fn exact_under_our_own_registration() {
     });
 }
 
+/// Values that a thread keeps in registers across sections, as many as it can:
+/// an aborted section may not touch them on its way back. (`ci/machines.sh`
+/// also links this with the abort handlers out of a branch's reach.)
+#[test]
+fn what_registers_hold_survives_aborts() {
+    fn turn(values: &mut [u64; 20]) {
+        for (n, value) in values.iter_mut().enumerate() {
+            *value = value.rotate_left(7) ^ (n as u64 + 1);
+        }
+    }
+    #[inline(never)]
+    fn rounds(seed: u64, between: impl Fn(u64)) -> [u64; 20] {
+        let mut values: [u64; 20] = std::array::from_fn(|n| seed.wrapping_mul(n as u64 + 1));
+        for round in 0..3_000 {
+            turn(&mut values);
+            between(round);
+        }
+        values
+    }
+    common::in_child("what_registers_hold_survives_aborts", &[], || {
+        WORDS.prepare().unwrap();
+        common::handle_sigusr1(|| ());
+        percpu_core::__inject::set(1, 2_000);
+        common::in_a_storm(6, |n| {
+            let seed = 0x9E37_79B9_7F4A_7C15 + n as u64;
+            let plain = rounds(seed, |_| ());
+            assert_eq!(rounds(seed, |_| WORDS.at(0).inc()), plain);
+            assert_eq!(rounds(seed, |round| WORDS.at(2).add(round)), plain);
+        });
+        percpu_core::__inject::set(1, 0);
+        assert!(info().unwrap().aborts() > 0);
+        assert_eq!(word(0), 6 * 3_000);
+        assert_eq!(word(2), 6 * (3_000 * 2_999 / 2));
+    });
+}
+
 #[test]
 fn two_never_hold_a_lock_with_a_delay_before_the_commit() {
     let name = "two_never_hold_a_lock_with_a_delay_before_the_commit";

@@ -50,6 +50,20 @@ fn a_thousand_possible_cpus() {
     });
 }
 
+/// `ci/machines.sh` says what its machines are.
+#[test]
+fn the_topology_is_the_machines() {
+    let topology = Topology::detect();
+    println!("{topology}");
+    for cpu in topology.possible().iter() {
+        let node = topology.node_of(cpu).expect("a node for each CPU");
+        assert!(topology.cpus_of(node).unwrap().contains(cpu));
+    }
+    if let Ok(wanted) = std::env::var("PERCPU_TEST_TOPOLOGY") {
+        assert_eq!(topology.to_string().replace('\n', "; "), wanted);
+    }
+}
+
 #[test]
 fn sparse_ids_name_their_own_copies() {
     common::in_child("sparse_ids_name_their_own_copies", &[], || {

@@ -451,7 +451,7 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
             aborts = const CpuTable::ABORTS,
             inject = const CpuTable::INJECT,
             hold = sym hold,
-            out("x16") _, out("x17") _,
+                out("x16") _, out("x17") _,
             options(nostack),
         );
     }

@@ -23,11 +23,24 @@ pub const MODES: [(&str, &[(&str, &str)]); 4] = [
     ),
 ];
 
+/// `count`, or the part of it that `PERCPU_TEST_SCALE` asks for (`0.02`): an
+/// emulated machine would take hours for what this one does in a minute.
+pub fn scaled(count: u64) -> u64 {
+    let Some(scale) = std::env::var_os("PERCPU_TEST_SCALE") else { return count };
+    let scale: f64 = scale.to_str().and_then(|text| text.parse().ok()).expect("PERCPU_TEST_SCALE");
+    ((count as f64 * scale) as u64).max(1)
+}
+
 /// Runs `body` in a process of its own, started as this test with `env` set:
-/// the configuration is one per process. `test` is the test's full name.
+/// the configuration is one per process. `test` is the test's full name. What
+/// the child says is passed on, and what it ran as (`--nocapture` shows it).
 pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
     if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
-        return body();
+        body();
+        if let Ok(info) = percpu_core::info() {
+            println!("{}, {} aborts", info.mode(), info.aborts());
+        }
+        return;
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
@@ -41,6 +54,17 @@ pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+    let setting = MODES.iter().find(|mode| mode.1 == env).map_or("its own setting", |mode| mode.0);
+    let harness = format!("test {test} ... ");
+    for line in text.lines().map(|line| line.strip_prefix(&harness).unwrap_or(line)) {
+        if !(line.is_empty()
+            || line == "ok"
+            || line.starts_with("running ")
+            || line.starts_with("test result:"))
+        {
+            println!("{test}: {setting}: {line}");
+        }
+    }
 }
 
 /// As `in_child`, once for each of `MODES`; if the environment asks for one, in
