@@ -5,7 +5,7 @@
 #   ci/machines.sh            all machines of the table below
 #   ci/machines.sh a57 x61    these
 #
-# Not part of .ci/run: it fetches 150 MB and takes half an hour of two cores. Static
+# Not part of .ci/run: it fetches 150 MB and takes a quarter of an hour on two cores. Static
 # binaries and a busybox are all that a machine has. Each test of `injected` is also
 # run there with the arming store removed, and must fail.
 #
@@ -146,7 +146,10 @@ start() {
         command=(qemu-system-aarch64 -M virt,gic-version=3 -smp 4) ;;
     x86_64)
         nodes=4 console=ttyS0
-            command=(qemu-system-x86_64 -M q35 -smp 8,maxcpus=16) ;;
+        # Half of the CPUs are not plugged in. The cmpxchg16b of qemu 7.2 leaves wrong
+        # flags behind, which newer kernels die of.
+        cpu+=,-cx16
+        command=(qemu-system-x86_64 -M q35 -smp 8,maxcpus=16) ;;
     esac
     for node in $(seq 0 $((nodes - 1))); do
         command+=(-object "memory-backend-ram,id=node$node,size=512M")
@@ -161,7 +164,8 @@ start() {
         -append "console=$console quiet loglevel=3 panic=-1 mitigations=off rdinit=/init" < /dev/null 2>&1
 }
 
-# judge NAME LOG COUNT: a line for each of COUNT tests and the mutated ones; fails unless every test ran and ended as it must.
+# judge NAME LOG COUNT: a line for each of COUNT tests and the mutated ones; fails
+# unless every one ran and ended as it must.
 judge() {
     local name=$1 log=$2 count=$3 kernel bad=0 setting
     kernel=$(grep -m 1 -oE '^[0-9]+\.[0-9]+\.[0-9]+[^ ]*' "$log" || echo "no kernel")
@@ -245,7 +249,8 @@ while read -r -u 3 name arch suite cpu topology; do
 done 3< <(machines)
 
 trap - EXIT
-[ ${#failed[@]} -eq 0 ] && verdict=passed || verdict=FAILED
+verdict=FAILED
+[ ${#failed[@]} -gt 0 ] || [ ${#ran[@]} -eq 0 ] || verdict=passed
 echo "== machines: $verdict in $SECONDS s: passed ${ran[*]:-none}; failed ${failed[*]:-none};" \
     "did not run: ${left[*]:-none}"
-[ ${#failed[@]} -eq 0 ] && [ ${#ran[@]} -gt 0 ]
+[ $verdict = passed ]
