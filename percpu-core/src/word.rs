@@ -197,8 +197,9 @@ macro_rules! operations {
             /// Adds `n` on this CPU.
             ///
             /// # Performance
-            /// About 2.5 ns where an atomic add costs 6, and it does not get
-            /// dearer when other CPUs add too. [`inc`](Self::inc) is cheaper still.
+            /// Two to three plain adds to thread-local memory, half an uncontended
+            /// atomic add, and it does not get dearer when other CPUs add too. On
+            /// some CPUs [`inc`](Self::inc) is cheaper.
             #[doc(alias = "this_cpu_add")]
             #[inline]
             pub fn add(&self, n: W::Value) {
@@ -212,7 +213,7 @@ macro_rules! operations {
                 self.add(W::negate(n));
             }
 
-            /// Adds one on this CPU: about three plain adds to thread-local memory.
+            /// Adds one on this CPU: two to three plain adds to thread-local memory.
             #[doc(alias = "this_cpu_inc")]
             #[inline]
             pub fn inc(&self) {

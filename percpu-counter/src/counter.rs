@@ -88,8 +88,8 @@ impl<S: Words> Counter<S> {
     /// Adds `n`.
     ///
     /// # Performance
-    /// `percpu_core`'s add: no lock, no lock prefix, no system call, about 3
-    /// plain adds to thread-local memory.
+    /// `percpu_core`'s add: no lock, no lock prefix, no system call, two to
+    /// three plain adds to thread-local memory.
     #[inline]
     pub fn add(&self, n: u64) {
         self.words.words().add(n);

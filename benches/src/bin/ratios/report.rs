@@ -60,7 +60,7 @@ fn costs(run: &Run, group: Group) -> Table {
         "x floor",
         "2 threads / 1",
     ]);
-    let floor = run.find(group, Floor::NAME).map(|floor| floor.one.min);
+    let floor = run.find(group, Floor::NAME).map(|floor| floor.one.median);
     for m in run.group(group) {
         table.add_row([
             m.name.to_owned(),
