@@ -267,141 +267,37 @@ macro_rules! width {
         pub(super) mod $module {
             use super::{CpuTable, TABLE, asm, hold};
 
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn inc(p: usize) -> bool {
-                section!(modify!("add", "#1", $s, $m), p = p)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn dec(p: usize) -> bool {
-                section!(modify!("sub", "#1", $s, $m), p = p)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn add(p: usize, n: u64) -> bool {
-                section!(modify!("add", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn and(p: usize, n: u64) -> bool {
-                section!(modify!("and", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn or(p: usize, n: u64) -> bool {
-                section!(modify!("orr", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn xor(p: usize, n: u64) -> bool {
-                section!(modify!("eor", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn store(p: usize, n: u64) -> bool {
-                section!(concat!("str", $s, " ", $n, ", [{a}]\n"), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_add(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(fetch_modify!("add", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_and(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(fetch_modify!("and", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_or(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(fetch_modify!("orr", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_xor(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(fetch_modify!("eor", $n, $s, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn swap(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(
-                    concat!(
-                        "ldr",
-                        $s,
-                        " {r",
-                        $m,
-                        "}, [{a}]\n",
+            functions! {
+                section {
+                    inc() = modify!("add", "#1", $s, $m);
+                    dec() = modify!("sub", "#1", $s, $m);
+                    add(n) = modify!("add", $n, $s, $m);
+                    and(n) = modify!("and", $n, $s, $m);
+                    or(n) = modify!("orr", $n, $s, $m);
+                    xor(n) = modify!("eor", $n, $s, $m);
+                    store(n) = concat!("str", $s, " ", $n, ", [{a}]\n");
+                }
+                section_with_result {
+                    fetch_add(n) = fetch_modify!("add", $n, $s, $m);
+                    fetch_and(n) = fetch_modify!("and", $n, $s, $m);
+                    fetch_or(n) = fetch_modify!("orr", $n, $s, $m);
+                    fetch_xor(n) = fetch_modify!("eor", $n, $s, $m);
+                    swap(n) = concat!(
+                        "ldr", $s, " {r", $m, "}, [{a}]\n",
                         inject!("2"),
-                        "str",
-                        $s,
-                        " ",
-                        $n,
-                        ", [{a}]\n",
-                    ),
-                    p = p,
-                    n = n
-                )
-            }
-
-            /// The word's old value; the exchange happened if it equals `old`.
-            ///
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn compare_exchange(
-                p: usize,
-                old: u64,
-                n: u64,
-            ) -> Option<u64> {
-                // `old` arrives zero-extended from the word's width, as `ldr` loads.
-                section_with_result!(
-                    concat!(
-                        "ldr",
-                        $s,
-                        " {r",
-                        $m,
-                        "}, [{a}]\n",
-                        "cmp {r",
-                        $m,
-                        "}, ",
-                        $o,
-                        "\n",
+                        "str", $s, " ", $n, ", [{a}]\n",
+                    );
+                    // The old value `r`; exchanged if it equals `o`, which arrives
+                    // zero-extended from the word's width, as `ldr` loads. The
+                    // branch out leaves the section by its end: nothing stored.
+                    compare_exchange(o, n) = concat!(
+                        "ldr", $s, " {r", $m, "}, [{a}]\n",
+                        "cmp {r", $m, "}, ", $o, "\n",
                         "b.ne 9f\n",
                         inject!("2"),
-                        "str",
-                        $s,
-                        " ",
-                        $n,
-                        ", [{a}]\n",
-                    ),
-                    p = p,
-                    o = old,
-                    n = n
-                )
+                        "str", $s, " ", $n, ", [{a}]\n",
+                    );
+                }
             }
         }
     };

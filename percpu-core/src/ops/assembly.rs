@@ -7,6 +7,33 @@
 
 #![allow(unsafe_code)]
 
+/// The functions of one width. Each body is assembly text for `section!` or
+/// `section_with_result!` of the target's file; `p` is the per-CPU pointer, the
+/// operands named in brackets are the registers that the text speaks of.
+macro_rules! functions {
+    (
+        section { $($name:ident($($arg:ident),*) = $body:expr;)* }
+        section_with_result { $($fetch:ident($($operand:ident),*) = $fetch_body:expr;)* }
+    ) => {
+        $(
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn $name(p: usize $(, $arg: u64)*) -> bool {
+                section!($body, p = p $(, $arg = $arg)*)
+            }
+        )*
+        $(
+            /// # Safety
+            /// The module's requirement on `p`.
+            #[inline(always)]
+            pub(in crate::ops) unsafe fn $fetch(p: usize $(, $operand: u64)*) -> Option<u64> {
+                section_with_result!($fetch_body, p = p $(, $operand = $operand)*)
+            }
+        )*
+    };
+}
+
 #[cfg(target_arch = "aarch64")]
 #[path = "aarch64.rs"]
 mod body;

@@ -268,127 +268,34 @@ macro_rules! width {
         pub(super) mod $module {
             use super::{CpuTable, TABLE, asm, hold};
 
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn inc(p: usize) -> bool {
-                section!(modify!("add", "1", $ptr, $m), p = p)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn dec(p: usize) -> bool {
-                section!(modify!("sub", "1", $ptr, $m), p = p)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn add(p: usize, n: u64) -> bool {
-                section!(modify!("add", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn and(p: usize, n: u64) -> bool {
-                section!(modify!("and", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn or(p: usize, n: u64) -> bool {
-                section!(modify!("or", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn xor(p: usize, n: u64) -> bool {
-                section!(modify!("xor", concat!("{n", $m, "}"), $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn store(p: usize, n: u64) -> bool {
-                section!(concat!("mov ", $ptr, " [{a}], {n", $m, "}\n"), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_add(p: usize, n: u64) -> Option<u64> {
-                // `xadd` could do it in one; load, add, store forwards better.
-                section_with_result!(fetch_modify!("add", $load, $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_and(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(fetch_modify!("and", $load, $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_or(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(fetch_modify!("or", $load, $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn fetch_xor(p: usize, n: u64) -> Option<u64> {
-                section_with_result!(fetch_modify!("xor", $load, $ptr, $m), p = p, n = n)
-            }
-
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn swap(p: usize, n: u64) -> Option<u64> {
-                // Not `xchg`, which implies `lock` with a memory operand.
-                section_with_result!(
-                    concat!($load, inject!("2"), "mov ", $ptr, " [{a}], {n", $m, "}\n",),
-                    p = p,
-                    n = n
-                )
-            }
-
-            /// The word's old value; the exchange happened if it equals `old`.
-            ///
-            /// # Safety
-            /// The module's requirement on `p`.
-            #[inline(always)]
-            pub(in crate::ops) unsafe fn compare_exchange(
-                p: usize,
-                old: u64,
-                n: u64,
-            ) -> Option<u64> {
-                // The branch out leaves the section by its end: nothing stored.
-                section_with_result!(
-                    concat!(
+            functions! {
+                section {
+                    inc() = modify!("add", "1", $ptr, $m);
+                    dec() = modify!("sub", "1", $ptr, $m);
+                    add(n) = modify!("add", concat!("{n", $m, "}"), $ptr, $m);
+                    and(n) = modify!("and", concat!("{n", $m, "}"), $ptr, $m);
+                    or(n) = modify!("or", concat!("{n", $m, "}"), $ptr, $m);
+                    xor(n) = modify!("xor", concat!("{n", $m, "}"), $ptr, $m);
+                    store(n) = concat!("mov ", $ptr, " [{a}], {n", $m, "}\n");
+                }
+                section_with_result {
+                    // `xadd` could do it in one; load, add, store forwards better.
+                    fetch_add(n) = fetch_modify!("add", $load, $ptr, $m);
+                    fetch_and(n) = fetch_modify!("and", $load, $ptr, $m);
+                    fetch_or(n) = fetch_modify!("or", $load, $ptr, $m);
+                    fetch_xor(n) = fetch_modify!("xor", $load, $ptr, $m);
+                    // Not `xchg`, which implies `lock` with a memory operand.
+                    swap(n) = concat!($load, inject!("2"), "mov ", $ptr, " [{a}], {n", $m, "}\n");
+                    // The old value `r`; exchanged if it equals `o`. The branch out
+                    // leaves the section by its end: nothing stored.
+                    compare_exchange(o, n) = concat!(
                         $load,
-                        "cmp {r",
-                        $m,
-                        "}, {o",
-                        $m,
-                        "}\n",
+                        "cmp {r", $m, "}, {o", $m, "}\n",
                         "jne 9f\n",
                         inject!("2"),
-                        "mov ",
-                        $ptr,
-                        " [{a}], {n",
-                        $m,
-                        "}\n",
-                    ),
-                    p = p,
-                    o = old,
-                    n = n
-                )
+                        "mov ", $ptr, " [{a}], {n", $m, "}\n",
+                    );
+                }
             }
         }
     };
