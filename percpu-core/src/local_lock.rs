@@ -191,7 +191,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     /// the system refuses memory.
     ///
     /// # Performance
-    /// Lock and unlock: a section and a store, about 2 ns; no locked instruction.
+    /// Lock and unlock: a section and a store, 2.5 to 5 ns; no locked instruction.
     #[doc(alias = "local_lock")]
     #[doc(alias = "get_cpu_ptr")]
     #[inline]
@@ -245,7 +245,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     /// As [`lock`](Self::lock).
     ///
     /// # Performance
-    /// A membarrier: 0.3 to 0.7 us.
+    /// A fence, see [`fence::unit`](crate::fence::unit).
     pub fn lock_on(&self, unit: Unit) -> Result<LocalLockGuard<'_, T>, Error> {
         let nested = nesting::enter(self);
         let lock = self.on(unit).get();
