@@ -245,7 +245,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     /// As [`lock`](Self::lock).
     ///
     /// # Performance
-    /// A fence, see [`fence::unit`](crate::fence::unit).
+    /// A fence, see [`fence::unit`].
     pub fn lock_on(&self, unit: Unit) -> Result<LocalLockGuard<'_, T>, Error> {
         let nested = nesting::enter(self);
         let lock = self.on(unit).get();
