@@ -167,7 +167,7 @@ pub mod __inject {
 /// What fuzz targets reach into; no promise is made about it.
 #[doc(hidden)]
 pub mod __fuzz {
-    pub use crate::area::chunk::{Area, Chunk, FreeError};
+    pub use crate::area::chunk::{Area, Chunk, FreeError, Pages};
     pub use crate::area::chunk_stats::{Allocations, ChunkStats};
     pub use crate::area::index::{ChunkId, ChunkSet, Freed};
     pub use crate::area::request::{GRANULE, Limits, MIN_UNIT_BYTES, SizeError};

@@ -25,6 +25,7 @@ mod layout_error;
 mod layout_search;
 mod layout_text;
 pub(crate) mod pointer;
+mod populate;
 mod refresh;
 pub(crate) mod request;
 mod sanity;
@@ -48,4 +49,4 @@ pub use sanity::SanityError;
 pub use sizes::Sizes;
 
 #[cfg(test)]
-use chunk::{Chunk, FreeError};
+use chunk::{Chunk, FreeError, Pages};
