@@ -18,6 +18,22 @@ pub enum FirstChunk {
     Page,
 }
 
+/// When per-CPU memory is backed by pages of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backing {
+    /// When it is first touched, by the CPU that touches it: unused copies cost
+    /// nothing. The system may run out of memory later, at a touch.
+    #[default]
+    Lazy,
+    /// When it is allocated, on every possible CPU: what is missing is an error
+    /// of the allocation. The kernel's own way.
+    Eager,
+    /// Whole chunks, when they are made, by huge pages if the system has them;
+    /// pages are not given back one by one.
+    Huge,
+}
+
 /// What may be chosen before first use; from [`config`](crate::config()).
 ///
 /// Two environment variables win over what the program chose, as boot
@@ -41,6 +57,10 @@ pub struct Config {
     pub(crate) mechanism: Mechanism,
     pub(crate) minimum_unit: usize,
     pub(crate) dynamic: usize,
+    pub(crate) reserved: usize,
+    pub(crate) backing: Backing,
+    pub(crate) bind: bool,
+    pub(crate) dump: bool,
     pub(crate) topology: Option<Topology>,
 }
 
@@ -51,6 +71,10 @@ impl Default for Config {
             mechanism: Mechanism::default(),
             minimum_unit: 32 << 10,
             dynamic: 28 << 10,
+            reserved: 8 << 10,
+            backing: Backing::default(),
+            bind: true,
+            dump: true,
             topology: None,
         }
     }
@@ -82,6 +106,36 @@ impl Config {
     #[doc(alias = "PERCPU_DYNAMIC_RESERVE")]
     pub fn dynamic(mut self, bytes: usize) -> Self {
         self.dynamic = bytes;
+        self
+    }
+
+    /// Bytes of a CPU's memory set apart in the first chunk for the statics of
+    /// libraries that are loaded later. Rounded up to 4. Default: 8 KiB. When they
+    /// are used up, ordinary memory serves.
+    #[doc(alias = "PERCPU_MODULE_RESERVE")]
+    pub fn reserved(mut self, bytes: usize) -> Self {
+        self.reserved = bytes;
+        self
+    }
+
+    /// When memory is backed. Default: [`Backing::Lazy`].
+    pub fn backing(mut self, backing: Backing) -> Self {
+        self.backing = backing;
+        self
+    }
+
+    /// Whether copies are bound to the memory of their CPU's node, on machines
+    /// with several. Default: yes. If the system refuses, copies lie where they
+    /// are first touched, and [`Stats::unbound`](crate::Stats::unbound) tells.
+    #[doc(alias = "mbind")]
+    pub fn bind_to_nodes(mut self, bind: bool) -> Self {
+        self.bind = bind;
+        self
+    }
+
+    /// Whether per-CPU memory belongs into core dumps. Default: yes.
+    pub fn core_dumps(mut self, dump: bool) -> Self {
+        self.dump = dump;
         self
     }
 

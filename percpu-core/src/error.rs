@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{CpuId, LayoutError, TopologyError};
+use crate::{CpuId, LayoutError, SanityError, TopologyError};
 
 /// What can go wrong, and what to do about it.
 ///
@@ -34,6 +34,16 @@ pub enum Error {
         /// The system's error number.
         errno: i32,
     },
+    /// No memory without asking the system, and the request forbade that.
+    WouldBlock {
+        /// Bytes asked for.
+        size: usize,
+    },
+    /// The memory set apart for late statics is used up.
+    ReservedFull {
+        /// Bytes asked for.
+        size: usize,
+    },
     /// This CPU is not possible on this machine.
     UnknownCpu {
         /// The number asked for.
@@ -51,10 +61,22 @@ pub enum Error {
         /// The system's error number.
         errno: i32,
     },
+    /// The system refused a thread.
+    Thread {
+        /// The system's error number, if it gave one.
+        errno: Option<i32>,
+    },
     /// The machine's topology makes no sense.
     Topology(TopologyError),
     /// The first chunk cannot be laid out.
     Layout(LayoutError),
+    /// A layout was found that must not be put to use.
+    Sanity {
+        /// The rule it breaks.
+        rule: SanityError,
+        /// The layout, as the kernel's boot log would print it.
+        layout: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -74,6 +96,15 @@ impl fmt::Display for Error {
                 "the system refused {bytes} bytes of per-CPU memory (error {errno}); \
                  is RLIMIT_AS or the memory limit too low?"
             ),
+            Self::WouldBlock { size } => write!(
+                f,
+                "no {size} bytes a CPU are at hand without asking the system; \
+                 percpu_core::balance() brings some up"
+            ),
+            Self::ReservedFull { size } => write!(
+                f,
+                "the reserved region has no {size} bytes left; raise Config::reserved"
+            ),
             Self::UnknownCpu { cpu } => write!(f, "CPU {cpu} is not possible on this machine"),
             Self::AlreadyInitialised => {
                 f.write_str("per-CPU memory is in use already; configure it before first use")
@@ -84,8 +115,13 @@ impl fmt::Display for Error {
             Self::FenceRefused { errno } => {
                 write!(f, "the system refused the membarrier fence (error {errno})")
             }
+            Self::Thread { errno } => {
+                write!(f, "the system refused a thread")?;
+                errno.map_or(Ok(()), |errno| write!(f, " (error {errno})"))
+            }
             Self::Topology(error) => write!(f, "the CPU topology is unusable: {error}"),
             Self::Layout(error) => write!(f, "no layout for the first chunk: {error}"),
+            Self::Sanity { rule, layout } => write!(f, "the first chunk breaks a rule: {rule}\n{layout}"),
         }
     }
 }
@@ -95,6 +131,7 @@ impl std::error::Error for Error {
         match self {
             Self::Topology(error) => Some(error),
             Self::Layout(error) => Some(error),
+            Self::Sanity { rule, .. } => Some(rule),
             _ => None,
         }
     }

@@ -58,6 +58,8 @@
 //! ```
 
 pub mod atomic;
+#[cfg(not(percpu_loom))]
+mod balance;
 mod config;
 mod copies;
 mod cpu;
@@ -70,7 +72,11 @@ mod mode;
 mod mutate;
 mod ops;
 mod remote;
+#[cfg(not(percpu_loom))]
+mod stats;
 mod static_var;
+#[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
+mod trace;
 mod unit;
 mod word;
 mod zeroable;
@@ -96,8 +102,12 @@ mod sys;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod table;
 
-pub use area::{Group, Layout, LayoutError, SanityError, Sizes};
-pub use config::{Config, FirstChunk};
+pub use area::{
+    Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout, LayoutError, SanityError, Sizes, Stats,
+};
+#[cfg(not(percpu_loom))]
+pub use balance::{Balancer, balance};
+pub use config::{Backing, Config, FirstChunk};
 pub use copies::Copies;
 pub use cpu::CpuId;
 pub use element::Element;
@@ -109,6 +119,8 @@ pub use ops::{BitWord, IntWord, Word};
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
 pub use static_var::StaticPerCpu;
+#[cfg(not(percpu_loom))]
+pub use stats::stats;
 pub use sys::{
     CpuListError, CpuSet, LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologyBuilder,
     TopologyError, TopologySource,
@@ -168,7 +180,7 @@ pub mod __inject {
 #[doc(hidden)]
 pub mod __fuzz {
     pub use crate::area::chunk::{Area, Chunk, FreeError, Pages};
-    pub use crate::area::chunk_stats::{Allocations, ChunkStats};
+    pub use crate::area::chunk_stats::Allocations;
     pub use crate::area::index::{ChunkId, ChunkSet, Freed};
     pub use crate::area::request::{GRANULE, Limits, MIN_UNIT_BYTES, SizeError};
 }

@@ -11,10 +11,9 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
-use crate::area::allocator::Allocation;
+use crate::area::request::Request;
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::home::{Home, Source};
@@ -56,9 +55,8 @@ use crate::zeroable::Zeroable;
 #[doc(alias = "alloc_percpu")]
 #[doc(alias = "free_percpu")]
 pub struct PerCpu<T> {
+    /// INVARIANT: its area is this value's, and given back when it drops.
     copies: Copies<T>,
-    /// Taken when dropping.
-    area: ManuallyDrop<Allocation>,
 }
 
 impl<T: Zeroable> PerCpu<T> {
@@ -88,15 +86,16 @@ impl<T: Zeroable> PerCpu<T> {
     pub fn zeroed() -> Result<Self, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "use new_with for types with a destructor") };
         let process = process::get()?;
-        let fresh = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
+        let request = Request::dynamic(size_of::<T>(), align_of::<T>());
+        let fresh = process.memory.alloc(request, process::current_unit(process))?;
         if fresh.needs_zero {
-            process::zero_active(process, fresh.pointer, fresh.size);
+            process::zero_active(process, fresh.pointer, size_of::<T>());
         }
         // SAFETY: the area is this value's alone until it drops, large and
         // aligned enough, and zero in every unit that is or becomes active:
         // fresh or just zeroed in the active ones, never dirty in the others.
         let home = unsafe { Home::allocated(fresh.pointer, Source::Zeroed) };
-        Ok(Self { copies: Copies { home }, area: ManuallyDrop::new(fresh.area) })
+        Ok(Self { copies: Copies { home } })
     }
 }
 
@@ -123,21 +122,16 @@ impl<T: Send + Sync> PerCpu<T> {
     /// ```
     pub fn new_with(init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
         let process = process::get()?;
-        let fresh = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
-        let pointer = fresh.pointer;
-        let mut made = Made::<T> {
-            process,
-            pointer,
-            count: 0,
-            area: ManuallyDrop::new(fresh.area),
-            values: PhantomData,
-        };
+        let request = Request::dynamic(size_of::<T>(), align_of::<T>());
+        let pointer = process.memory.alloc(request, process::current_unit(process))?.pointer;
+        let mut made = Made::<T> { process, pointer, count: 0, values: PhantomData };
         made.fill(init);
-        let area = made.keep();
+        // Everything is made: the area outlives this.
+        core::mem::forget(made);
         // SAFETY: the area is this value's alone until it drops, large and
         // aligned enough, and initialised in every unit.
         let home = unsafe { Home::allocated(pointer, Source::Written) };
-        Ok(Self { copies: Copies { home }, area })
+        Ok(Self { copies: Copies { home } })
     }
 }
 
@@ -147,7 +141,6 @@ struct Made<T> {
     process: &'static Process,
     pointer: usize,
     count: u32,
-    area: ManuallyDrop<Allocation>,
     values: PhantomData<T>,
 }
 
@@ -167,13 +160,6 @@ impl<T> Made<T> {
             self.count = unit + 1;
         }
     }
-
-    /// Everything is made: the area outlives this.
-    fn keep(self) -> ManuallyDrop<Allocation> {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is not used again, and not dropped.
-        ManuallyDrop::new(unsafe { ManuallyDrop::take(&mut this.area) })
-    }
 }
 
 impl<T> Drop for Made<T> {
@@ -184,9 +170,7 @@ impl<T> Drop for Made<T> {
             fn drop(&mut self) {
                 // Inactive units must be clean again (`units.rs`, U2).
                 process::zero_inactive(self.0.process, self.0.pointer, size_of::<T>());
-                // SAFETY: taken here only, and `Made` is being dropped.
-                let area = unsafe { ManuallyDrop::take(&mut self.0.area) };
-                self.0.process.memory.free(area);
+                give_back::<T>(self.0.process, self.0.pointer);
             }
         }
         let made = GiveBack(self);
@@ -201,20 +185,21 @@ impl<T> Drop for Made<T> {
 impl<T> Drop for PerCpu<T> {
     fn drop(&mut self) {
         let process = process::get_or_panic();
-        // SAFETY: taken here only, and this is being dropped.
-        let area = unsafe { ManuallyDrop::take(&mut self.area) };
+        let pointer = self.copies.home.resolved().pointer();
         match self.copies.home.source() {
-            Source::Written => drop(Made::<T> {
-                process,
-                pointer: self.copies.home.resolved().pointer(),
-                count: process.units.count(),
-                area: ManuallyDrop::new(area),
-                values: PhantomData,
-            }),
+            Source::Written => {
+                let count = process.units.count();
+                drop(Made::<T> { process, pointer, count, values: PhantomData });
+            }
             // `zeroed` takes no type that needs dropping.
-            _ => process.memory.free(area),
+            _ => give_back::<T>(process, pointer),
         }
     }
+}
+
+/// Gives back the area of a `T`, whose owner is going away.
+fn give_back<T>(process: &Process, pointer: usize) {
+    process.memory.free(pointer, size_of::<T>(), process::current_unit(process));
 }
 
 impl<T> Deref for PerCpu<T> {

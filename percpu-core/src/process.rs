@@ -26,12 +26,14 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::area::allocator::Allocator;
 use crate::area::first_chunk::{self, First};
 use crate::area::pointer::pointer;
+use crate::area::request::Request;
 use crate::area::section::{self, SectionRange};
 use crate::area::units::{UnitIndex, Units};
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
 use crate::mode::{Mechanism, Mode, PortableReason};
 use crate::place::Place;
+use crate::sys::memory::{Machine, Span};
 use crate::sys::sync::{Mutex, without_signals};
 use crate::sys::topology::Topology;
 
@@ -118,20 +120,20 @@ fn build(mut config: Config) -> Result<Process, Error> {
     let warnings = config.apply_environment(|name| std::env::var_os(name));
     let topology = config.topology.take().unwrap_or_else(Topology::detect);
     let own = section::own();
-    let First { layout, reservation, kind } = first_chunk::set_up(&config, &topology, own.len())?;
+    let first = first_chunk::set_up(&config, &topology, own.len(), Machine)?;
+    let First { layout, spans, span, kind } = first;
     let mode = choose_mode(config.mechanism)?;
 
-    let base = reservation.base();
+    let base = span.base();
     let cpus: Vec<_> = topology.possible().iter().collect();
-    let offsets = cpus.iter().filter_map(|&cpu| layout.unit_offset(cpu));
-    let addresses: Vec<_> = offsets.chain([layout.span()]).map(|offset| base + offset).collect();
+    let addresses: Vec<_> = spans.units().iter().map(|offset| base + offset).collect();
     let units = Units::new(cpus, &addresses, mode.is_rseq());
     let process = Process {
         mode,
         topology,
         kind,
         units,
-        memory: Allocator::new(layout, reservation),
+        memory: Allocator::new(layout, spans, span),
         warnings,
     };
     // The statics of the core's own link unit begin the first chunk.
@@ -279,19 +281,20 @@ pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Re
     let start = process.units.register(section.start(), section.len(), || {
         #[cfg(percpu_linux)]
         crate::sys::object::pin(range as *const _);
-        let found = process.memory.alloc_section(section.len())?;
-        let pointer = found.pointer;
-        area = Some(found);
-        Ok::<_, Error>(pointer)
+        let request = Request::section(section.len(), process.memory.layout().page_size());
+        let found = process.memory.alloc(request, process.units.shared())?;
+        area = Some(found.pointer);
+        Ok::<_, Error>(found.pointer)
     })?;
     // Another thread was first: give back the area that nobody used.
-    if let Some(unused) = area.filter(|found| found.pointer != start) {
-        process.memory.free(unused.area);
+    if let Some(unused) = area.filter(|&found| found != start) {
+        process.memory.free_region(unused);
     }
     Ok(start + (template - section.start()))
 }
 
 /// Zeroes `len` bytes at `pointer` in every active unit.
+#[inline]
 pub(crate) fn zero_active(process: &Process, pointer: usize, len: usize) {
     for base in process.units.active() {
         zero(base, pointer, len);
@@ -307,6 +310,7 @@ pub(crate) fn zero_inactive(process: &Process, pointer: usize, len: usize) {
     }
 }
 
+#[inline]
 fn zero(base: usize, pointer: usize, len: usize) {
     let copy = ptr::with_exposed_provenance_mut::<u8>(base.wrapping_add(pointer));
     // SAFETY: the callers own the area at `pointer` alone: it is not handed out

@@ -286,6 +286,16 @@ impl Chunk {
         bytes(self.hints.nr_bits)
     }
 
+    /// Whether the chunk hands out the bytes at `offset`.
+    pub fn serves(&self, offset: usize) -> bool {
+        granules(offset + 1).is_some_and(|behind| self.served.contains(&(behind - 1)))
+    }
+
+    /// Bytes in a block, which is a page.
+    pub fn page_bytes(&self) -> usize {
+        bytes(self.block_bits())
+    }
+
     /// Bytes that are free, in holes of any length.
     pub fn free_bytes(&self) -> usize {
         bytes(self.free)

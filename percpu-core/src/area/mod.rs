@@ -13,12 +13,14 @@
 //! chunk, so one table of bases serves all of them.
 
 pub(crate) mod allocator;
+pub(crate) mod balance;
 mod bitmap;
 mod block;
 pub(crate) mod chunk;
 mod chunk_check;
 pub(crate) mod chunk_stats;
 pub(crate) mod first_chunk;
+mod front;
 pub(crate) mod index;
 pub(crate) mod layout;
 mod layout_error;
@@ -26,6 +28,7 @@ mod layout_search;
 mod layout_text;
 pub(crate) mod pointer;
 mod populate;
+pub(crate) mod reclaim;
 mod refresh;
 pub(crate) mod request;
 mod sanity;
@@ -33,6 +36,8 @@ mod search;
 pub(crate) mod section;
 mod sizes;
 mod slots;
+mod spans;
+mod stats;
 pub(crate) mod units;
 mod update;
 
@@ -43,10 +48,13 @@ mod index_tests;
 #[cfg(test)]
 mod naive;
 
+pub use balance::Balanced;
+pub use chunk_stats::ChunkStats;
 pub use layout::{Group, Layout};
 pub use layout_error::LayoutError;
 pub use sanity::SanityError;
 pub use sizes::Sizes;
+pub use stats::{ChunkKind, ChunkRow, Stats};
 
 #[cfg(test)]
 use chunk::{Chunk, FreeError, Pages};

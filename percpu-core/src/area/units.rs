@@ -42,6 +42,11 @@ pub(crate) struct Units {
     homes: Box<[usize]>,
     /// The same, or 0 while the unit is inactive.
     bases: Box<[AtomicUsize]>,
+    /// The bases of the active units, in the order in which they became so, and
+    /// zeroes: nothing that is done to all of them may cost what idle CPUs cost.
+    active: Box<[AtomicUsize]>,
+    /// How many there are.
+    active_count: AtomicUsize,
     /// CPU of each unit; the shared unit has none.
     cpus: Box<[CpuId]>,
     /// Unit of each CPU number, or `NONE`.
@@ -82,6 +87,8 @@ impl Units {
         Self {
             homes: addresses.iter().map(|address| address - BIAS).collect(),
             bases: addresses.iter().map(|_| AtomicUsize::new(0)).collect(),
+            active: addresses.iter().map(|_| AtomicUsize::new(0)).collect(),
+            active_count: AtomicUsize::new(0),
             cpus: cpus.into_boxed_slice(),
             by_cpu,
             publish,
@@ -128,8 +135,12 @@ impl Units {
     }
 
     /// Bases of the active units.
-    pub(crate) fn active(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.count()).filter_map(|unit| self.base(unit))
+    #[inline]
+    pub(crate) fn active(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        // Acquire: U3, for all that are counted. Partner: the Release in `activate`.
+        let count = self.active_count.load(Ordering::Acquire);
+        // Relaxed: written before they were counted.
+        self.active[..count].iter().map(|base| base.load(Ordering::Relaxed))
     }
 
     /// Makes the unit active, if it is not, and returns its base.
@@ -144,6 +155,12 @@ impl Units {
                 for section in &state.sections {
                     section.copy_to(base);
                 }
+                // Relaxed: the lock is held, and the count below publishes it.
+                let nth = self.active_count.load(Ordering::Relaxed);
+                self.active[nth].store(base, Ordering::Relaxed);
+                // Counted before it can be used, so that nobody's zeroing misses
+                // what was written in it. Release: U3. Partner: `active`.
+                self.active_count.store(nth + 1, Ordering::Release);
                 // Release: U3.
                 self.bases[unit as usize].store(base, Ordering::Release);
                 if self.publish {
