@@ -92,12 +92,12 @@ impl<S: System> Allocator<S> {
             max_section: layout.unit_size(),
         };
         let chunk = |served: core::ops::Range<usize>| {
-            // Parts end anywhere, granules are whole.
-            let start = served.start.next_multiple_of(4);
-            let hidden_end = layout.unit_size() - served.end;
-            let mut chunk = Chunk::new(layout.unit_size(), layout.page_size(), start, hidden_end);
-            let page = layout.page_size();
-            chunk.mark_populated(start / page..served.end.div_ceil(page));
+            // Parts end anywhere, granules are whole. Behind the last page served
+            // there is nothing to keep an index of.
+            let (start, page) = (served.start.next_multiple_of(GRANULE), layout.page_size());
+            let end = served.end.next_multiple_of(page);
+            let mut chunk = Chunk::new(end, page, start, end - served.end);
+            chunk.mark_populated(start / page..end / page);
             chunk.immutable()
         };
         let first = span.base();

@@ -53,6 +53,7 @@ impl<S: System> Allocator<S> {
         while self.release_one() {
             done.chunks_released += 1;
         }
+        self.index.lock().set.isolate_idle();
         while let pages @ 1.. = self.depopulate_some(usize::MAX) {
             done.pages_released += pages;
         }
@@ -72,7 +73,9 @@ impl<S: System> Allocator<S> {
             self.due.store(true, Relaxed);
             return;
         };
-        if !self.release_one() && self.depopulate_some(SHARE) == SHARE {
+        let more = self.depopulate_some(SHARE) == SHARE;
+        // After it: a chunk that was set aside may be a free one now.
+        if self.release_one() || more {
             self.due.store(true, Relaxed);
         }
     }
@@ -82,7 +85,6 @@ impl<S: System> Allocator<S> {
     pub(super) fn purge(&self) {
         self.flush();
         while self.release_one() {}
-        while self.depopulate_some(usize::MAX) > 0 {}
     }
 
     /// Gives a free chunk back, unless it is the last. `grow` is held.
@@ -108,15 +110,12 @@ impl<S: System> Allocator<S> {
         let span = index.spans[id.index()].clone();
         drop(index);
         let done = span.is_some_and(|span| self.spans.discard(&span, pages.clone()));
-        let mut index = self.index.lock();
-        if done {
-            index.set.depopulated(id, pages.clone());
-            return pages.len();
+        if !done {
+            // They may be backed still, in some units: as dirty as they were.
+            return 0;
         }
-        // Refused: the pages are as they were, and the chunk is not asked again.
-        index.set.mark_populated(id, pages);
-        index.set.sideline(id);
-        0
+        self.index.lock().set.depopulated(id, pages.clone());
+        pages.len()
     }
 
     /// Populates pages until enough idle ones are there; answers how many.

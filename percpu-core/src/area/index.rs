@@ -91,7 +91,7 @@ impl ChunkSet {
     /// Adds a chunk.
     ///
     /// # Panics
-    /// If its unit is not that of this set.
+    /// If its unit is larger than those of this set.
     pub fn insert(&mut self, chunk: Chunk) -> ChunkId {
         let (contig, empty) = (chunk.contig_bytes(), chunk.empty_populated_pages());
         let id = self.store(chunk);
@@ -103,7 +103,7 @@ impl ChunkSet {
     /// Adds the chunk that [`ChunkSet::alloc_reserved`] takes from.
     ///
     /// # Panics
-    /// If there is one already, or its unit is not that of this set.
+    /// If there is one already, or its unit is larger than those of this set.
     pub fn insert_reserved(&mut self, chunk: Chunk) -> ChunkId {
         assert!(self.reserved.is_none(), "one reserved chunk");
         let id = self.store(chunk);
@@ -114,7 +114,7 @@ impl ChunkSet {
     }
 
     fn store(&mut self, chunk: Chunk) -> ChunkId {
-        assert_eq!(chunk.unit_bytes(), self.limits.max_section, "the unit of this set");
+        assert!(chunk.unit_bytes() <= self.limits.max_section, "a unit of this set");
         let hole = self.chunks.iter().position(Option::is_none);
         let nth = hole.unwrap_or(self.chunks.len());
         let id = ChunkId(u32::try_from(nth).expect("fewer than 2^32 chunks"));

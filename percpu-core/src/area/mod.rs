@@ -42,11 +42,17 @@ pub(crate) mod units;
 mod update;
 
 #[cfg(test)]
+mod allocator_tests;
+#[cfg(test)]
 mod chunk_tests;
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod index_tests;
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod pretend_machine;
 
 pub use balance::Balanced;
 pub use chunk_stats::ChunkStats;

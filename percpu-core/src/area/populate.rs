@@ -56,6 +56,7 @@ impl Chunk {
     pub fn last_empty_populated(&self, limit: usize) -> Option<Range<usize>> {
         let idle = |nth: &usize| self.blocks[*nth].is_free() && self.is_page_populated(*nth);
         let last = (0..self.blocks.len()).rev().find(idle)?;
+        // `None` for a limit of 0.
         let start = (0..=last).rev().take(limit).take_while(idle).last()?;
         Some(start..last + 1)
     }

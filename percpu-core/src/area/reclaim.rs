@@ -10,8 +10,8 @@
 //! ```text
 //!   in a slot --a quarter empty, and enough elsewhere--> to depopulate
 //!       ^                                                    | pages from the end
-//!       |<------- too few empty pages left at all -----------|
-//!       |<------- nothing in use -----------------------------|
+//!       |<-- the idle pages that are left are wanted ---------|
+//!       |<-- nothing in use ----------------------------------|
 //!       |                                                    v nothing idle left
 //!       +--used when all others are full------------------ sidelined
 //! ```
@@ -115,15 +115,36 @@ impl ChunkSet {
     pub fn next_depopulation(&mut self, limit: usize) -> Option<(ChunkId, Range<usize>)> {
         loop {
             let id = self.slots.list(self.slots.to_depopulate()).next()?;
-            let keep = self.empty_pop < EMPTY_HIGH;
+            // A chunk that can go as a whole need not go by pages.
+            let spare = self.slots.list(self.slots.free()).next().is_some();
             let chunk = listed(&mut self.chunks, id);
-            match chunk.last_empty_populated(limit).filter(|_| !keep) {
-                Some(pages) => {
-                    chunk.mark_unpopulated(pages.clone());
-                    return Some((ChunkId(id), pages));
-                }
-                None if keep || chunk.is_free() => self.reintegrate(ChunkId(id)),
-                None => self.sideline(ChunkId(id)),
+            let idle = chunk.empty_populated_pages();
+            let excess = (self.empty_pop + idle).saturating_sub(EMPTY_HIGH).min(limit);
+            if chunk.is_free() && spare || idle > 0 && excess == 0 {
+                self.reintegrate(ChunkId(id));
+            } else if let Some(pages) = chunk.last_empty_populated(excess) {
+                chunk.mark_unpopulated(pages.clone());
+                return Some((ChunkId(id), pages));
+            } else if chunk.is_free() {
+                self.reintegrate(ChunkId(id));
+            } else {
+                self.sideline(ChunkId(id));
+            }
+        }
+    }
+
+    /// Isolates every chunk of which a quarter is idle, or all that was touched,
+    /// while there are more idle pages than need be: for who asks for a balance.
+    pub fn isolate_idle(&mut self) {
+        for id in (0..self.chunks.len() as u32).map(ChunkId) {
+            let listed = self.slots.slot(id.0).is_some();
+            let Some(chunk) = self.get(id).filter(|chunk| listed && !chunk.is_immutable()) else {
+                continue;
+            };
+            let idle = chunk.empty_populated_pages();
+            let worth_it = idle * 4 >= chunk.nr_blocks() || chunk.is_free() && idle > 0;
+            if worth_it && self.empty_pop > EMPTY_HIGH && !self.is_isolated(id) {
+                self.isolate(id);
             }
         }
     }

@@ -18,6 +18,8 @@ pub(crate) mod memory;
 pub(crate) mod nesting;
 #[cfg(percpu_linux)]
 pub(crate) mod object;
+#[cfg(test)]
+pub(crate) mod pretend;
 #[cfg(percpu_rseq)]
 pub(crate) mod rseq;
 pub(crate) mod sync;
