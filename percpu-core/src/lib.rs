@@ -60,6 +60,8 @@
 pub mod atomic;
 #[cfg(not(percpu_loom))]
 mod balance;
+#[cfg(not(percpu_loom))]
+mod bytes;
 mod config;
 mod copies;
 mod cpu;
@@ -68,10 +70,16 @@ mod error;
 pub mod fence;
 mod info;
 mod local_lock;
+#[cfg(not(percpu_loom))]
+mod location;
 mod mode;
 mod mutate;
 mod ops;
+#[cfg(not(percpu_loom))]
+mod options;
 mod remote;
+#[cfg(not(percpu_loom))]
+mod slice;
 #[cfg(not(percpu_loom))]
 mod stats;
 mod static_var;
@@ -107,6 +115,8 @@ pub use area::{
 };
 #[cfg(not(percpu_loom))]
 pub use balance::{Balancer, balance};
+#[cfg(not(percpu_loom))]
+pub use bytes::PerCpuBytes;
 pub use config::{Backing, Config, FirstChunk};
 pub use copies::Copies;
 pub use cpu::CpuId;
@@ -114,11 +124,17 @@ pub use element::Element;
 pub use error::Error;
 pub use info::{Info, info};
 pub use local_lock::{LocalLock, LocalLockGuard};
+#[cfg(not(percpu_loom))]
+pub use location::{Location, MemoryRegion, locate};
 pub use mode::{Mechanism, Mode, PortableReason, Registration};
+#[cfg(not(percpu_loom))]
+pub use options::AllocOptions;
 pub use ops::{BitWord, IntWord, Word};
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
 pub use static_var::StaticPerCpu;
+#[cfg(not(percpu_loom))]
+pub use slice::PerCpuSlice;
 #[cfg(not(percpu_loom))]
 pub use stats::stats;
 pub use sys::{

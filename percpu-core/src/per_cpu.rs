@@ -17,6 +17,7 @@ use crate::area::request::Request;
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::home::{Home, Source};
+use crate::options::AllocOptions;
 use crate::process::{self, Process};
 use crate::unit::Unit;
 use crate::zeroable::Zeroable;
@@ -83,19 +84,27 @@ impl<T: Zeroable> PerCpu<T> {
     /// # Performance
     /// Only units in use are zeroed, and only where memory was used before.
     #[doc(alias = "__alloc_percpu")]
+    #[inline]
     pub fn zeroed() -> Result<Self, Error> {
+        Self::options().zeroed()
+    }
+
+    #[inline]
+    pub(crate) fn zeroed_as(request: Request) -> Result<Self, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "use new_with for types with a destructor") };
-        let process = process::get()?;
-        let request = Request::dynamic(size_of::<T>(), align_of::<T>());
-        let fresh = process.memory.alloc(request, process::current_unit(process))?;
-        if fresh.needs_zero {
-            process::zero_active(process, fresh.pointer, size_of::<T>());
-        }
+        let pointer = process::alloc_zeroed(request)?;
         // SAFETY: the area is this value's alone until it drops, large and
-        // aligned enough, and zero in every unit that is or becomes active:
-        // fresh or just zeroed in the active ones, never dirty in the others.
-        let home = unsafe { Home::allocated(fresh.pointer, Source::Zeroed) };
+        // aligned enough, and zero in every unit that is or becomes active.
+        let home = unsafe { Home::allocated(pointer, Source::Zeroed) };
         Ok(Self { copies: Copies { home } })
+    }
+}
+
+impl<T> PerCpu<T> {
+    /// How the allocation is to be made, where [`zeroed`](Self::zeroed) and
+    /// [`new_with`](Self::new_with) do not do.
+    pub fn options() -> AllocOptions<T> {
+        AllocOptions::new()
     }
 }
 
@@ -121,8 +130,11 @@ impl<T: Send + Sync> PerCpu<T> {
     /// # Ok::<(), percpu_core::Error>(())
     /// ```
     pub fn new_with(init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
+        Self::options().new_with(init)
+    }
+
+    pub(crate) fn new_as(request: Request, init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
         let process = process::get()?;
-        let request = Request::dynamic(size_of::<T>(), align_of::<T>());
         let pointer = process.memory.alloc(request, process::current_unit(process))?.pointer;
         let mut made = Made::<T> { process, pointer, count: 0, values: PhantomData };
         made.fill(init);
@@ -170,7 +182,7 @@ impl<T> Drop for Made<T> {
             fn drop(&mut self) {
                 // Inactive units must be clean again (`units.rs`, U2).
                 process::zero_inactive(self.0.process, self.0.pointer, size_of::<T>());
-                give_back::<T>(self.0.process, self.0.pointer);
+                process::give_back(self.0.pointer, size_of::<T>());
             }
         }
         let made = GiveBack(self);
@@ -192,14 +204,9 @@ impl<T> Drop for PerCpu<T> {
                 drop(Made::<T> { process, pointer, count, values: PhantomData });
             }
             // `zeroed` takes no type that needs dropping.
-            _ => give_back::<T>(process, pointer),
+            _ => process::give_back(pointer, size_of::<T>()),
         }
     }
-}
-
-/// Gives back the area of a `T`, whose owner is going away.
-fn give_back<T>(process: &Process, pointer: usize) {
-    process.memory.free(pointer, size_of::<T>(), process::current_unit(process));
 }
 
 impl<T> Deref for PerCpu<T> {

@@ -288,14 +288,33 @@ pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Re
     })?;
     // Another thread was first: give back the area that nobody used.
     if let Some(unused) = area.filter(|&found| found != start) {
-        process.memory.free_region(unused);
+        process.memory.free(unused, section.len(), process.units.shared());
     }
     Ok(start + (template - section.start()))
 }
 
+/// An area that is zero in every unit, and nobody else's until `give_back`.
+#[inline]
+pub(crate) fn alloc_zeroed(request: Request) -> Result<usize, Error> {
+    let process = get()?;
+    let fresh = process.memory.alloc(request, current_unit(process))?;
+    if fresh.needs_zero {
+        // Fresh memory is zero, and what was used is dirty in active units only.
+        zero_active(process, fresh.pointer, request.size);
+    }
+    Ok(fresh.pointer)
+}
+
+/// Takes back an area of `size` bytes whose owner is going away.
+#[inline]
+pub(crate) fn give_back(pointer: usize, size: usize) {
+    let process = get_or_panic();
+    process.memory.free(pointer, size, current_unit(process));
+}
+
 /// Zeroes `len` bytes at `pointer` in every active unit.
 #[inline]
-pub(crate) fn zero_active(process: &Process, pointer: usize, len: usize) {
+fn zero_active(process: &Process, pointer: usize, len: usize) {
     for base in process.units.active() {
         zero(base, pointer, len);
     }

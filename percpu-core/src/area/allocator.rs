@@ -80,6 +80,20 @@ pub(crate) struct Fresh {
     pub(crate) needs_zero: bool,
 }
 
+/// Where an address lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located {
+    /// The chunk's position by address.
+    pub(crate) chunk: usize,
+    /// Its first address, and whether it is the first chunk.
+    pub(crate) base: usize,
+    pub(crate) is_first: bool,
+    /// The position of the unit in it.
+    pub(crate) slot: usize,
+    /// Bytes from the start of the unit.
+    pub(crate) offset: usize,
+}
+
 /// An area and the chunk it was found in.
 type Found = (ChunkId, Area);
 
@@ -295,15 +309,11 @@ impl<S: System> Allocator<S> {
     #[inline]
     pub(crate) fn free(&self, pointer: usize, size: usize, unit: u32) {
         trace::free(pointer);
-        if !self.front.put(unit, pointer, size) {
+        // What lies in the reserved region is not for everybody.
+        let reserved = self.layout.reserved_range().contains(&pointer.wrapping_sub(BIAS));
+        if reserved || !self.front.put(unit, pointer, size) {
             self.free_indexed(pointer);
         }
-    }
-
-    /// The same past the shelves, for areas that are not for everybody.
-    pub(crate) fn free_region(&self, pointer: usize) {
-        trace::free(pointer);
-        self.free_indexed(pointer);
     }
 
     #[cold]
@@ -315,6 +325,22 @@ impl<S: System> Allocator<S> {
         if due {
             self.share();
         }
+    }
+
+    /// Where an address lies, if in some chunk.
+    pub(crate) fn locate(&self, address: usize) -> Option<Located> {
+        let index = self.index.lock();
+        let chunk = index.nth(address)?;
+        let base = index.by_address[chunk].0;
+        let (slot, offset) = ((address - base) / self.unit(), (address - base) % self.unit());
+        // The shared unit is behind the others.
+        let is_first = base == self.first;
+        let located = Located { chunk, base, is_first, slot, offset };
+        (slot <= self.layout.nr_units()).then_some(located)
+    }
+
+    fn unit(&self) -> usize {
+        self.layout.unit_size()
     }
 
     /// Hands what the shelves hold to the index.
@@ -338,16 +364,20 @@ impl<S: System> Allocator<S> {
 }
 
 impl<P> Index<P> {
-    /// The chunk that begins last in front of an address, and the bytes between.
-    pub(super) fn locate(&self, address: usize) -> Option<(ChunkId, usize)> {
-        let nth = self.by_address.partition_point(|&(base, _)| base <= address).checked_sub(1)?;
-        let (base, id) = self.by_address[nth];
+    /// The position of the chunk that begins last in front of an address.
+    fn nth(&self, address: usize) -> Option<usize> {
+        self.by_address.partition_point(|&(base, _)| base <= address).checked_sub(1)
+    }
+
+    /// That chunk, and the bytes between.
+    fn locate(&self, address: usize) -> Option<(ChunkId, usize)> {
+        let (base, id) = self.by_address[self.nth(address)?];
         Some((id, address - base))
     }
 
     /// The chunk that serves an offset of the units of chunk `id`: the reserved
     /// one lies beside the first chunk's dynamic part.
-    pub(super) fn serving(&self, id: ChunkId, offset: usize) -> ChunkId {
+    fn serving(&self, id: ChunkId, offset: usize) -> ChunkId {
         let serves = |id| self.set.get(id).is_some_and(|chunk| chunk.serves(offset));
         self.set.reserved().filter(|&reserved| !serves(id) && serves(reserved)).unwrap_or(id)
     }
