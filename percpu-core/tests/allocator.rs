@@ -319,3 +319,14 @@ fn can_name() -> bool {
     unsafe { libc::munmap(page, len) };
     named
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn statistics_survive_serialisation() {
+    let words: Vec<_> = (0..10).map(|_| PerCpu::<AtomicU64>::zeroed().unwrap()).collect();
+    let stats = stats().unwrap();
+    let text = serde_json::to_string(&stats).unwrap();
+    assert_eq!(serde_json::from_str::<percpu_core::Stats>(&text).unwrap(), stats);
+    assert!(text.contains("\"contig_bytes\""), "a chunk's fields are in its row");
+    drop(words);
+}
