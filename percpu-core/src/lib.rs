@@ -96,7 +96,7 @@ mod sys;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod table;
 
-pub use area::{Group, Layout, LayoutError, SanityError, Sizes};
+pub use area::{AddressSpace, AddressSpaceError, Group, Layout, LayoutError, SanityError, Sizes};
 pub use config::{Config, FirstChunk};
 pub use copies::Copies;
 pub use cpu::CpuId;

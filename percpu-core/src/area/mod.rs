@@ -7,11 +7,15 @@
 //!   allocator    chunks on demand, zeroed areas
 //!      |
 //!   index -> slots, chunk -> block -> bitmap             (pure: which bytes are taken)
+//!
+//!   address_space -> vm_area                             (pure: where in a space areas fit)
 //! ```
 //!
 //! A chunk is one reservation; its units lie at the same distances in every
 //! chunk, so one table of bases serves all of them.
 
+mod address_space;
+mod address_space_error;
 pub(crate) mod allocator;
 mod bitmap;
 mod block;
@@ -25,6 +29,7 @@ mod layout_error;
 mod layout_search;
 mod layout_text;
 pub(crate) mod pointer;
+pub(crate) mod purge;
 mod refresh;
 pub(crate) mod request;
 mod sanity;
@@ -34,6 +39,7 @@ mod sizes;
 mod slots;
 pub(crate) mod units;
 mod update;
+mod vm_area;
 
 #[cfg(test)]
 mod chunk_tests;
@@ -42,6 +48,8 @@ mod index_tests;
 #[cfg(test)]
 mod naive;
 
+pub use address_space::AddressSpace;
+pub use address_space_error::AddressSpaceError;
 pub use layout::{Group, Layout};
 pub use layout_error::LayoutError;
 pub use sanity::SanityError;
