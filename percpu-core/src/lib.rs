@@ -43,6 +43,8 @@
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
+//! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
+//! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
 //! # Layers
@@ -64,6 +66,8 @@ mod cpu;
 mod element;
 mod error;
 pub mod fence;
+mod here;
+pub mod hotplug;
 mod info;
 mod local_lock;
 mod mode;
@@ -102,6 +106,7 @@ pub use copies::Copies;
 pub use cpu::CpuId;
 pub use element::Element;
 pub use error::Error;
+pub use here::{current_cpu, current_node};
 pub use info::{Info, info};
 pub use local_lock::{LocalLock, LocalLockGuard};
 pub use mode::{Mechanism, Mode, PortableReason, Registration};

@@ -318,7 +318,10 @@ impl States {
         inner.calling.push(number);
         drop(inner);
         // Moved in: if it was removed meanwhile, its closures go here.
-        let outcome = catch_unwind(AssertUnwindSafe(move || call(&{ state })));
+        let outcome = catch_unwind(AssertUnwindSafe(move || {
+            let state = state;
+            call(&state)
+        }));
         self.lock().calling.pop();
         self.ended.notify_all();
         Some((number, outcome))
