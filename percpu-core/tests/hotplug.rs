@@ -57,6 +57,14 @@ fn unit(cpu: u32) -> Unit {
     Unit::try_from(CpuId::new(cpu)).unwrap()
 }
 
+fn wait_until(done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it never happened");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 #[test]
 fn masks_of_sysfs_run_the_callbacks() {
     common::in_child("masks_of_sysfs_run_the_callbacks", &[], || {
@@ -183,29 +191,21 @@ fn the_watcher_tells_until_it_is_dropped() {
             ups.fetch_add(1, Relaxed);
             Ok(())
         });
-        let _state = state.offline(|_| panic!("of no matter to the watcher")).register_nocalls();
+        let state = state.offline(|_| panic!("of no matter to the watcher"));
+        let _state = state.register_nocalls().unwrap();
         sysfs.write("online", "0-4\n");
         let tick = Duration::from_millis(2);
         let watcher = Watcher::start_from(sysfs.0.clone(), tick).unwrap();
         assert_eq!(seen.load(Relaxed), 1, "polled before it returns");
-        let wait_for = |count| {
-            let start = Instant::now();
-            while seen.load(Relaxed) < count {
-                assert!(start.elapsed() < Duration::from_secs(20), "nobody polls");
-                std::thread::sleep(tick);
-            }
-        };
         sysfs.write("online", "0-5\n");
-        wait_for(2);
+        wait_until(|| seen.load(Relaxed) == 2);
         // A callback panics, a file is torn: the next poll is as good as any.
         sysfs.write("online", "1-5\n");
-        while hotplug::online().unwrap().contains(CpuId::new(0)) {
-            std::thread::sleep(tick);
-        }
+        wait_until(|| !hotplug::online().unwrap().contains(CpuId::new(0)));
         sysfs.write("online", "1-");
         std::thread::sleep(5 * tick);
         sysfs.write("online", "0-5\n");
-        wait_for(3);
+        wait_until(|| seen.load(Relaxed) == 3);
 
         drop(watcher);
         sysfs.write("online", "0-7\n");
@@ -238,11 +238,7 @@ fn a_watcher_may_be_dropped_by_its_own_callback() {
         let started = Watcher::start_from(sysfs.0.clone(), Duration::from_millis(2)).unwrap();
         *watcher.lock().unwrap() = Some(started);
         sysfs.write("online", "0-4\n");
-        let start = Instant::now();
-        while dropped.load(Relaxed) == 0 {
-            assert!(start.elapsed() < Duration::from_secs(20), "it waits for itself");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait_until(|| dropped.load(Relaxed) > 0);
         assert!(watcher.lock().unwrap().is_none());
     });
 }

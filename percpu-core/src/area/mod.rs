@@ -27,6 +27,7 @@ pub(crate) mod index;
 pub(crate) mod layout;
 mod layout_error;
 mod layout_search;
+mod layout_space;
 mod layout_text;
 pub(crate) mod pointer;
 pub(crate) mod purge;
