@@ -24,7 +24,7 @@ use crate::sys::NodeId;
 /// but on Linux. On first use, if per-CPU memory cannot be set up.
 ///
 /// # Performance
-/// Two loads for a registered thread. Else `sched_getcpu`, which is no system call
+/// A few loads for a registered thread. Else `sched_getcpu`, which is no system call
 /// on most machines.
 #[doc(alias = "raw_smp_processor_id")]
 #[doc(alias = "smp_processor_id")]

@@ -50,7 +50,8 @@
 //! # Layers
 //!
 //! ```text
-//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info   faces
+//!   hotplug                                                            CPUs that come and go
+//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info  here
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \

@@ -32,7 +32,6 @@ use crate::area::vm_area::{Areas, last_meeting};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-#[doc(alias = "VMALLOC_START")]
 #[doc(alias = "pcpu_get_vm_areas")]
 #[doc(alias = "pcpu_free_vm_areas")]
 pub struct AddressSpace {
