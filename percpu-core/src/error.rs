@@ -49,6 +49,8 @@ pub enum Error {
         /// The number asked for.
         cpu: CpuId,
     },
+    /// The system does not tell on which CPU a thread runs.
+    NoCurrentCpu,
     /// The configuration came after the first use.
     AlreadyInitialised,
     /// Restartable sequences were demanded and are not to be had.
@@ -106,6 +108,9 @@ impl fmt::Display for Error {
                 "the reserved region has no {size} bytes left; raise Config::reserved"
             ),
             Self::UnknownCpu { cpu } => write!(f, "CPU {cpu} is not possible on this machine"),
+            Self::NoCurrentCpu => {
+                f.write_str("the system does not tell on which CPU a thread runs")
+            }
             Self::AlreadyInitialised => {
                 f.write_str("per-CPU memory is in use already; configure it before first use")
             }

@@ -43,12 +43,15 @@
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
+//! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
+//! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
 //! # Layers
 //!
 //! ```text
-//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info   faces
+//!   hotplug                                                            CPUs that come and go
+//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info  here
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \
@@ -68,6 +71,8 @@ mod cpu;
 mod element;
 mod error;
 pub mod fence;
+mod here;
+pub mod hotplug;
 mod info;
 mod local_lock;
 #[cfg(not(percpu_loom))]
@@ -111,7 +116,7 @@ mod sys;
 mod table;
 
 pub use area::{
-    Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout, LayoutError, SanityError, Sizes, Stats,
+    AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout, LayoutError, SanityError, Sizes, Stats,
 };
 #[cfg(not(percpu_loom))]
 pub use balance::{Balancer, balance};
@@ -122,6 +127,7 @@ pub use copies::Copies;
 pub use cpu::CpuId;
 pub use element::Element;
 pub use error::Error;
+pub use here::{current_cpu, current_node};
 pub use info::{Info, info};
 pub use local_lock::{LocalLock, LocalLockGuard};
 #[cfg(not(percpu_loom))]

@@ -6,7 +6,9 @@
 mod common;
 
 use percpu_core::atomic::AtomicU64;
-use percpu_core::{CpuId, FirstChunk, LocalLock, PerCpu, Topology, Unit, config, info, percpu};
+use percpu_core::{
+    CpuId, Error, FirstChunk, LocalLock, PerCpu, Topology, Unit, config, info, percpu,
+};
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(3);
@@ -79,6 +81,26 @@ fn sparse_ids_name_their_own_copies() {
             assert_eq!(copy.load(), if unit == at(200) { 9 } else { 0 }, "{unit}");
         }
         assert_eq!(word.sum(), 9);
+        exercise();
+    });
+}
+
+/// Units go by the order of the CPUs, not by their numbers.
+#[test]
+fn four_cpus_with_gaps_have_units_0_to_3() {
+    common::in_child("four_cpus_with_gaps_have_units_0_to_3", &[], || {
+        let machine = Topology::builder().cpus([0, 2, 5, 7]).build().unwrap();
+        config().topology(machine).apply().unwrap();
+        let layout = info().unwrap().layout();
+        let at = |cpu| Unit::try_from(CpuId::new(cpu));
+        for (unit, cpu) in [0, 2, 5, 7].into_iter().enumerate() {
+            assert_eq!(Unit::all().unwrap().nth(unit), at(cpu).ok());
+            assert_eq!(layout.unit_of(CpuId::new(cpu)), Some(unit));
+        }
+        for cpu in [1, 3, 4, 6, 8].map(CpuId::new) {
+            assert_eq!(Unit::try_from(cpu), Err(Error::UnknownCpu { cpu }));
+            assert_eq!(layout.unit_of(cpu), None);
+        }
         exercise();
     });
 }

@@ -22,6 +22,7 @@ use super::front::Front;
 use super::index::{ChunkId, ChunkSet};
 use super::layout::Layout;
 use super::pointer::{BIAS, pointer};
+use super::purge::purge_once;
 use super::reclaim::EMPTY_LOW;
 use super::request::{GRANULE, Limits, Region, Request, SizeError};
 use super::spans::Spans;
@@ -280,10 +281,7 @@ impl<S: System> Allocator<S> {
     /// One chunk more; `grow` is held. If the system refuses, what can be given
     /// back is, and it is asked once more.
     pub(super) fn add_chunk(&self) -> Result<(), Error> {
-        let span = self.spans.chunk().or_else(|_| {
-            self.purge();
-            self.spans.chunk()
-        })?;
+        let span = purge_once(|| self.spans.chunk(), |_| true, || self.purge())?;
         let layout = &self.layout;
         let mut chunk = Chunk::new(layout.unit_size(), layout.page_size(), 0, 0);
         if self.spans.backing() == Backing::Huge {

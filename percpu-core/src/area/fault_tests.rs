@@ -95,10 +95,9 @@ fn a_page_that_cannot_be_populated_gives_the_area_back() {
 /// given back was, and not a third time.
 #[test]
 fn a_refused_chunk_is_asked_for_once_more_after_a_purge() {
-    let mut rig = Rig::new(&Config::default(), &two_cpus());
-    let span = rig.system.state().spans.values().copied().next().unwrap();
-    // Room for the first chunk, a hole in front of it, and two more.
-    rig.system.state().space = 3 * span + (4 << 20);
+    // Room for three chunks of 3 MiB at multiples of 2 MiB, behind the first page.
+    let system = Pretend::new(14 << 20);
+    let mut rig = Rig::on(system, &Config::default(), &two_cpus()).unwrap();
     let reserves = |rig: &Rig| {
         rig.system.state().calls.iter().filter(|call| matches!(call, Call::Reserve(_))).count()
     };

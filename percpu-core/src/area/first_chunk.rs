@@ -54,6 +54,7 @@ fn embed<S: System>(
     let sizes = sizes(config, static_size, system.page_size());
     let sizes = sizes.dynamic(config.dynamic).atom(EMBED_ATOM);
     let layout = Layout::build(&sizes, topology)?;
+    layout.fits(system.address_space())?;
     reserve(layout, config, topology, FirstChunk::Embed, system)
 }
 

@@ -7,11 +7,15 @@
 //!   allocator    chunks on demand, zeroed areas
 //!      |
 //!   index -> slots, chunk -> block -> bitmap             (pure: which bytes are taken)
+//!
+//!   address_space -> vm_area                             (pure: where in a space areas fit)
 //! ```
 //!
 //! A chunk is one reservation; its units lie at the same distances in every
 //! chunk, so one table of bases serves all of them.
 
+mod address_space;
+mod address_space_error;
 pub(crate) mod allocator;
 pub(crate) mod balance;
 mod bitmap;
@@ -25,10 +29,12 @@ pub(crate) mod index;
 pub(crate) mod layout;
 mod layout_error;
 mod layout_search;
+mod layout_space;
 mod layout_text;
 pub(crate) mod pointer;
 mod populate;
 pub(crate) mod reclaim;
+pub(crate) mod purge;
 mod refresh;
 pub(crate) mod request;
 mod sanity;
@@ -40,6 +46,7 @@ mod spans;
 mod stats;
 pub(crate) mod units;
 mod update;
+mod vm_area;
 
 #[cfg(test)]
 mod allocator_tests;
@@ -56,6 +63,8 @@ mod pretend_machine;
 
 pub use balance::Balanced;
 pub use chunk_stats::ChunkStats;
+pub use address_space::AddressSpace;
+pub use address_space_error::AddressSpaceError;
 pub use layout::{Group, Layout};
 pub use layout_error::LayoutError;
 pub use sanity::SanityError;

@@ -107,10 +107,6 @@ impl<S: System> Spans<S> {
 
     /// The first chunk's span, backed as far as it will be used.
     pub(crate) fn first(&self) -> Result<S::Span, Error> {
-        // Three quarters of the address space are the most one chunk may take.
-        if self.plan.len / 3 >= self.system.address_space() / 4 {
-            return Err(Error::OutOfMemory { bytes: self.plan.len, errno: NO_MEMORY });
-        }
         let span = self.reserve(c"percpu: first chunk")?;
         if self.is_eager() {
             self.populate_bytes(&span, 0..self.plan.used)?;

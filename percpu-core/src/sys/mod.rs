@@ -6,12 +6,14 @@
 //!   topology    CPUs and nodes, from sysfs or by hand
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
-//!   object      keeps code with sections mapped
+//!   object      keeps code with sections mapped            getcpu       which CPU
 //! ```
 
 pub(crate) mod cpulist;
 #[cfg(percpu_linux)]
 mod errno;
+#[cfg(percpu_linux)]
+pub(crate) mod getcpu;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;
@@ -26,7 +28,7 @@ pub(crate) mod sync;
 pub(crate) mod topology;
 mod topology_builder;
 mod topology_error;
-mod topology_sysfs;
+pub(crate) mod topology_sysfs;
 
 pub use cpulist::{CpuListError, CpuSet};
 pub use topology::{LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologySource};

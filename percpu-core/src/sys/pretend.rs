@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::memory::{Span, System, Wanted};
 use super::topology::NodeId;
+use crate::area::AddressSpace;
 
 const PAGE: usize = 4096;
 const NO_MEMORY: i32 = 12;
@@ -37,7 +38,8 @@ pub(crate) struct State {
     pub(crate) backed: HashMap<usize, Option<Box<[u8; PAGE]>>>,
     /// The node that pages are bound to, by range.
     pub(crate) bound: Vec<(Range<usize>, NodeId)>,
-    pub(crate) space: usize,
+    /// Where spans are put.
+    addresses: Option<AddressSpace>,
 }
 
 /// A machine without memory.
@@ -63,7 +65,9 @@ impl core::fmt::Debug for Pretend {
 impl Pretend {
     /// A machine whose processes have `space` bytes of addresses.
     pub(crate) fn new(space: usize) -> Self {
-        let state = State { space, ..State::default() };
+        // Behind a page that nobody ever has.
+        let addresses = Some(AddressSpace::new(PAGE..space, PAGE));
+        let state = State { addresses, ..State::default() };
         Self { state: Arc::new(Mutex::new(state)), hook: Arc::new(Mutex::new(None)) }
     }
 
@@ -144,22 +148,14 @@ impl System for Pretend {
     }
 
     fn address_space(&self) -> usize {
-        self.state().space
+        self.state().addresses.as_ref().map_or(0, |addresses| addresses.range().end)
     }
 
     fn reserve(&self, wanted: Wanted) -> Result<PretendSpan, i32> {
         let mut state = self.call(Call::Reserve(wanted.len))?;
-        // The lowest gap, behind some pages that nobody ever has.
-        let mut base = wanted.align.max(1 << 20);
-        for (&taken, &len) in &state.spans {
-            if taken >= base + wanted.len {
-                break;
-            }
-            base = (taken + len).next_multiple_of(wanted.align);
-        }
-        if base + wanted.len > state.space {
-            return Err(NO_MEMORY);
-        }
+        let addresses = state.addresses.as_mut().ok_or(NO_MEMORY)?;
+        let areas = [(0, wanted.len.next_multiple_of(wanted.align))];
+        let base = addresses.place(&areas, wanted.align).map_err(|_| NO_MEMORY)?;
         state.spans.insert(base, wanted.len);
         Ok(PretendSpan { system: self.clone(), base, len: wanted.len })
     }
@@ -205,6 +201,8 @@ impl Drop for PretendSpan {
         let mut state = self.system.state();
         let range = self.base..self.base + self.len;
         state.spans.remove(&self.base);
+        let known = state.addresses.as_mut().is_some_and(|space| space.remove(self.base));
+        assert!(known, "reserved before");
         state.discard(range.clone());
         state.bound.retain(|(bound, _)| !range.contains(&bound.start));
     }
