@@ -198,7 +198,7 @@ fn what_new_with_wrote_in_inactive_units_is_cleaned() {
 #[test]
 fn a_refused_reservation_is_an_error_and_leaks_nothing() {
     common::in_child("a_refused_reservation_is_an_error_and_leaks_nothing", &[], || {
-        let limit = |bytes: u64| {
+        let limit = |bytes: libc::rlim_t| {
             let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
             // SAFETY: sets a limit from a local.
             assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
@@ -218,7 +218,7 @@ fn a_refused_reservation_is_an_error_and_leaks_nothing() {
         words.inc();
         let mut live: Vec<PerCpu<[u8; 32 * 1024]>> = Vec::with_capacity(100_000);
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+        let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
         limit(pages * 4096 + (64 << 20));
         let error = loop {
             match PerCpu::zeroed() {

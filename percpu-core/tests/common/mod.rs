@@ -173,11 +173,14 @@ pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
     while left.load(Ordering::Acquire) > 0 && !workers.iter().any(|w| w.is_finished()) {
         for worker in &workers {
             // SAFETY: the thread waits for `over`, or panicked but is not joined.
-            unsafe { libc::pthread_kill(worker.as_pthread_t(), libc::SIGUSR1) };
+            unsafe { libc::pthread_kill(worker.as_pthread_t() as libc::pthread_t, libc::SIGUSR1) };
         }
         let victim = &workers[random.next() as usize % threads];
         let mask = random.next() & cpus;
-        pthread_affinity(victim.as_pthread_t(), if mask == 0 { cpus } else { mask });
+        pthread_affinity(
+            victim.as_pthread_t() as libc::pthread_t,
+            if mask == 0 { cpus } else { mask },
+        );
         std::thread::sleep(Duration::from_micros(100));
     }
     over.store(true, Ordering::Release);
