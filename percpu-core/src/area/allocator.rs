@@ -16,7 +16,7 @@ use super::pointer::pointer;
 use super::request::{Limits, SizeError};
 use crate::error::Error;
 use crate::sys::memory::Reservation;
-use crate::sys::sync::Mutex;
+use crate::sys::sync::{Mutex, MutexGuard};
 
 #[derive(Debug)]
 pub(crate) struct Allocator {
@@ -52,6 +52,13 @@ pub(crate) struct Fresh {
 pub(crate) struct Allocation {
     chunk: ChunkId,
     offset: u32,
+}
+
+/// Keeps areas from being handed out and given back.
+#[allow(dead_code, reason = "held, not read")]
+pub(crate) struct Held<'a> {
+    index: MutexGuard<'a, Index>,
+    grow: MutexGuard<'a, ()>,
 }
 
 impl Allocator {
@@ -123,6 +130,12 @@ impl Allocator {
         let too_large = Error::TooLarge { size: span, max: self.limits.max_size };
         // A whole fresh chunk has room for whatever passed the check.
         index.find(self.first, &mut find).ok_or(too_large)
+    }
+
+    /// Holds the locks, over a fork.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        let grow = self.grow.lock();
+        Held { index: self.index.lock(), grow }
     }
 
     /// Takes an area back; whoever could look at it is gone.

@@ -30,7 +30,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pointer::BIAS;
 use crate::cpu::CpuId;
-use crate::sys::sync::{Mutex, without_signals};
+use crate::sys::sync::{Mutex, MutexGuard, without_signals};
 
 /// Position of a unit in this process's tables: CPUs ascending, then shared.
 pub(crate) type UnitIndex = u32;
@@ -68,6 +68,9 @@ pub(crate) struct Section {
 }
 
 const NONE: UnitIndex = UnitIndex::MAX;
+
+/// Keeps units from becoming active and sections from being registered.
+pub(crate) struct Held<'a>(#[allow(dead_code, reason = "held, not read")] MutexGuard<'a, State>);
 
 impl Units {
     /// Units for `cpus`, ascending, whose first-chunk parts lie at `addresses`,
@@ -155,6 +158,11 @@ impl Units {
             }
             base
         })
+    }
+
+    /// Holds the lock, over a fork.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        Held(self.state.lock())
     }
 
     /// Registers a section, once: copies its template into the active units

@@ -6,12 +6,14 @@
 //!   topology    CPUs and nodes, from sysfs or by hand
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
-//!   object      keeps code with sections mapped
+//!   object      keeps code with sections mapped   fork    locks held over a fork
 //! ```
 
 pub(crate) mod cpulist;
 #[cfg(percpu_linux)]
 mod errno;
+#[cfg(percpu_linux)]
+pub(crate) mod fork;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;
