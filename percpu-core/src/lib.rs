@@ -45,6 +45,9 @@
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
+//! [`kernel`] lists the kernel's names and what they are here, [`signal_safety`] what
+//! may be called in a signal handler.
+//!
 //! # Layers
 //!
 //! ```text
@@ -65,11 +68,13 @@ mod element;
 mod error;
 pub mod fence;
 mod info;
+pub mod kernel;
 mod local_lock;
 mod mode;
 mod mutate;
 mod ops;
 mod remote;
+pub mod signal_safety;
 mod static_var;
 mod unit;
 mod word;
