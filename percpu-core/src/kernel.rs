@@ -24,6 +24,7 @@
 //! | `per_cpu`, `per_cpu_ptr` | [`Copies::on`](crate::Copies::on) | for reading; a remote write has a name that says so |
 //! | `this_cpu_ptr`, `raw_cpu_ptr` | [`Copies::hint`](crate::Copies::hint) | maybe stale, so the value synchronises itself |
 //! | `per_cpu_offset`, `__per_cpu_offset` | [`Unit::offset`](crate::Unit::offset) | |
+//! | `per_cpu_ptr_to_phys` | nothing: a program sees no physical addresses | |
 //! | `for_each_possible_cpu` | [`Copies::iter`](crate::Copies::iter), [`Unit::all`](crate::Unit::all), [`Copies::sum`](crate::Copies::sum) | the shared unit comes last |
 //! | **Which CPU** | | |
 //! | `raw_smp_processor_id` | [`Unit::current`](crate::Unit::current) | a hint |
@@ -55,6 +56,7 @@
 
 // Of names whose answer is no item of this crate, or many.
 #![doc(alias("DECLARE_PER_CPU", "EXPORT_PER_CPU_SYMBOL", "__verify_pcpu_ptr"))]
+#![doc(alias("per_cpu_ptr_to_phys"))]
 #![doc(alias("SHIFT_PERCPU_PTR", "RELOC_HIDE", "put_cpu", "preempt_disable", "preempt_enable"))]
 #![doc(alias("put_cpu_ptr", "local_lock_init", "local_unlock", "local_lock_irqsave"))]
 #![doc(alias("local_unlock_irqrestore", "pcpu_chosen_fc", "pcpu_page_first_chunk"))]
