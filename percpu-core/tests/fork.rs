@@ -10,6 +10,7 @@
 mod common;
 
 use std::os::unix::process::CommandExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -81,7 +82,7 @@ fn a_child_of_a_busy_parent_can_do_everything() {
         config().topology(Topology::uniform(256, 1).unwrap()).apply().unwrap();
         percpu_core::init().unwrap();
         let over = AtomicBool::new(false);
-        let forks = common::scaled(150);
+        let forks = common::scaled(100);
         let bad = std::thread::scope(|scope| {
             let over = &over;
             let go_on = move || !over.load(Ordering::Relaxed);
@@ -181,19 +182,21 @@ fn a_program_that_is_executed_starts_afresh() {
 fn threads_that_come_and_go_lose_nothing() {
     common::in_each_mode("threads_that_come_and_go_lose_nothing", || {
         let units = Unit::all().unwrap().count() as u64;
-        let word = PerCpu::<AtomicU64>::zeroed().unwrap();
+        let word = Arc::new(PerCpu::<AtomicU64>::zeroed().unwrap());
         let rounds = common::scaled(250);
         for _ in 0..rounds {
-            std::thread::scope(|scope| {
-                for _ in 0..8 {
-                    scope.spawn(|| {
-                        word.inc();
-                        WORD.inc();
-                        // Operations of destructors that run late count too.
-                        LATE.with(|_| ());
-                    });
-                }
+            // Joined, and not in a scope: that ends before destructors have run.
+            let threads = (0..8).map(|_| {
+                let word = Arc::clone(&word);
+                std::thread::spawn(move || {
+                    word.inc();
+                    WORD.inc();
+                    // Operations of destructors that run late count too.
+                    LATE.with(|_| ());
+                })
             });
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         }
         assert_eq!(word.sum(), 8 * rounds);
         assert_eq!(WORD.sum(), 3 * units + 2 * 8 * rounds);

@@ -79,7 +79,7 @@ impl Done {
 
 extern "C" fn on_alarm(_: libc::c_int) {
     let errno = std::io::Error::last_os_error().raw_os_error();
-    HANDLER.everything(HANDLER.times.load(Relaxed) % 16 == 0);
+    HANDLER.everything(HANDLER.times.load(Relaxed).is_multiple_of(16));
     assert_eq!(std::io::Error::last_os_error().raw_os_error(), errno);
 }
 
@@ -134,7 +134,7 @@ fn what_is_listed_as_safe_is_exact_in_a_handler_and_in_the_code_it_interrupts() 
         handle_sigalrm(on_alarm);
         let alarm = Alarm::every(30);
         while HANDLER.times.load(Relaxed) < common::scaled(2_000) {
-            CODE.everything(CODE.times.load(Relaxed) % 16 == 0);
+            CODE.everything(CODE.times.load(Relaxed).is_multiple_of(16));
         }
         drop(alarm);
         let sum =
