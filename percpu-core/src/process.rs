@@ -21,23 +21,17 @@
 
 use core::cell::Cell;
 use core::ptr;
-#[cfg(percpu_linux)]
-use core::sync::atomic::AtomicBool;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use crate::area::allocator::{self, Allocator};
+use crate::area::allocator::Allocator;
 use crate::area::first_chunk::{self, First};
 use crate::area::pointer::pointer;
 use crate::area::section::{self, SectionRange};
-use crate::area::units::{self, UnitIndex, Units};
+use crate::area::units::{UnitIndex, Units};
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
 use crate::mode::{Mechanism, Mode, PortableReason};
 use crate::place::Place;
-#[cfg(percpu_linux)]
-use crate::sys::fork;
-#[cfg(percpu_linux)]
-use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
 use crate::sys::topology::Topology;
 
@@ -80,10 +74,7 @@ pub(crate) fn get() -> Result<&'static Process, Error> {
 
 #[cold]
 fn set_up() -> Result<&'static Process, Error> {
-    #[cfg(percpu_linux)]
-    let fork_warning = hold_over_forks();
-    #[cfg(not(percpu_linux))]
-    let fork_warning = None;
+    let warning = over_fork::start();
     // Blocked, so that an operation in a handler does not wait for this one.
     without_signals(|| {
         let mut config = CONFIG.lock();
@@ -91,7 +82,7 @@ fn set_up() -> Result<&'static Process, Error> {
             return Ok(process);
         }
         let mut process = build(config.clone().unwrap_or_default())?;
-        process.warnings.extend(fork_warning);
+        process.warnings.extend(warning);
         *config = None;
         let process: &'static Process = Box::leak(Box::new(process));
         PROCESS.store(ptr::from_ref(process).cast_mut(), Ordering::Release);
@@ -108,45 +99,59 @@ fn set_up() -> Result<&'static Process, Error> {
 ///           >  Units: state
 /// ```
 #[cfg(percpu_linux)]
-struct AllLocks;
+mod over_fork {
+    use super::{CONFIG, existing};
+    use crate::area::{allocator, units};
+    use crate::config::Config;
+    use crate::sys::fork::{Kept, Locks, hold_over};
+    use crate::sys::sync::MutexGuard;
+    use core::sync::atomic::{AtomicBool, Ordering};
 
-#[cfg(percpu_linux)]
-#[allow(dead_code, reason = "held, not read")]
-struct Held {
-    units: Option<units::Held<'static>>,
-    memory: Option<allocator::Held<'static>>,
-    config: MutexGuard<'static, Option<Config>>,
+    struct AllLocks;
+
+    #[allow(dead_code, reason = "held, not read")]
+    struct Held {
+        units: Option<units::Held<'static>>,
+        memory: Option<allocator::Held<'static>>,
+        config: MutexGuard<'static, Option<Config>>,
+    }
+
+    impl Locks for AllLocks {
+        type Held = Held;
+
+        fn hold() -> Held {
+            let config = CONFIG.lock();
+            // Under CONFIG: nobody is about to publish a process.
+            let process = existing();
+            let memory = process.map(|process| process.memory.hold());
+            let units = process.map(|process| process.units.hold());
+            Held { units, memory, config }
+        }
+
+        fn kept() -> &'static Kept<Held> {
+            static KEPT: Kept<Held> = Kept::new();
+            &KEPT
+        }
+    }
+
+    /// Sees to it, once, before the first lock is taken; a warning if that fails.
+    pub(super) fn start() -> Option<String> {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        // Relaxed: decides who registers, publishes nothing.
+        if DONE.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let errno = hold_over::<AllLocks>().err()?;
+        Some(format!("pthread_atfork failed, error {errno}: forked children may hang"))
+    }
 }
 
-#[cfg(percpu_linux)]
-impl fork::Locks for AllLocks {
-    type Held = Held;
-
-    fn hold() -> Held {
-        let config = CONFIG.lock();
-        // Under CONFIG: nobody is about to publish a process.
-        let process = existing();
-        let memory = process.map(|process| process.memory.hold());
-        let units = process.map(|process| process.units.hold());
-        Held { units, memory, config }
+/// Elsewhere nothing is done about forks.
+#[cfg(not(percpu_linux))]
+mod over_fork {
+    pub(super) fn start() -> Option<String> {
+        None
     }
-
-    fn kept() -> &'static fork::Kept<Held> {
-        static KEPT: fork::Kept<Held> = fork::Kept::new();
-        &KEPT
-    }
-}
-
-/// Sees to it once, before the first lock is taken; a warning if that fails.
-#[cfg(percpu_linux)]
-fn hold_over_forks() -> Option<String> {
-    static DONE: AtomicBool = AtomicBool::new(false);
-    // Relaxed: decides who registers, publishes nothing.
-    if DONE.swap(true, Ordering::Relaxed) {
-        return None;
-    }
-    let refused = fork::hold_over::<AllLocks>().err()?;
-    Some(format!("pthread_atfork failed, error {refused}: forked children may hang"))
 }
 
 /// The process, for operations that cannot report an error.

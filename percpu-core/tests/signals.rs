@@ -97,7 +97,7 @@ fn handle_sigalrm(handler: extern "C" fn(libc::c_int)) {
 struct Alarm(libc::timer_t);
 
 impl Alarm {
-    fn every(micros: i64) -> Self {
+    fn every(micros: libc::c_long) -> Self {
         // SAFETY: all zeroes is a valid sigevent.
         let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;

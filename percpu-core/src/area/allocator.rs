@@ -16,7 +16,9 @@ use super::pointer::pointer;
 use super::request::{Limits, SizeError};
 use crate::error::Error;
 use crate::sys::memory::Reservation;
-use crate::sys::sync::{Mutex, MutexGuard};
+use crate::sys::sync::Mutex;
+#[cfg(percpu_linux)]
+use crate::sys::sync::MutexGuard;
 
 #[derive(Debug)]
 pub(crate) struct Allocator {
@@ -55,6 +57,7 @@ pub(crate) struct Allocation {
 }
 
 /// Keeps areas from being handed out and given back.
+#[cfg(percpu_linux)]
 #[allow(dead_code, reason = "held, not read")]
 pub(crate) struct Held<'a> {
     index: MutexGuard<'a, Index>,
@@ -133,6 +136,7 @@ impl Allocator {
     }
 
     /// Holds the locks, over a fork.
+    #[cfg(percpu_linux)]
     pub(crate) fn hold(&self) -> Held<'_> {
         let grow = self.grow.lock();
         Held { index: self.index.lock(), grow }

@@ -30,7 +30,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pointer::BIAS;
 use crate::cpu::CpuId;
-use crate::sys::sync::{Mutex, MutexGuard, without_signals};
+#[cfg(percpu_linux)]
+use crate::sys::sync::MutexGuard;
+use crate::sys::sync::{Mutex, without_signals};
 
 /// Position of a unit in this process's tables: CPUs ascending, then shared.
 pub(crate) type UnitIndex = u32;
@@ -70,6 +72,7 @@ pub(crate) struct Section {
 const NONE: UnitIndex = UnitIndex::MAX;
 
 /// Keeps units from becoming active and sections from being registered.
+#[cfg(percpu_linux)]
 pub(crate) struct Held<'a>(#[allow(dead_code, reason = "held, not read")] MutexGuard<'a, State>);
 
 impl Units {
@@ -161,6 +164,7 @@ impl Units {
     }
 
     /// Holds the lock, over a fork.
+    #[cfg(percpu_linux)]
     pub(crate) fn hold(&self) -> Held<'_> {
         Held(self.state.lock())
     }
