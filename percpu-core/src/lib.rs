@@ -47,6 +47,9 @@
 //! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
+//! [`kernel`] lists the kernel's names and what they are here, [`signal_safety`] what
+//! may be called in a signal handler.
+//!
 //! # Layers
 //!
 //! ```text
@@ -74,6 +77,7 @@ pub mod fence;
 mod here;
 pub mod hotplug;
 mod info;
+pub mod kernel;
 mod local_lock;
 #[cfg(not(percpu_loom))]
 mod location;
@@ -87,6 +91,7 @@ mod remote;
 mod slice;
 #[cfg(not(percpu_loom))]
 mod stats;
+pub mod signal_safety;
 mod static_var;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod trace;

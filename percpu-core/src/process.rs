@@ -76,18 +76,84 @@ pub(crate) fn get() -> Result<&'static Process, Error> {
 
 #[cold]
 fn set_up() -> Result<&'static Process, Error> {
+    let warning = over_fork::start();
     // Blocked, so that an operation in a handler does not wait for this one.
     without_signals(|| {
         let mut config = CONFIG.lock();
         if let Some(process) = existing() {
             return Ok(process);
         }
-        let process = build(config.clone().unwrap_or_default())?;
+        let mut process = build(config.clone().unwrap_or_default())?;
+        process.warnings.extend(warning);
         *config = None;
         let process: &'static Process = Box::leak(Box::new(process));
         PROCESS.store(ptr::from_ref(process).cast_mut(), Ordering::Release);
         Ok(process)
     })
+}
+
+/// The locks of the process, held over a fork. Each lock that a thread may hold
+/// while another forks has its place here: outer locks first, as they nest
+/// elsewhere. The locks of a user's `LocalLock`s are the user's.
+///
+/// ```text
+///   CONFIG  >  Allocator: grow  >  Allocator: index
+///           >  Units: state
+/// ```
+#[cfg(percpu_linux)]
+mod over_fork {
+    use super::{CONFIG, existing};
+    use crate::area::{allocator, units};
+    use crate::config::Config;
+    use crate::sys::fork::{Kept, Locks, hold_over};
+    use crate::sys::sync::MutexGuard;
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    struct AllLocks;
+
+    #[allow(dead_code, reason = "held, not read")]
+    struct Held {
+        units: Option<units::Held<'static>>,
+        memory: Option<allocator::Held<'static>>,
+        config: MutexGuard<'static, Option<Config>>,
+    }
+
+    impl Locks for AllLocks {
+        type Held = Held;
+
+        fn hold() -> Held {
+            let config = CONFIG.lock();
+            // Under CONFIG: nobody is about to publish a process.
+            let process = existing();
+            let memory = process.map(|process| process.memory.hold());
+            let units = process.map(|process| process.units.hold());
+            Held { units, memory, config }
+        }
+
+        fn kept() -> &'static Kept<Held> {
+            static KEPT: Kept<Held> = Kept::new();
+            &KEPT
+        }
+    }
+
+    /// Sees to it, once, before the first lock is taken; a warning if that fails.
+    pub(super) fn start() -> Option<String> {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        // Relaxed: decides who registers, publishes nothing.
+        if DONE.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let errno = hold_over::<AllLocks>().err()?;
+        Some(format!("pthread_atfork failed, error {errno}: forked children may hang"))
+    }
+}
+
+/// Elsewhere nothing is done about forks.
+#[cfg(not(percpu_linux))]
+mod over_fork {
+    pub(super) fn start() -> Option<String> {
+        None
+    }
 }
 
 /// The process, for operations that cannot report an error.

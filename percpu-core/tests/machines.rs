@@ -52,6 +52,23 @@ fn a_thousand_possible_cpus() {
     });
 }
 
+/// The kernel's build without SMP: one copy. Threads on other CPUs work on the
+/// shared unit.
+#[test]
+fn one_possible_cpu() {
+    common::in_each_mode("one_possible_cpu", || {
+        config().topology(Topology::uniform(1, 1).unwrap()).apply().unwrap();
+        assert_eq!(info().unwrap().units(), 2);
+        exercise();
+        // Which CPU is asked for still matters.
+        let mut evaluated = 0;
+        let mut unit = |cpu| (evaluated += 1, Unit::try_from(CpuId::new(cpu))).1;
+        assert!(WORD.on(unit(0).unwrap()).load() >= 3);
+        assert!(unit(1).is_err());
+        assert_eq!(evaluated, 2);
+    });
+}
+
 /// `ci/machines.sh` says what its machines are.
 #[test]
 fn the_topology_is_the_machines() {

@@ -28,8 +28,12 @@ use super::request::{GRANULE, Limits, Region, Request, SizeError};
 use super::spans::Spans;
 use crate::config::Backing;
 use crate::error::Error;
+#[cfg(percpu_linux)]
+use crate::sys::memory::Mapping;
 use crate::sys::memory::{Machine, Span, System};
 use crate::sys::sync::Mutex;
+#[cfg(percpu_linux)]
+use crate::sys::sync::MutexGuard;
 use crate::trace;
 
 #[derive(Debug)]
@@ -97,6 +101,15 @@ pub(crate) struct Located {
 
 /// An area and the chunk it was found in.
 type Found = (ChunkId, Area);
+
+/// Keeps areas from being handed out and given back, shelves aside: those are
+/// tried only, so one that stays locked in a child is done without.
+#[cfg(percpu_linux)]
+#[allow(dead_code, reason = "held, not read")]
+pub(crate) struct Held<'a, P = Mapping> {
+    index: MutexGuard<'a, Index<P>>,
+    grow: MutexGuard<'a, ()>,
+}
 
 impl<S: System> Allocator<S> {
     /// An allocator that begins with what the first chunk has left.
@@ -323,6 +336,13 @@ impl<S: System> Allocator<S> {
         if due {
             self.share();
         }
+    }
+
+    /// Holds the locks, over a fork.
+    #[cfg(percpu_linux)]
+    pub(crate) fn hold(&self) -> Held<'_, S::Span> {
+        let grow = self.grow.lock();
+        Held { index: self.index.lock(), grow }
     }
 
     /// Where an address lies, if in some chunk.

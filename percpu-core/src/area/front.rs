@@ -13,7 +13,8 @@
 //! An area on a shelf is in use as far as the index knows, so nothing here can
 //! be handed out twice; it was used, so whoever takes it zeroes it. A shelf is
 //! only ever tried: who finds it locked (by a thread that lost the CPU there)
-//! goes to the index.
+//! goes to the index. So nobody ever waits for one, not even a forked child in
+//! which a shelf stays locked for ever.
 
 use core::fmt;
 
@@ -135,7 +136,7 @@ impl Front {
             ..FrontStats::default()
         };
         for shelf in &self.shelves {
-            let shelf = shelf.0.lock();
+            let Some(shelf) = shelf.0.try_lock() else { continue };
             let Some(kept) = shelf.as_deref() else { continue };
             stats.metadata += size_of::<Kept>();
             stats.allocs += kept.allocs;

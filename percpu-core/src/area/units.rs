@@ -30,6 +30,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pointer::BIAS;
 use crate::cpu::CpuId;
+#[cfg(percpu_linux)]
+use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
 
 /// Position of a unit in this process's tables: CPUs ascending, then shared.
@@ -73,6 +75,10 @@ pub(crate) struct Section {
 }
 
 const NONE: UnitIndex = UnitIndex::MAX;
+
+/// Keeps units from becoming active and sections from being registered.
+#[cfg(percpu_linux)]
+pub(crate) struct Held<'a>(#[allow(dead_code, reason = "held, not read")] MutexGuard<'a, State>);
 
 impl Units {
     /// Units for `cpus`, ascending, whose first-chunk parts lie at `addresses`,
@@ -172,6 +178,12 @@ impl Units {
             }
             base
         })
+    }
+
+    /// Holds the lock, over a fork.
+    #[cfg(percpu_linux)]
+    pub(crate) fn hold(&self) -> Held<'_> {
+        Held(self.state.lock())
     }
 
     /// Registers a section, once: copies its template into the active units

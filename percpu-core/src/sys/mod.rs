@@ -6,12 +6,15 @@
 //!   topology    CPUs and nodes, from sysfs or by hand
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
-//!   object      keeps code with sections mapped            getcpu       which CPU
+//!   object      keeps code with sections mapped            fork    locks held over a fork
+//!   getcpu      which CPU                        pretend (tests)   any machine, failing
 //! ```
 
 pub(crate) mod cpulist;
 #[cfg(percpu_linux)]
 mod errno;
+#[cfg(percpu_linux)]
+pub(crate) mod fork;
 #[cfg(percpu_linux)]
 pub(crate) mod getcpu;
 #[cfg(percpu_rseq)]
