@@ -42,6 +42,7 @@
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
+//! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
@@ -69,7 +70,11 @@ mod local_lock;
 mod mode;
 mod mutate;
 mod ops;
+mod raw_stack;
 mod remote;
+mod stack;
+mod stack_copy;
+mod stack_word;
 mod static_var;
 mod unit;
 mod word;
@@ -84,6 +89,8 @@ mod per_cpu;
 mod place;
 #[cfg_attr(percpu_loom, path = "model/process.rs")]
 mod process;
+#[cfg_attr(percpu_loom, path = "model/stack_area.rs")]
+mod stack_area;
 
 #[cfg(percpu_loom)]
 pub mod model;
@@ -108,6 +115,8 @@ pub use mode::{Mechanism, Mode, PortableReason, Registration};
 pub use ops::{BitWord, IntWord, Word};
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
+pub use stack::{Full, PerCpuStack, RemoteStack};
+pub use stack_word::StackWord;
 pub use static_var::StaticPerCpu;
 pub use sys::{
     CpuListError, CpuSet, LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologyBuilder,
@@ -162,6 +171,13 @@ pub mod __inject {
     pub fn set(point: usize, turns: u64) {
         crate::table::TABLE.inject[point].store(turns, core::sync::atomic::Ordering::Relaxed);
     }
+}
+
+/// What object caches build on: stacks of words; no promise is made about it.
+#[doc(hidden)]
+pub mod __raw {
+    pub use crate::ops::Refused;
+    pub use crate::raw_stack::RawStack;
 }
 
 /// What fuzz targets reach into; no promise is made about it.
