@@ -35,6 +35,7 @@
 //! - Pushed, drained: the fence, or the unit's lock.
 //! - Drained, next operation: `stop` store Release, Acquire load of the sections.
 
+use core::cell::RefCell;
 use core::fmt;
 use core::mem::MaybeUninit;
 
@@ -83,14 +84,19 @@ impl RawStack {
     #[inline(always)]
     pub fn push(&self, bits: u64, limit: usize) -> Result<(), Refused> {
         let (at, limit) = self.limited(limit);
-        loop {
-            if let Some(pushed) = ops::stack::push(at, bits, limit) {
-                return pushed;
-            }
-            if let Some(stack) = self.area.admit() {
-                return ops::portable_stack::push(stack, bits, limit);
-            }
+        match ops::stack::push(at, bits, limit) {
+            Some(pushed) => pushed,
+            None => self.push_cold(bits, limit),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_cold(&self, bits: u64, limit: u32) -> Result<(), Refused> {
+        self.cold(
+            |at| ops::stack::push(at, bits, limit),
+            |stack| ops::portable_stack::push(stack, bits, limit),
+        )
     }
 
     /// Takes the item on top.
@@ -99,14 +105,16 @@ impl RawStack {
     /// Nothing was done.
     #[inline(always)]
     pub fn pop(&self) -> Result<u64, Refused> {
-        loop {
-            if let Some(popped) = ops::stack::pop(self.area.place()) {
-                return popped;
-            }
-            if let Some(stack) = self.area.admit() {
-                return ops::portable_stack::pop(stack);
-            }
+        match ops::stack::pop(self.area.place()) {
+            Some(popped) => popped,
+            None => self.pop_cold(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_cold(&self) -> Result<u64, Refused> {
+        self.cold(ops::stack::pop, ops::portable_stack::pop)
     }
 
     /// Puts `items` on top in one commit, the last one topmost; from the first
@@ -123,14 +131,19 @@ impl RawStack {
         limit: usize,
     ) -> Result<usize, Refused> {
         let (at, limit) = self.limited(limit);
-        loop {
-            if let Some(pushed) = ops::stack::push_batch(at, items, least, limit) {
-                return pushed;
-            }
-            if let Some(stack) = self.area.admit() {
-                return ops::portable_stack::push_batch(stack, items, least, limit);
-            }
+        match ops::stack::push_batch(at, items, least, limit) {
+            Some(pushed) => pushed,
+            None => self.push_batch_cold(items, least, limit),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_batch_cold(&self, items: &[u64], least: usize, limit: u32) -> Result<usize, Refused> {
+        self.cold(
+            |at| ops::stack::push_batch(at, items, least, limit),
+            |stack| ops::portable_stack::push_batch(stack, items, least, limit),
+        )
     }
 
     /// Takes items from the top in one commit, the topmost one last; as many as
@@ -145,14 +158,24 @@ impl RawStack {
         out: &mut [MaybeUninit<u64>],
         least: usize,
     ) -> Result<usize, Refused> {
-        loop {
-            if let Some(popped) = ops::stack::pop_batch(self.area.place(), out, least) {
-                return popped;
-            }
-            if let Some(stack) = self.area.admit() {
-                return ops::portable_stack::pop_batch(stack, out, least);
-            }
+        match ops::stack::pop_batch(self.area.place(), out, least) {
+            Some(popped) => popped,
+            None => self.pop_batch_cold(out, least),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_batch_cold(
+        &self,
+        out: &mut [MaybeUninit<u64>],
+        least: usize,
+    ) -> Result<usize, Refused> {
+        let out = RefCell::new(out);
+        self.cold(
+            |at| ops::stack::pop_batch(at, &mut out.borrow_mut(), least),
+            |stack| ops::portable_stack::pop_batch(stack, &mut out.borrow_mut(), least),
+        )
     }
 
     /// How many items the unit's stack held a moment ago.
@@ -171,7 +194,7 @@ impl RawStack {
     /// In debug builds if `f` drains this stack again, which deadlocks otherwise.
     pub fn drain_unit(&self, unit: Unit, mut f: impl FnMut(u64)) -> Result<(), Error> {
         let _nested = nesting::enter(self);
-        let _alone = self.drains.lock();
+        let _alone = (!mutated("stack_drains_together")).then(|| self.drains.lock());
         let Some(stack) = self.area.on(unit.index()) else { return Ok(()) };
         let _stopped = match process::has_sections(unit.index()) {
             true => Halt::Stop(Stop::new(stack, unit)?),
@@ -184,6 +207,22 @@ impl RawStack {
             f(bits);
         }
         Ok(())
+    }
+
+    /// The fast path is closed: opens it, or goes round it.
+    fn cold<'a, R>(
+        &'a self,
+        section: impl Fn(StackPlace<'a>) -> Option<R>,
+        atomic: impl Fn(StackRef<'a>) -> R,
+    ) -> R {
+        loop {
+            if let Some(stack) = self.area.admit() {
+                return atomic(stack);
+            }
+            if let Some(result) = section(self.area.place()) {
+                return result;
+            }
+        }
     }
 
     #[inline(always)]

@@ -332,3 +332,102 @@ L10:
 	ldr x19, [sp, #48]
 	add sp, sp, #64
 	ret
+
+push:
+	adrp x8, :got:_ZN11percpu_core5table5TABLEE
+	ldr x8, [x8, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	ldr w2, [x0, #16]
+	ldr x9, [x0]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	ldr x10, [x8]
+	cbz x10, L5
+	mrs x12, TPIDR_EL0
+	add x12, x12, x10
+	adrp x14, L6
+	add x14, x14, :lo12:L6
+	str x14, [x12, #8]
+L1:
+	ldrh w13, [x12, #4]
+	add x10, x8, x13, lsl #3
+	ldr x10, [x10, #40]
+	cbz x10, L5
+	add x10, x10, x9
+	ldar w11, [x10]
+	cbnz w11, L5
+	ldr w11, [x10, #4]
+	cmp w11, w2
+	b.hs L5
+	add x15, x10, x11, lsl #3
+	str x1, [x15, #8]
+	add w15, w11, #1
+	str w15, [x10, #4]
+L2:
+L3:
+	add x15, x8, #8	; out of line
+L7:
+	ldxr x14, [x15]	; out of line
+	add x14, x14, #1	; out of line
+	stxr w13, x14, [x15]	; out of line
+	cbnz w13, L7	; out of line
+	b L4	; out of line
+L5:
+	cmp w2, w11
+	cset w8, hi
+	cbz x10, L8
+	eor w0, w8, #0x1
+	ret
+
+pop:
+	sub sp, sp, #32
+	stp x29, x30, [sp, #16]
+	add x29, sp, #16
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	ldr x10, [x0]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	ldr x11, [x9]
+	cbz x11, L5
+	mrs x12, TPIDR_EL0
+	add x12, x12, x11
+	adrp x14, L6
+	add x14, x14, :lo12:L6
+	str x14, [x12, #8]
+L1:
+	ldrh w13, [x12, #4]
+	add x11, x9, x13, lsl #3
+	ldr x11, [x11, #40]
+	cbz x11, L5
+	add x11, x11, x10
+	ldar w8, [x11]
+	cbnz w8, L5
+	ldr w8, [x11, #4]
+	cbz w8, L5
+	add x15, x11, x8, lsl #3
+	ldr x1, [x15]
+	sub w15, w8, #1
+	str w15, [x11, #4]
+L2:
+L3:
+	add x15, x9, #8	; out of line
+L7:
+	ldxr x14, [x15]	; out of line
+	add x14, x14, #1	; out of line
+	stxr w13, x14, [x15]	; out of line
+	cbnz w13, L7	; out of line
+	b L4	; out of line
+L5:
+	cbz x11, L8
+	cmn w8, #2
+	ccmp w8, #0, #4, ne
+	b.ne L9
+L10:
+	mov x0, xzr
+	ldp x29, x30, [sp, #16]
+	add sp, sp, #32
+	ret

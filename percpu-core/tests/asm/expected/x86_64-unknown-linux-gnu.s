@@ -260,3 +260,82 @@ L9:
 	pop rbx
 	pop r14
 	ret
+
+push:
+	push rbx
+	mov rdx, rsi
+	mov eax, dword ptr [rdi + 16]
+	mov rcx, qword ptr [rdi]
+	mov rsi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov r8, qword ptr [rsi]
+	test r8, r8
+	je L5
+	lea r10, [rip + L6]
+	mov qword ptr fs:[r8 + 8], r10
+L1:
+	movzx r9d, word ptr fs:[r8 + 4]
+	mov r8, qword ptr [rsi + 8*r9 + 40]
+	test r8, r8
+	je L5
+	add r8, rcx
+	mov r9d, dword ptr [r8]
+	test r9d, r9d
+	jne L7
+	mov r9d, dword ptr [r8 + 4]
+	cmp r9d, eax
+	jae L7
+	mov qword ptr [r8 + 8*r9 + 8], rdx
+	add r9d, 1
+	mov dword ptr [r8 + 4], r9d
+L2:
+L3:
+	lock inc qword ptr [rsi + 8]	; out of line
+	jmp L4	; out of line
+	xor eax, eax
+	pop rbx
+	ret
+
+pop:
+	mov rsi, rdi
+	mov rcx, qword ptr [rdi]
+	mov rdi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov r8, qword ptr [rdi]
+	test r8, r8
+	je L5
+	lea r10, [rip + L6]
+	mov qword ptr fs:[r8 + 8], r10
+L1:
+	movzx r9d, word ptr fs:[r8 + 4]
+	mov r8, qword ptr [rdi + 8*r9 + 40]
+	test r8, r8
+	je L5
+	add r8, rcx
+	mov eax, dword ptr [r8]
+	test eax, eax
+	jne L5
+	mov eax, dword ptr [r8 + 4]
+	sub eax, 1
+	jb L5
+	mov rdx, qword ptr [r8 + 8*rax + 8]
+	mov dword ptr [r8 + 4], eax
+L2:
+L3:
+	lock inc qword ptr [rdi + 8]	; out of line
+	jmp L4	; out of line
+L5:
+	test r8, r8
+	je L7
+	not eax
+	test eax, -2
+	sete al
+	xor al, 1
+	movzx eax, al
+	ret
