@@ -49,7 +49,7 @@
 //! # Layers
 //!
 //! ```text
-//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info   faces
+//!   static_var  per_cpu  copies  word  element  local_lock  stack  unit  remote  fence  info
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \

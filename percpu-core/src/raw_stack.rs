@@ -124,12 +124,7 @@ impl RawStack {
     /// # Errors
     /// Nothing was done.
     #[inline]
-    pub fn push_batch(
-        &self,
-        items: &[u64],
-        least: usize,
-        limit: usize,
-    ) -> Result<usize, Refused> {
+    pub fn push_batch(&self, items: &[u64], least: usize, limit: usize) -> Result<usize, Refused> {
         let (at, limit) = self.limited(limit);
         match ops::stack::push_batch(at, items, least, limit) {
             Some(pushed) => pushed,
@@ -153,11 +148,7 @@ impl RawStack {
     /// # Errors
     /// Nothing was done.
     #[inline]
-    pub fn pop_batch(
-        &self,
-        out: &mut [MaybeUninit<u64>],
-        least: usize,
-    ) -> Result<usize, Refused> {
+    pub fn pop_batch(&self, out: &mut [MaybeUninit<u64>], least: usize) -> Result<usize, Refused> {
         match ops::stack::pop_batch(self.area.place(), out, least) {
             Some(popped) => popped,
             None => self.pop_batch_cold(out, least),
@@ -166,11 +157,7 @@ impl RawStack {
 
     #[cold]
     #[inline(never)]
-    fn pop_batch_cold(
-        &self,
-        out: &mut [MaybeUninit<u64>],
-        least: usize,
-    ) -> Result<usize, Refused> {
+    fn pop_batch_cold(&self, out: &mut [MaybeUninit<u64>], least: usize) -> Result<usize, Refused> {
         let out = RefCell::new(out);
         self.cold(
             |at| ops::stack::pop_batch(at, &mut out.borrow_mut(), least),

@@ -101,12 +101,9 @@ impl<T: StackWord> PerCpuStack<T> {
     /// # Errors
     /// [`Full`] gives the value back.
     ///
-    /// # Panics
-    /// None.
-    ///
     /// # Performance
-    /// One section with one compare for room and one for drains: a push and a
-    /// pop together cost about two to four this-CPU `fetch_add`s.
+    /// One section: no lock, no lock prefix, no system call. A push and a pop
+    /// together cost about three [`Copies::add`](crate::Copies::add)s.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), Full<T>> {
         self.raw.push(value.to_bits(), self.capacity()).map_err(|_| Full(value))
@@ -220,9 +217,6 @@ impl<T: StackWord> PerCpuStack<T> {
 impl<T> PerCpuStack<T> {
     /// How many values all stacks held a moment ago, counted one after the
     /// other. Exact if nobody pushes or pops.
-    ///
-    /// # Panics
-    /// None: per-CPU memory is set up.
     ///
     /// # Performance
     /// A load for each unit.

@@ -57,7 +57,8 @@ fn one_thread_finds_what_a_vec_would_hold() {
     common::in_each_mode("one_thread_finds_what_a_vec_would_hold", || {
         pin();
         let steps = (0_usize..200, prop::collection::vec(step(), 0..60));
-        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) };
+        let config =
+            ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) };
         proptest!(config, |((capacity, steps) in steps)| {
             let stack = PerCpuStack::<u32>::with_capacity(capacity).unwrap();
             prop_assert_eq!(stack.capacity(), capacity);
@@ -246,7 +247,10 @@ fn pointers_come_back_as_they_went_in() {
     maybe.push(None).unwrap();
     assert_eq!(maybe.pop(), Some(None));
     let signed = PerCpuStack::<i16>::with_capacity(2).unwrap();
-    assert_eq!((signed.push_batch(&[-1, i16::MIN]), signed.pop(), signed.pop()), (2, Some(i16::MIN), Some(-1)));
+    assert_eq!(
+        (signed.push_batch(&[-1, i16::MIN]), signed.pop(), signed.pop()),
+        (2, Some(i16::MIN), Some(-1))
+    );
 }
 
 #[test]
@@ -297,9 +301,8 @@ fn filter_membarrier() {
     let alone = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     assert_eq!(alone, 0);
     // SAFETY: reads the program, a local.
-    let set = unsafe {
-        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
-    };
+    let set =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
     assert_eq!(set, 0);
 }
 

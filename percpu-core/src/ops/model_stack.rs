@@ -9,10 +9,10 @@
 
 use core::mem::MaybeUninit;
 
-use crate::ops::refused::Refused;
 use crate::atomic::Ordering::{self, Relaxed};
 use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
+use crate::ops::refused::Refused;
 use crate::stack_copy::{BATCH, StackPlace, StackRef};
 
 /// Runs `body` on this CPU's stack as a section: `body` is given its length,

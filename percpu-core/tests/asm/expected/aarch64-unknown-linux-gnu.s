@@ -431,3 +431,125 @@ L10:
 	ldp x29, x30, [sp, #16]
 	add sp, sp, #32
 	ret
+
+push_batch:
+	ldr w4, [x0, #16]
+	adrp x11, :got:_ZN11percpu_core5table5TABLEE
+	ldr x9, [x0]
+	ldr x11, [x11, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	mov w12, #30
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	ldr x13, [x11]
+	cbz x13, L5
+	mrs x2, TPIDR_EL0
+	add x2, x2, x13
+	adrp x5, L6
+	add x5, x5, :lo12:L6
+	str x5, [x2, #8]
+L1:
+	ldrh w3, [x2, #4]
+	add x13, x11, x3, lsl #3
+	ldr x13, [x13, #40]
+	cbz x13, L5
+	add x13, x13, x9
+	ldar w10, [x13]
+	cbnz w10, L5
+	ldr w14, [x13, #4]
+	subs w15, w4, w14
+	b.ls L5
+	cmp x15, x12
+	csel x15, x15, x12, lo
+	cmp x15, x12
+	b.lo L5
+	mov w10, w15
+	add x18, x13, x14, lsl #3
+L7:
+	sub x15, x15, #1
+	ldr x6, [x1, x15, lsl #3]
+	add x5, x18, x15, lsl #3
+	str x6, [x5, #8]
+	cbnz x15, L7
+	add w14, w14, w10
+	str w14, [x13, #4]
+L2:
+L3:
+	add x6, x11, #8	; out of line
+L8:
+	ldxr x5, [x6]	; out of line
+	add x5, x5, #1	; out of line
+	stxr w3, x5, [x6]	; out of line
+	cbnz w3, L8	; out of line
+	b L4	; out of line
+L5:
+	cbz x13, L9
+	cmn w10, #2
+	b.eq L10
+	cbnz w10, L11
+	mov w9, #1
+	strb w9, [x8]
+	strb w10, [x8, #1]
+	str x11, [x8, #8]
+	ret
+
+pop_batch:
+	adrp x11, :got:_ZN11percpu_core5table5TABLEE
+	ldr x9, [x0]
+	mov w12, #30
+	ldr x11, [x11, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	mov w13, #1
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	ldr x14, [x11]
+	cbz x14, L5
+	mrs x3, TPIDR_EL0
+	add x3, x3, x14
+	adrp x5, L6
+	add x5, x5, :lo12:L6
+	str x5, [x3, #8]
+L1:
+	ldrh w4, [x3, #4]
+	add x14, x11, x4, lsl #3
+	ldr x14, [x14, #40]
+	cbz x14, L5
+	add x14, x14, x9
+	ldar w10, [x14]
+	cbnz w10, L5
+	ldr w15, [x14, #4]
+	cmp x15, x12
+	csel x18, x15, x12, lo
+	cmp x18, x13
+	b.lo L5
+	mov w10, w18
+	sub w15, w15, w18
+	add x2, x14, x15, lsl #3
+L7:
+	sub x18, x18, #1
+	add x5, x2, x18, lsl #3
+	ldr x6, [x5, #8]
+	str x6, [x1, x18, lsl #3]
+	cbnz x18, L7
+	str w15, [x14, #4]
+L2:
+L3:
+	add x6, x11, #8	; out of line
+L8:
+	ldxr x5, [x6]	; out of line
+	add x5, x5, #1	; out of line
+	stxr w4, x5, [x6]	; out of line
+	cbnz w4, L8	; out of line
+	b L4	; out of line
+L5:
+	cbz x14, L9
+	cmn w10, #2
+	b.eq L10
+	cbnz w10, L11
+	mov w9, #1
+	strb w9, [x8]
+	strb w10, [x8, #1]
+	str x11, [x8, #8]
+	ret
