@@ -18,7 +18,7 @@
 use core::arch::asm;
 use core::mem::{MaybeUninit, offset_of};
 
-use crate::ops::refused::Refused;
+use crate::ops::refused::{Refused, moved};
 use crate::stack_copy::{BATCH, STOPPED, StackCopy, StackPlace};
 use crate::sys::object::hold;
 use crate::table::{CpuTable, TABLE};
@@ -132,16 +132,6 @@ pub(crate) fn pop(at: StackPlace<'_>) -> Option<Result<u64, Refused>> {
         0 => Err(Refused::Bounds),
         _ => Ok(r),
     })
-}
-
-/// `r`: items moved; 0 if the bounds did not let so many, or what `stop` held.
-fn moved(a: usize, r: u64) -> Option<Result<usize, Refused>> {
-    match (a, r as u32) {
-        (0, _) => None,
-        (_, 0) => Some(Err(Refused::Bounds)),
-        (_, STOPPED) => Some(Err(Refused::Stopped)),
-        (_, count) => Some(Ok(count as usize)),
-    }
 }
 
 /// Puts `items` on top, or as many from the first on as `limit` has room for,
