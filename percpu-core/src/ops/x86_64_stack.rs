@@ -82,7 +82,7 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, limit: u32) -> Option<Result<(
 /// Takes the item on top.
 #[inline(always)]
 pub(crate) fn pop(at: StackPlace<'_>) -> Option<Result<u64, Refused>> {
-    // `n`: what `stop` held, or the length less one, which has no room for it.
+    // `n`: what `stop` held, or the length less one: all ones if that was 0.
     let (a, n, r): (usize, u64, u64);
     // SAFETY: the module's; below the length lie items.
     unsafe {
