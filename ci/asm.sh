@@ -15,7 +15,7 @@ out=${CARGO_TARGET_DIR:-$root/target}/asm
 unset CARGO_TARGET_DIR RUSTFLAGS
 cp Cargo.lock "$crate/Cargo.lock"
 compiler=$(rustc -V | cut -d ' ' -f 1,2)
-functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock'
+functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock push pop push_batch pop_batch'
 
 say() { echo "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
@@ -61,8 +61,8 @@ normalise() {
         }'
 }
 
-# Instructions that lock, call or enter the kernel.
-locks_or_calls='^\t(lock|xchg|call|syscall|sysenter|int|bl|blr|svc|ld(a|l)?xr|ldaxr|stl?xr|cas|swp|ld(add|clr|set|eor))[a-z]*( |$)'
+# Instructions that lock, call or enter the kernel. (grep knows no \t.)
+locks_or_calls=$'^\t(lock|xchg|call|syscall|sysenter|int|bl|blr|svc|ld(a|l)?xr|ldaxr|stl?xr|cas|swp|ld(add|clr|set|eor))[a-z]*( |$)'
 
 check() {
     local function=$1 text=$2 from to body bodies="" count=0

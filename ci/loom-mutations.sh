@@ -31,6 +31,24 @@ no_let_go_fence       local_lock::lock_on_against_lock
 atomic_lock_relaxed   local_lock::portable_lock_on_against_lock
 atomic_unlock_relaxed local_lock::portable_lock_on_against_lock
 atomic_no_wake        local_lock::lock_on_against_lock_on_the_shared_unit
+no_restart            stack::push_against_push_on_one_cpu
+no_restart            stack::pop_against_pop_batch_on_one_cpu
+no_arm                stack::migrated_between_address_and_commit
+no_membarrier         stack::push_against_drain
+stack_no_fence        stack::push_against_drain
+stack_no_fence        stack::pop_against_drain
+stack_stop_after_fence stack::push_against_drain
+stack_no_stop         stack::pop_and_push_against_drain
+stack_no_stop         stack::pop_against_drain
+stack_stop_late       stack::pop_against_drain
+stack_stop_relaxed    stack::pop_and_push_against_drain
+stack_open_relaxed    stack::pop_and_push_against_drain
+stack_commit_first    stack::push_against_drain
+stack_commit_first    stack::push_batch_against_drain
+stack_drains_together stack::drain_against_drain
+stack_atomic_relaxed  stack::operations_against_drain_on_the_shared_unit
+stack_atomic_unlocked stack::operations_against_drain_on_the_shared_unit
+stack_no_wake         stack::operations_against_drain_on_the_shared_unit
 take_sums_twice       take_against_add
 '
 

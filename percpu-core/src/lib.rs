@@ -42,6 +42,7 @@
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
+//! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
 //! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
@@ -54,7 +55,7 @@
 //!
 //! ```text
 //!   hotplug                                                            CPUs that come and go
-//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info  here
+//!   static_var  per_cpu  copies  word  element  local_lock  stack  unit  remote  fence  info  here
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \
@@ -92,6 +93,10 @@ mod slice;
 #[cfg(not(percpu_loom))]
 mod stats;
 pub mod signal_safety;
+mod raw_stack;
+mod stack;
+mod stack_copy;
+mod stack_word;
 mod static_var;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod trace;
@@ -108,6 +113,8 @@ mod per_cpu;
 mod place;
 #[cfg_attr(percpu_loom, path = "model/process.rs")]
 mod process;
+#[cfg_attr(percpu_loom, path = "model/stack_area.rs")]
+mod stack_area;
 
 #[cfg(percpu_loom)]
 pub mod model;
@@ -143,6 +150,8 @@ pub use options::AllocOptions;
 pub use ops::{BitWord, IntWord, Word};
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
+pub use stack::{Full, PerCpuStack, RemoteStack};
+pub use stack_word::StackWord;
 pub use static_var::StaticPerCpu;
 #[cfg(not(percpu_loom))]
 pub use slice::PerCpuSlice;
@@ -201,6 +210,13 @@ pub mod __inject {
     pub fn set(point: usize, turns: u64) {
         crate::table::TABLE.inject[point].store(turns, core::sync::atomic::Ordering::Relaxed);
     }
+}
+
+/// What object caches build on: stacks of words; no promise is made about it.
+#[doc(hidden)]
+pub mod __raw {
+    pub use crate::ops::Refused;
+    pub use crate::raw_stack::RawStack;
 }
 
 /// What fuzz targets reach into; no promise is made about it.

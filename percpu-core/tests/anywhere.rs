@@ -1,12 +1,19 @@
 //! What must hold on any system and in any body, Miri's included: small.
+//!
+//! # Safety
+//!
+//! Boxes that go through a stack as pointers.
 
 #![cfg(not(percpu_loom))]
+#![allow(unsafe_code)]
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
-use percpu_core::{Error, FirstChunk, LocalLock, PerCpu, Topology, Unit, fence, info, percpu};
+use percpu_core::{
+    Error, FirstChunk, Full, LocalLock, PerCpu, PerCpuStack, Topology, Unit, fence, info, percpu,
+};
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(2);
@@ -91,6 +98,41 @@ fn locks_exclude_on_one_copy() {
     TEXT.with(|text| *text = Some("owned".into()));
     let mut found = Unit::all().unwrap().filter_map(|unit| TEXT.lock_on(unit).unwrap().take());
     assert_eq!(found.next().as_deref(), Some("owned"));
+}
+
+#[test]
+fn what_is_pushed_comes_out_once() {
+    let boxes = PerCpuStack::<*mut String>::with_capacity(8).unwrap();
+    let left = Mutex::new(0);
+    let free = |pointer: *mut String| {
+        // SAFETY: it came from a box, and comes out once.
+        assert_eq!(*unsafe { Box::from_raw(pointer) }, "boxed");
+        *left.lock().unwrap() -= 1;
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for n in 0..EACH {
+                    *left.lock().unwrap() += 1;
+                    if let Err(Full(pointer)) = boxes.push(Box::into_raw(Box::new("boxed".into())))
+                    {
+                        free(pointer);
+                    }
+                    if n % 2 == 0 {
+                        boxes.pop().into_iter().for_each(free);
+                    } else {
+                        let mut some = [core::ptr::null_mut(); 3];
+                        let popped = boxes.pop_batch(&mut some);
+                        assert_eq!(boxes.push_batch(&[]), 0);
+                        some[..popped].iter().copied().for_each(free);
+                    }
+                }
+            });
+        }
+        scope.spawn(|| (0..10).for_each(|_| boxes.drain(|_, pointer| free(pointer)).unwrap()));
+    });
+    boxes.drain(|_, pointer| free(pointer)).unwrap();
+    assert_eq!((left.into_inner().unwrap(), boxes.len()), (0, 0));
 }
 
 #[test]

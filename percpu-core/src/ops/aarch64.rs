@@ -384,3 +384,7 @@ pub(super) fn here(p: usize) -> Option<usize> {
         base => Some(base.wrapping_add(p)),
     }
 }
+
+// Below the macros, which it uses.
+#[path = "aarch64_stack.rs"]
+pub(crate) mod stack;

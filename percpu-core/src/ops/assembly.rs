@@ -41,6 +41,8 @@ mod body;
 #[path = "x86_64.rs"]
 mod body;
 
+pub(crate) use body::stack;
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::place::Place;

@@ -6,6 +6,9 @@
 
 #![allow(unsafe_code)]
 
+#[path = "closed_stack.rs"]
+pub(crate) mod stack;
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::place::Place;

@@ -1,7 +1,7 @@
 //! This-CPU operations: one face, one body per target.
 //!
 //! ```text
-//!   word.rs, local_lock.rs      loops, choices, cold paths (shared Rust)
+//!   word.rs, local_lock.rs, raw_stack.rs    loops, choices, cold paths
 //!        |
 //!      this face                one function an operation, generic over the word
 //!        |
@@ -18,6 +18,8 @@
 mod attempt;
 mod contract;
 mod portable;
+pub(crate) mod portable_stack;
+mod refused;
 // The one choice of body, on what build.rs derived from the target.
 #[cfg_attr(percpu_rseq, path = "assembly.rs")]
 #[cfg_attr(percpu_loom, path = "model.rs")]
@@ -26,7 +28,8 @@ mod sections;
 
 pub(crate) use attempt::Attempt;
 pub use portable::{BitWord, IntWord, Word};
+pub use refused::Refused;
 pub(crate) use sections::{
     acquire, add, and, compare_exchange, dec, fetch_add, fetch_and, fetch_or, fetch_xor, here, inc,
-    or, store, swap, xor,
+    or, stack, store, swap, xor,
 };

@@ -10,6 +10,9 @@
 
 #![allow(unsafe_code)]
 
+#[path = "model_stack.rs"]
+pub(crate) mod stack;
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};

@@ -385,3 +385,7 @@ pub(super) fn here(p: usize) -> Option<usize> {
         base => Some(base.wrapping_add(p)),
     }
 }
+
+// Below the macros, which it uses.
+#[path = "x86_64_stack.rs"]
+pub(crate) mod stack;

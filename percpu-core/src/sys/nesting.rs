@@ -22,7 +22,7 @@ mod kept {
     pub(crate) fn enter<T>(lock: &T) -> Entry {
         let id = core::ptr::from_ref(lock).addr();
         let taken = HELD.with(|held| held.iter().any(|slot| slot.get() == id));
-        assert!(!taken, "this thread already holds this LocalLock and would wait for itself");
+        assert!(!taken, "this thread already holds this lock and would wait for itself");
         remember(id)
     }
 

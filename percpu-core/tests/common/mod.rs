@@ -8,6 +8,8 @@
 
 #![allow(unsafe_code, dead_code, missing_docs, unreachable_pub)]
 
+pub mod tokens;
+
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

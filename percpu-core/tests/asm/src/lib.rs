@@ -1,8 +1,11 @@
 //! The path of each operation as a caller's compiler makes it. What stands in
 //! `expected/` is this, as assembly, by `ci/asm.sh`.
 
+use core::mem::MaybeUninit;
+
+use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
-use percpu_core::{Copies, LocalLock, LocalLockGuard, percpu};
+use percpu_core::{Copies, Full, LocalLock, LocalLockGuard, PerCpuStack, percpu};
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
 
@@ -46,4 +49,28 @@ pub fn compare_exchange(word: &Copies<AtomicU64>, current: u64, new: u64) -> Res
 #[unsafe(no_mangle)]
 pub fn try_lock(lock: &Copies<LocalLock<u64>>) -> Option<LocalLockGuard<'_, u64>> {
     lock.try_lock()
+}
+
+/// Onto a stack.
+#[unsafe(no_mangle)]
+pub fn push(stack: &PerCpuStack<u64>, value: u64) -> Result<(), Full<u64>> {
+    stack.push(value)
+}
+
+/// Off a stack.
+#[unsafe(no_mangle)]
+pub fn pop(stack: &PerCpuStack<u64>) -> Option<u64> {
+    stack.pop()
+}
+
+/// Many onto a stack, all or nothing.
+#[unsafe(no_mangle)]
+pub fn push_batch(stack: &RawStack, items: &[u64; 30]) -> Result<usize, Refused> {
+    stack.push_batch(items, 30, usize::MAX)
+}
+
+/// Many off a stack, or as many as there are.
+#[unsafe(no_mangle)]
+pub fn pop_batch(stack: &RawStack, out: &mut [MaybeUninit<u64>; 30]) -> Result<usize, Refused> {
+    stack.pop_batch(out, 1)
 }
