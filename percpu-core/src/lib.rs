@@ -40,6 +40,8 @@
 //! | declare a variable | [`percpu!`], [`StaticPerCpu`] | `DEFINE_PER_CPU` |
 //! | allocate one | [`PerCpu`] | `alloc_percpu` |
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
+//! | change two words together | [`DoubleWord`] | `this_cpu_cmpxchg128` |
+//! | keep nodes or records per CPU | [`LocalList`], [`LocalBuffer`] | |
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
@@ -61,10 +63,14 @@ pub mod atomic;
 mod config;
 mod copies;
 mod cpu;
+mod double_word;
+mod drain;
 mod element;
 mod error;
 pub mod fence;
 mod info;
+mod local_buffer;
+mod local_list;
 mod local_lock;
 mod mode;
 mod mutate;
@@ -103,9 +109,11 @@ pub use cpu::CpuId;
 pub use element::Element;
 pub use error::Error;
 pub use info::{Info, info};
+pub use local_buffer::LocalBuffer;
+pub use local_list::{ListNode, LocalList};
 pub use local_lock::{LocalLock, LocalLockGuard};
 pub use mode::{Mechanism, Mode, PortableReason, Registration};
-pub use ops::{BitWord, IntWord, Word};
+pub use ops::{BitWord, DoubleWord, IntWord, Word};
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
 pub use static_var::StaticPerCpu;

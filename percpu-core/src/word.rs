@@ -53,7 +53,16 @@ fn run<W, R>(
     section: impl Fn(Place<'_, W>) -> Option<R>,
     atomic: impl Fn(&W) -> R,
 ) -> R {
-    let place = target.resolve();
+    run_at(target.resolve(), section, atomic)
+}
+
+/// As `run`, for whatever lies at `place`.
+#[inline(always)]
+pub(crate) fn run_at<T, R>(
+    place: Place<'_, T>,
+    section: impl Fn(Place<'_, T>) -> Option<R>,
+    atomic: impl Fn(&T) -> R,
+) -> R {
     match section(place) {
         Some(result) => result,
         None => cold(place, section, atomic),

@@ -384,3 +384,11 @@ pub(super) fn here(p: usize) -> Option<usize> {
         base => Some(base.wrapping_add(p)),
     }
 }
+
+// Here, behind the macros that they use.
+#[path = "aarch64_buffer.rs"]
+pub(in crate::ops) mod buffer;
+#[path = "aarch64_list.rs"]
+pub(in crate::ops) mod list;
+#[path = "aarch64_pair.rs"]
+pub(in crate::ops) mod pair;

@@ -36,10 +36,10 @@ macro_rules! functions {
 
 #[cfg(target_arch = "aarch64")]
 #[path = "aarch64.rs"]
-mod body;
+pub(super) mod body;
 #[cfg(target_arch = "x86_64")]
 #[path = "x86_64.rs"]
-mod body;
+pub(super) mod body;
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};

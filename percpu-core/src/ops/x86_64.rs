@@ -385,3 +385,11 @@ pub(super) fn here(p: usize) -> Option<usize> {
         base => Some(base.wrapping_add(p)),
     }
 }
+
+// Here, behind the macros that they use.
+#[path = "x86_64_buffer.rs"]
+pub(in crate::ops) mod buffer;
+#[path = "x86_64_list.rs"]
+pub(in crate::ops) mod list;
+#[path = "x86_64_pair.rs"]
+pub(in crate::ops) mod pair;

@@ -6,12 +6,13 @@
 //!   topology    CPUs and nodes, from sysfs or by hand
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
-//!   object      keeps code with sections mapped
+//!   object      keeps code with sections mapped        lock    32 bits of lock
 //! ```
 
 pub(crate) mod cpulist;
 #[cfg(percpu_linux)]
 mod errno;
+pub(crate) mod lock;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;

@@ -1,0 +1,82 @@
+//! The sections of a double word for x86-64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! As for `x86_64.rs`, with a live `DoubleWord` at entry + `p`. Here `cpu` holds
+//! the sequence number and `d` the distance of a slot, once they are free. Stores
+//! become visible in program order, as the orderings of `pair.rs` ask.
+
+#![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
+
+use core::arch::asm;
+
+use crate::sys::object::hold;
+use crate::table::{CpuTable, TABLE};
+
+/// The section, with `$compare` between the load of the pair and its change.
+macro_rules! exchange {
+    ($compare:expr $(, $name:ident = $value:expr)*) => {{
+        let (a, first, second): (usize, u64, u64);
+        // SAFETY: as in `section!`, for the words of a `DoubleWord` at `a`.
+        unsafe {
+            asm!(
+                concat!(
+                    enter!("9f"),
+                    "mov {cpu}, qword ptr [{a} + 32]\n",
+                    "mov {d}, {cpu}\n",
+                    "and {d:e}, 1\n",
+                    "shl {d:e}, 4\n",
+                    "mov {r}, qword ptr [{a} + {d}]\n",
+                    "mov {s}, qword ptr [{a} + {d} + 8]\n",
+                    $compare,
+                    // The other slot.
+                    "xor {d:e}, 16\n",
+                    "mov qword ptr [{a} + {d}], {n}\n",
+                    "mov qword ptr [{a} + {d} + 8], {m}\n",
+                    "inc {cpu}\n",
+                    inject!("2"),
+                    "mov qword ptr [{a} + 32], {cpu}\n",
+                    leave!(),
+                    "9:\n",
+                ),
+                t = in(reg) &raw const TABLE,
+                $($name = in(reg) $value,)*
+                a = out(reg) a, r = out(reg) first, s = out(reg) second,
+                cpu = out(reg) _, d = out(reg) _,
+                bases = const CpuTable::BASES,
+                aborts = const CpuTable::ABORTS,
+                inject = const CpuTable::INJECT,
+                hold = sym hold,
+                options(nostack),
+            );
+        }
+        if a == 0 { None } else { Some((first, second)) }
+    }};
+}
+
+/// # Safety
+/// The module's requirement on `p`.
+#[inline(always)]
+pub(in crate::ops) unsafe fn swap(p: usize, new: (u64, u64)) -> Option<(u64, u64)> {
+    exchange!("", p = p, n = new.0, m = new.1)
+}
+
+/// # Safety
+/// The module's requirement on `p`.
+#[inline(always)]
+pub(in crate::ops) unsafe fn compare_exchange(
+    p: usize,
+    current: (u64, u64),
+    new: (u64, u64),
+) -> Option<(u64, u64)> {
+    // The branches out leave the section: nothing stored.
+    exchange!(
+        "cmp {r}, {o}\njne 9f\ncmp {s}, {q}\njne 9f\n",
+        p = p,
+        o = current.0,
+        q = current.1,
+        n = new.0,
+        m = new.1
+    )
+}
