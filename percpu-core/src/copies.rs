@@ -6,10 +6,11 @@
 
 use core::fmt;
 
-use crate::home::Home;
+use crate::home::{Home, Peek};
 use crate::ops;
 use crate::place::Place;
 use crate::process::{self, Admission};
+use crate::unit::Unit;
 
 /// One `T` on every unit of this process: what a handle leads to.
 ///
@@ -44,11 +45,30 @@ impl<T> Copies<T> {
     #[doc(alias = "this_cpu_ptr")]
     #[inline]
     pub fn hint(&self) -> &T {
+        hinted(self.home.resolved())
+    }
+
+    /// The unit that `copy` is the copy of.
+    pub(crate) fn unit_of(&self, copy: &T) -> Option<Unit> {
         let place = self.home.resolved();
-        match ops::here(place) {
-            Some(copy) => copy,
-            None => hint_cold(place),
-        }
+        let process = process::get_or_panic();
+        let is_its = |unit: &u32| match self.home.source().peek(place, *unit) {
+            Peek::Copy(found) => core::ptr::eq(found, copy),
+            Peek::Zero => false,
+        };
+        // Mostly this thread has not gone elsewhere yet.
+        let mut units =
+            core::iter::once(process::current_unit(process)).chain(0..process.units.count());
+        units.find(is_its).map(Unit::new)
+    }
+}
+
+/// The copy at `place` that this CPU had a moment ago.
+#[inline(always)]
+pub(crate) fn hinted<T>(place: Place<'_, T>) -> &T {
+    match ops::here(place) {
+        Some(copy) => copy,
+        None => hint_cold(place),
     }
 }
 

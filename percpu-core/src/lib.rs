@@ -42,6 +42,7 @@
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
 //! | change two words together | [`DoubleWord`] | `this_cpu_cmpxchg128` |
 //! | keep nodes or records per CPU | [`LocalList`], [`LocalBuffer`] | |
+//! | go without protection | [`Copies::asserted`], [`Copies::raw`] | `__this_cpu_add`, `raw_cpu_add`, ... |
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
@@ -78,6 +79,7 @@ mod ops;
 mod remote;
 mod static_var;
 mod unit;
+mod unprotected;
 mod word;
 mod zeroable;
 
@@ -122,6 +124,7 @@ pub use sys::{
     TopologyError, TopologySource,
 };
 pub use unit::Unit;
+pub use unprotected::{Asserted, Raw};
 pub use zeroable::Zeroable;
 
 /// What may be chosen before first use; see [`Config`].

@@ -261,3 +261,52 @@ impl<T, const N: usize> fmt::Debug for LocalBuffer<T, N> {
         f.debug_struct("LocalBuffer").field("len", &self.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, percpu_linux))]
+mod tests {
+    use core::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::per_cpu::PerCpu;
+
+    /// The kernel's rseq selftest with two lists: while threads use whichever is
+    /// open on their CPU, one is closed, that CPU is fenced, and from then on the
+    /// closed one stands still there.
+    #[test]
+    fn the_buffer_that_went_out_of_use_stands_still_after_the_fence() {
+        let buffers = [(); 2].map(|()| PerCpu::<LocalBuffer<[u64; 4], 8>>::zeroed().unwrap());
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for n in 0..4_usize {
+                let (buffers, over) = (&buffers, &over);
+                scope.spawn(move || {
+                    while !over.load(Ordering::Relaxed) {
+                        let first = buffers[n % 2].push([7; 4]);
+                        let _ = first.or_else(|record| buffers[1 - n % 2].push(record));
+                        for buffer in buffers {
+                            assert!(buffer.pop().is_none_or(|record| record == [7; 4]));
+                        }
+                    }
+                });
+            }
+            let mut moved = [false; 2];
+            for round in 0..2_000 {
+                for unit in Unit::all().unwrap() {
+                    let buffer = buffers[round % 2].on(unit).get();
+                    let other = buffers[1 - round % 2].on(unit).get();
+                    let open = other.len();
+                    let still = drain::stopped(&buffer.gate, unit, || {
+                        let length = buffer.len();
+                        (0..500).all(|_| {
+                            moved[round % 2] |= other.len() != open;
+                            buffer.len() == length
+                        })
+                    });
+                    assert!(still.unwrap(), "{unit}, round {round}");
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(moved, [true; 2], "meanwhile the other one was used");
+        });
+    }
+}

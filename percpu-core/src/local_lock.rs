@@ -173,9 +173,10 @@ enum Way<'a> {
 /// ```
 #[must_use = "dropped at once, the guard unlocks at once"]
 pub struct LocalLockGuard<'a, T> {
+    copies: &'a Copies<LocalLock<T>>,
     lock: &'a LocalLock<T>,
     way: Way<'a>,
-    _nested: nesting::Entry,
+    nested: nesting::Entry,
     not_send: PhantomData<*mut T>,
 }
 
@@ -199,10 +200,10 @@ impl<T: Send> Copies<LocalLock<T>> {
         let nested = nesting::enter(self);
         loop {
             match self.attempt() {
-                Found::Locked(lock, way) => return LocalLockGuard::new(lock, way, nested),
+                Found::Locked(lock, way) => return LocalLockGuard::new(self, lock, way, nested),
                 Found::Busy(lock, Way::Atomic) => {
                     lock.wait_atomic();
-                    return LocalLockGuard::new(lock, Way::Atomic, nested);
+                    return LocalLockGuard::new(self, lock, Way::Atomic, nested);
                 }
                 Found::Busy(lock, _) => lock.wait(),
             }
@@ -219,7 +220,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     pub fn try_lock(&self) -> Option<LocalLockGuard<'_, T>> {
         match self.attempt() {
             Found::Locked(lock, way) => {
-                Some(LocalLockGuard::new(lock, way, nesting::enter_try(self)))
+                Some(LocalLockGuard::new(self, lock, way, nesting::enter_try(self)))
             }
             Found::Busy(..) => None,
         }
@@ -255,7 +256,7 @@ impl<T: Send> Copies<LocalLock<T>> {
             lock.wait_atomic();
             Way::Atomic
         };
-        Ok(LocalLockGuard::new(lock, way, nested))
+        Ok(LocalLockGuard::new(self, lock, way, nested))
     }
 
     #[inline(always)]
@@ -411,8 +412,31 @@ impl<T> LocalLock<T> {
 
 impl<'a, T> LocalLockGuard<'a, T> {
     #[inline(always)]
-    fn new(lock: &'a LocalLock<T>, way: Way<'a>, nested: nesting::Entry) -> Self {
-        Self { lock, way, _nested: nested, not_send: PhantomData }
+    fn new(
+        copies: &'a Copies<LocalLock<T>>,
+        lock: &'a LocalLock<T>,
+        way: Way<'a>,
+        nested: nesting::Entry,
+    ) -> Self {
+        let guard = Self { copies, lock, way, nested, not_send: PhantomData };
+        if nesting::KEPT {
+            guard.nested.locked(Self::unit(&guard).index());
+        }
+        guard
+    }
+
+    /// The unit whose copy is held. It stays the same wherever the thread goes.
+    /// Called as `LocalLockGuard::unit(&guard)`, as guards lead to what they guard.
+    ///
+    /// # Panics
+    /// Never: a guard's copy is some unit's.
+    ///
+    /// # Performance
+    /// A few loads, unless the thread was migrated since; then one a unit.
+    #[doc(alias = "get_cpu")]
+    #[doc(alias = "smp_processor_id")]
+    pub fn unit(guard: &Self) -> Unit {
+        guard.copies.unit_of(guard.lock).expect("a copy is some unit's")
     }
 }
 

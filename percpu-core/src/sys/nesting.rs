@@ -1,4 +1,4 @@
-//! Which locks a thread holds, remembered in debug builds.
+//! Which locks a thread holds, and of which units, remembered in debug builds.
 //!
 //! A handler may interrupt any step here; it leaves the slots as it found them.
 
@@ -8,8 +8,14 @@ mod kept {
 
     const DEPTH: usize = 16;
 
+    /// Whether anything is remembered.
+    pub(crate) const KEPT: bool = true;
+    /// Not locked yet.
+    const NO_UNIT: u32 = u32::MAX;
+
     thread_local! {
         static HELD: [Cell<usize>; DEPTH] = const { [const { Cell::new(0) }; DEPTH] };
+        static UNITS: [Cell<u32>; DEPTH] = const { [const { Cell::new(NO_UNIT) }; DEPTH] };
     }
 
     /// Which slot remembers the lock; deeper than `DEPTH` none does.
@@ -41,9 +47,25 @@ mod kept {
         })
     }
 
+    /// Whether this thread holds a lock of `unit`, as far as is remembered.
+    pub(crate) fn holds(unit: u32) -> bool {
+        UNITS.with(|units| units.iter().any(|held| held.get() == unit))
+            || HELD.with(|held| held.iter().all(|slot| slot.get() != 0))
+    }
+
+    impl Entry {
+        /// The lock was taken on the copy of `unit`.
+        pub(crate) fn locked(&self, unit: u32) {
+            if let Some(at) = self.0 {
+                UNITS.with(|units| units[at].set(unit));
+            }
+        }
+    }
+
     impl Drop for Entry {
         fn drop(&mut self) {
             if let Some(at) = self.0 {
+                UNITS.with(|units| units[at].set(NO_UNIT));
                 HELD.with(|held| held[at].set(0));
             }
         }
@@ -52,7 +74,19 @@ mod kept {
 
 #[cfg(not(all(debug_assertions, not(percpu_loom))))]
 mod kept {
+    pub(crate) const KEPT: bool = false;
+
     pub(crate) struct Entry;
+
+    impl Entry {
+        #[inline(always)]
+        pub(crate) fn locked(&self, _: u32) {}
+    }
+
+    #[inline(always)]
+    pub(crate) fn holds(_: u32) -> bool {
+        true
+    }
 
     #[inline(always)]
     pub(crate) fn enter<T>(_: &T) -> Entry {
@@ -65,4 +99,4 @@ mod kept {
     }
 }
 
-pub(crate) use kept::{Entry, enter, enter_try};
+pub(crate) use kept::{Entry, KEPT, enter, enter_try, holds};
