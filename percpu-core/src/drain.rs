@@ -49,5 +49,6 @@ pub(crate) fn stopped<R>(gate: &Gate, unit: Unit, f: impl FnOnce() -> R) -> Resu
             fence::unit(unit)?;
         }
     }
+    gate.touch();
     Ok(f())
 }

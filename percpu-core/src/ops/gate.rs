@@ -23,6 +23,9 @@ pub(crate) struct Gate {
     pub(crate) word: AtomicUsize,
     pub(crate) stop: AtomicU32,
     pub(crate) lock: WordLock,
+    /// Stands for what the word leads to: loom notices two who touch it.
+    #[cfg(percpu_loom)]
+    inside: loom::cell::UnsafeCell<()>,
 }
 
 #[cfg(percpu_rseq)]
@@ -38,7 +41,19 @@ impl Gate {
 
     #[cfg(percpu_loom)]
     pub(crate) fn new() -> Self {
-        Self { word: AtomicUsize::new(0), stop: AtomicU32::new(0), lock: WordLock::new() }
+        Self {
+            word: AtomicUsize::new(0),
+            stop: AtomicU32::new(0),
+            lock: WordLock::new(),
+            inside: loom::cell::UnsafeCell::new(()),
+        }
+    }
+
+    /// Whoever changes what the word leads to calls this while it may.
+    #[inline(always)]
+    pub(crate) fn touch(&self) {
+        #[cfg(percpu_loom)]
+        self.inside.with_mut(|_| ());
     }
 
     /// Runs `f` with the lock of a copy without sections, if it is free.
@@ -46,6 +61,7 @@ impl Gate {
         if !self.lock.try_lock() {
             return None;
         }
+        self.touch();
         let result = f();
         self.lock.unlock();
         Some(result)

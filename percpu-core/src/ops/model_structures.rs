@@ -75,6 +75,7 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool>
             return Ok(false);
         }
         armed.point()?;
+        gate.touch();
         let head = load(&gate.word);
         // SAFETY: the caller's word: a live node.
         let next = unsafe { &*core::ptr::with_exposed_provenance::<AtomicUsize>(node) };
@@ -97,6 +98,7 @@ pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
             return Ok(0);
         }
         armed.point()?;
+        gate.touch();
         let head = load(&gate.word);
         if head == 0 {
             return Ok(0);
@@ -144,6 +146,7 @@ pub(crate) unsafe fn buffer_push<T>(
             return Ok(false);
         }
         armed.point()?;
+        gate.touch();
         let length = load(&gate.word);
         if length >= shape.capacity {
             return Ok(false);
@@ -172,6 +175,7 @@ pub(crate) unsafe fn buffer_pop<T>(
             return Ok(false);
         }
         armed.point()?;
+        gate.touch();
         let length = load(&gate.word);
         let Some(last) = length.checked_sub(1) else { return Ok(false) };
         // SAFETY: a slot below the length.

@@ -6,4 +6,5 @@
 mod fence;
 mod local_lock;
 mod plan;
+mod structures;
 mod words;
