@@ -85,11 +85,8 @@ unsafe impl<T, const N: usize> Zeroable for LocalBuffer<T, N> {
 }
 
 impl<T, const N: usize> LocalBuffer<T, N> {
-    const SHAPE: Shape = Shape {
-        items: offset_of!(Self, slots),
-        stride: size_of::<Slot<T>>(),
-        capacity: N,
-    };
+    const SHAPE: Shape =
+        Shape { items: offset_of!(Self, slots), stride: size_of::<Slot<T>>(), capacity: N };
 
     /// An empty buffer.
     #[cfg(not(percpu_loom))]

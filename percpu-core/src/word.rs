@@ -53,10 +53,14 @@ fn run<W, R>(
     section: impl Fn(Place<'_, W>) -> Option<R>,
     atomic: impl Fn(&W) -> R,
 ) -> R {
-    run_at(target.resolve(), section, atomic)
+    let place = target.resolve();
+    match section(place) {
+        Some(result) => result,
+        None => cold(place, section, atomic),
+    }
 }
 
-/// As `run`, for whatever lies at `place`.
+/// As `run`, for copies of any type.
 #[inline(always)]
 pub(crate) fn run_at<T, R>(
     place: Place<'_, T>,

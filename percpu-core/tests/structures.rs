@@ -304,7 +304,10 @@ fn a_pinned_threads_buffer_fills_to_its_capacity_and_drains_oldest_first() {
             let aligned = PerCpu::<LocalBuffer<Aligned, 2>>::zeroed().unwrap();
             assert_eq!((aligned.push(Aligned(5)), aligned.pop()), (Ok(()), Some(Aligned(5))));
             let text = PerCpu::<LocalBuffer<&str, 2>>::zeroed().unwrap();
-            assert_eq!((text.push("a pointer survives"), text.pop()), (Ok(()), Some("a pointer survives")));
+            assert_eq!(
+                (text.push("a pointer survives"), text.pop()),
+                (Ok(()), Some("a pointer survives"))
+            );
         },
     );
 }

@@ -385,10 +385,10 @@ pub(super) fn here(p: usize) -> Option<usize> {
     }
 }
 
-// Here, behind the macros that they use.
+// Below the macros, which they use.
 #[path = "aarch64_buffer.rs"]
-pub(in crate::ops) mod buffer;
+pub(crate) mod buffer;
 #[path = "aarch64_list.rs"]
-pub(in crate::ops) mod list;
+pub(crate) mod list;
 #[path = "aarch64_pair.rs"]
-pub(in crate::ops) mod pair;
+pub(crate) mod pair;

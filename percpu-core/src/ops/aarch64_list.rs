@@ -13,15 +13,17 @@
 
 use core::arch::asm;
 
+use crate::place::Place;
 use crate::sys::object::hold;
 use crate::table::{CpuTable, TABLE};
 
-/// Whether the node at `n`, the caller's own, went in.
+/// Whether `node`, the caller's own, went in.
 ///
 /// # Safety
-/// The module's requirement on `p`; `n` is the address of a node.
+/// `T` begins with a `Gate` and keeps the module's requirements; `node` is the
+/// address of a node.
 #[inline(always)]
-pub(in crate::ops) unsafe fn push(p: usize, n: usize) -> Option<bool> {
+pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool> {
     let closed = section_with_result!(
         concat!(
             "add {v}, {a}, #8\n",
@@ -34,8 +36,8 @@ pub(in crate::ops) unsafe fn push(p: usize, n: usize) -> Option<bool> {
             inject!("2"),
             "str {n}, [{a}]\n",
         ),
-        p = p,
-        n = n
+        p = at.pointer(),
+        n = node
     );
     closed.map(|closed| closed == 0)
 }
@@ -43,9 +45,9 @@ pub(in crate::ops) unsafe fn push(p: usize, n: usize) -> Option<bool> {
 /// The address of the node that came out, or 0.
 ///
 /// # Safety
-/// The module's requirement on `p`.
+/// `T` begins with a `Gate` and keeps the module's requirements.
 #[inline(always)]
-pub(in crate::ops) unsafe fn pop(p: usize) -> Option<usize> {
+pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
     let node = section_with_result!(
         concat!(
             "add {v}, {a}, #8\n",
@@ -59,7 +61,7 @@ pub(in crate::ops) unsafe fn pop(p: usize) -> Option<usize> {
             inject!("2"),
             "str {v}, [{a}]\n",
         ),
-        p = p
+        p = at.pointer()
     );
     node.map(|node| node as usize)
 }

@@ -36,10 +36,17 @@ macro_rules! functions {
 
 #[cfg(target_arch = "aarch64")]
 #[path = "aarch64.rs"]
-pub(super) mod body;
+mod body;
 #[cfg(target_arch = "x86_64")]
 #[path = "x86_64.rs"]
-pub(super) mod body;
+mod body;
+
+/// The sections on several words.
+pub(crate) mod structures {
+    pub(crate) use super::body::buffer::{buffer_pop, buffer_push};
+    pub(crate) use super::body::list::{list_pop, list_push};
+    pub(crate) use super::body::pair::{pair_compare_exchange, pair_swap};
+}
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};

@@ -6,6 +6,9 @@
 
 #![allow(unsafe_code)]
 
+#[path = "closed_structures.rs"]
+pub(crate) mod structures;
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::place::Place;

@@ -6,8 +6,8 @@
 
 #![allow(unsafe_code)]
 
-use super::pair::{DoubleWord, Two};
-use super::shape::Shape;
+use crate::ops::pair::{DoubleWord, Two};
+use crate::ops::shape::Shape;
 use crate::place::Place;
 
 #[inline(always)]

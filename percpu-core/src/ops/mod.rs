@@ -26,20 +26,16 @@ mod shape;
 #[cfg_attr(percpu_loom, path = "model.rs")]
 #[cfg_attr(not(any(percpu_rseq, percpu_loom)), path = "closed.rs")]
 mod sections;
-#[cfg_attr(percpu_rseq, path = "assembly_structures.rs")]
-#[cfg_attr(percpu_loom, path = "model_structures.rs")]
-#[cfg_attr(not(any(percpu_rseq, percpu_loom)), path = "closed_structures.rs")]
-mod structures;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use gate::Gate;
 pub use pair::DoubleWord;
 pub use portable::{BitWord, IntWord, Word};
+pub(crate) use sections::structures::{
+    buffer_pop, buffer_push, list_pop, list_push, pair_compare_exchange, pair_swap,
+};
 pub(crate) use sections::{
     acquire, add, and, compare_exchange, dec, fetch_add, fetch_and, fetch_or, fetch_xor, here, inc,
     or, store, swap, xor,
 };
 pub(crate) use shape::Shape;
-pub(crate) use structures::{
-    buffer_pop, buffer_push, list_pop, list_push, pair_compare_exchange, pair_swap,
-};

@@ -10,6 +10,9 @@
 
 #![allow(unsafe_code)]
 
+#[path = "model_structures.rs"]
+pub(crate) mod structures;
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};
@@ -18,7 +21,7 @@ use crate::mutate::mutated;
 use crate::place::Place;
 
 /// Runs `body` on this CPU's copy as a section.
-pub(super) fn section<'a, T, R>(
+fn section<'a, T, R>(
     at: Place<'a, T>,
     body: impl Fn(&mut Armed<'_>, &'a T) -> Result<R, Aborted>,
 ) -> Option<R> {
@@ -34,7 +37,7 @@ pub(super) fn section<'a, T, R>(
 /// that loads and then stores a word loom remembers the load only, and would
 /// not try the store before another thread's earlier load. Nothing is lost:
 /// the CPU's lock makes the latest value the only one a load could find.
-pub(super) fn load<W: Word>(word: &W) -> W::Value {
+fn load<W: Word>(word: &W) -> W::Value {
     // If it is this value, it is stored again.
     let unlikely = W::from_bits(0xA5A5_5A5A_C33C_3CC3);
     let (Ok(value) | Err(value)) = word.exchange_if(unlikely, unlikely);

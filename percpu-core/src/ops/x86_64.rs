@@ -386,10 +386,10 @@ pub(super) fn here(p: usize) -> Option<usize> {
     }
 }
 
-// Here, behind the macros that they use.
+// Below the macros, which they use.
 #[path = "x86_64_buffer.rs"]
-pub(in crate::ops) mod buffer;
+pub(crate) mod buffer;
 #[path = "x86_64_list.rs"]
-pub(in crate::ops) mod list;
+pub(crate) mod list;
 #[path = "x86_64_pair.rs"]
-pub(in crate::ops) mod pair;
+pub(crate) mod pair;

@@ -13,6 +13,7 @@
 use core::arch::asm;
 
 use crate::ops::shape::Shape;
+use crate::place::Place;
 use crate::sys::object::hold;
 use crate::table::{CpuTable, TABLE};
 
@@ -20,7 +21,7 @@ use crate::table::{CpuTable, TABLE};
 /// say which way the record goes; `$length` makes the new length of `x`.
 macro_rules! copy {
     (
-        $p:ident, $record:ident, $shape:ident, $index:expr, $from:literal, $to:literal,
+        $at:ident, $record:ident, $shape:ident, $index:expr, $from:literal, $to:literal,
         $length:expr
         $(, $name:ident = $value:expr)*
     ) => {{
@@ -55,8 +56,8 @@ macro_rules! copy {
                     "9:\n",
                 ),
                 t = in(reg) &raw const TABLE,
-                p = in(reg) $p,
-                record = in(reg) $record,
+                p = in(reg) $at.pointer(),
+                record = in(reg) $record.expose_provenance(),
                 stride = in(reg) $shape.stride,
                 items = in(reg) $shape.items,
                 $($name = in(reg) $value,)*
@@ -76,11 +77,22 @@ macro_rules! copy {
 /// Whether the record went in.
 ///
 /// # Safety
-/// The module's requirements.
+/// `T` begins with a `Gate` and keeps the module's requirements, which speak of
+/// `record` too.
 #[inline(always)]
-pub(in crate::ops) unsafe fn push(p: usize, record: usize, shape: Shape) -> Option<bool> {
+pub(crate) unsafe fn buffer_push<T>(
+    at: Place<'_, T>,
+    record: *const u64,
+    shape: Shape,
+) -> Option<bool> {
     copy!(
-        p, record, shape, "cmp {x}, {capacity}\njae 9f\n", "record", "d", "inc {x}\n",
+        at,
+        record,
+        shape,
+        "cmp {x}, {capacity}\njae 9f\n",
+        "record",
+        "d",
+        "inc {x}\n",
         capacity = shape.capacity
     )
 }
@@ -88,8 +100,13 @@ pub(in crate::ops) unsafe fn push(p: usize, record: usize, shape: Shape) -> Opti
 /// Whether a record came out.
 ///
 /// # Safety
-/// The module's requirements.
+/// `T` begins with a `Gate` and keeps the module's requirements, which speak of
+/// `record` too.
 #[inline(always)]
-pub(in crate::ops) unsafe fn pop(p: usize, record: usize, shape: Shape) -> Option<bool> {
-    copy!(p, record, shape, "sub {x}, 1\njb 9f\n", "d", "record", "")
+pub(crate) unsafe fn buffer_pop<T>(
+    at: Place<'_, T>,
+    record: *mut u64,
+    shape: Shape,
+) -> Option<bool> {
+    copy!(at, record, shape, "sub {x}, 1\njb 9f\n", "d", "record", "")
 }

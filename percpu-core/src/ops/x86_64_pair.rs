@@ -2,7 +2,8 @@
 //!
 //! # Safety
 //!
-//! As for `x86_64.rs`, with a live `DoubleWord` at entry + `p`. Here `cpu` holds
+//! As for `x86_64.rs`, with a live `DoubleWord` at entry + `p`, as
+//! [`Place`] promises. Here `cpu` holds
 //! the sequence number and `d` the distance of a slot, once they are free. Stores
 //! become visible in program order, as the orderings of `pair.rs` ask.
 
@@ -11,6 +12,8 @@
 
 use core::arch::asm;
 
+use crate::ops::pair::{DoubleWord, Two};
+use crate::place::Place;
 use crate::sys::object::hold;
 use crate::table::{CpuTable, TABLE};
 
@@ -18,7 +21,8 @@ use crate::table::{CpuTable, TABLE};
 macro_rules! exchange {
     ($compare:expr $(, $name:ident = $value:expr)*) => {{
         let (a, first, second): (usize, u64, u64);
-        // SAFETY: as in `section!`, for the words of a `DoubleWord` at `a`.
+        // SAFETY: as in `section!`, for the words of the `DoubleWord` at `a`, by
+        // `Place`'s invariant.
         unsafe {
             asm!(
                 concat!(
@@ -55,25 +59,22 @@ macro_rules! exchange {
     }};
 }
 
-/// # Safety
-/// The module's requirement on `p`.
 #[inline(always)]
-pub(in crate::ops) unsafe fn swap(p: usize, new: (u64, u64)) -> Option<(u64, u64)> {
-    exchange!("", p = p, n = new.0, m = new.1)
+pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two) -> Option<Two> {
+    exchange!("", p = at.pointer(), n = new.0, m = new.1)
 }
 
-/// # Safety
-/// The module's requirement on `p`.
+/// The words found; they were replaced if they are `current`.
 #[inline(always)]
-pub(in crate::ops) unsafe fn compare_exchange(
-    p: usize,
-    current: (u64, u64),
-    new: (u64, u64),
-) -> Option<(u64, u64)> {
+pub(crate) fn pair_compare_exchange(
+    at: Place<'_, DoubleWord>,
+    current: Two,
+    new: Two,
+) -> Option<Two> {
     // The branches out leave the section: nothing stored.
     exchange!(
         "cmp {r}, {o}\njne 9f\ncmp {s}, {q}\njne 9f\n",
-        p = p,
+        p = at.pointer(),
         o = current.0,
         q = current.1,
         n = new.0,
