@@ -79,6 +79,7 @@ impl<T> ListNode<T> {
     }
 
     /// The value alone.
+    #[expect(clippy::boxed_local, reason = "nodes are had in boxes only")]
     pub fn into_value(self: Box<Self>) -> T {
         self.value
     }

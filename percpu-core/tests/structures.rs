@@ -251,9 +251,11 @@ fn items_in_buffers_are_conserved_and_whole_while_they_are_drained() {
                             full.fetch_add(1, Relaxed)
                         }
                     };
-                    if round % 3 == 0 {
+                    if round.is_multiple_of(3) {
                         for _ in 0..3 {
-                            BUFFER.pop().map_or((), take);
+                            if let Some(item) = BUFFER.pop() {
+                                take(item);
+                            }
                         }
                     }
                 }

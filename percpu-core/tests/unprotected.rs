@@ -80,7 +80,7 @@ fn asserted_operations_are_exact_while_everybody_holds_the_lock() {
                 let mut guard = LOCK.lock();
                 let word = WORD.asserted(LocalLockGuard::unit(&guard));
                 let before = word.load();
-                if n == 0 && before % 64 == 0 {
+                if n == 0 && before.is_multiple_of(64) {
                     std::thread::yield_now();
                 }
                 word.store(before + 1);
