@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use crate::home::{Home, Peek};
+use crate::home::Home;
 use crate::ops;
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -50,16 +50,12 @@ impl<T> Copies<T> {
 
     /// The unit that `copy` is the copy of.
     pub(crate) fn unit_of(&self, copy: &T) -> Option<Unit> {
-        let place = self.home.resolved();
+        let base = Some(self.home.resolved().base_of(copy));
         let process = process::get_or_panic();
-        let is_its = |unit: &u32| match self.home.source().peek(place, *unit) {
-            Peek::Copy(found) => core::ptr::eq(found, copy),
-            Peek::Zero => false,
-        };
         // Mostly this thread has not gone elsewhere yet.
         let mut units =
             core::iter::once(process::current_unit(process)).chain(0..process.units.count());
-        units.find(is_its).map(Unit::new)
+        units.find(|&unit| process.units.base(unit) == base).map(Unit::new)
     }
 }
 

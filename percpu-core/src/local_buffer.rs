@@ -61,6 +61,11 @@ use crate::zeroable::Zeroable;
 ///     static NOTHING: percpu_core::LocalBuffer<(), 4> = percpu_core::LocalBuffer::new();
 /// }
 /// ```
+/// also in what is allocated:
+/// ```compile_fail,E0080
+/// let nothing = percpu_core::PerCpu::<percpu_core::LocalBuffer<(), 4>>::zeroed().unwrap();
+/// let _ = nothing.push(());
+/// ```
 #[repr(C)]
 pub struct LocalBuffer<T, const N: usize> {
     // First: the sections find it there.
@@ -85,13 +90,16 @@ unsafe impl<T, const N: usize> Zeroable for LocalBuffer<T, N> {
 }
 
 impl<T, const N: usize> LocalBuffer<T, N> {
-    const SHAPE: Shape =
-        Shape { items: offset_of!(Self, slots), stride: size_of::<Slot<T>>(), capacity: N };
+    /// The sections copy at least one word.
+    const SHAPE: Shape = {
+        assert!(N > 0 && size_of::<T>() > 0, "nothing to buffer");
+        Shape { items: offset_of!(Self, slots), stride: size_of::<Slot<T>>(), capacity: N }
+    };
 
     /// An empty buffer.
     #[cfg(not(percpu_loom))]
     pub const fn new() -> Self {
-        const { assert!(N > 0 && size_of::<T>() > 0, "nothing to buffer") };
+        _ = Self::SHAPE;
         let slots = UnsafeCell::new([const { Slot(MaybeUninit::uninit()) }; N]);
         Self { gate: Gate::new(), slots }
     }
@@ -99,7 +107,7 @@ impl<T, const N: usize> LocalBuffer<T, N> {
     /// An empty buffer.
     #[cfg(percpu_loom)]
     pub fn new() -> Self {
-        const { assert!(N > 0 && size_of::<T>() > 0, "nothing to buffer") };
+        _ = Self::SHAPE;
         let slots = UnsafeCell::new([const { Slot(MaybeUninit::uninit()) }; N]);
         Self { gate: Gate::new(), slots }
     }
@@ -287,7 +295,7 @@ mod tests {
                 });
             }
             let mut moved = [false; 2];
-            for round in 0..2_000 {
+            for round in 0..500 {
                 for unit in Unit::all().unwrap() {
                     let buffer = buffers[round % 2].on(unit).get();
                     let other = buffers[1 - round % 2].on(unit).get();

@@ -176,7 +176,7 @@ pub struct LocalLockGuard<'a, T> {
     copies: &'a Copies<LocalLock<T>>,
     lock: &'a LocalLock<T>,
     way: Way<'a>,
-    nested: nesting::Entry,
+    _nested: nesting::Entry,
     not_send: PhantomData<*mut T>,
 }
 
@@ -418,11 +418,10 @@ impl<'a, T> LocalLockGuard<'a, T> {
         way: Way<'a>,
         nested: nesting::Entry,
     ) -> Self {
-        let guard = Self { copies, lock, way, nested, not_send: PhantomData };
         if nesting::KEPT {
-            guard.nested.locked(Self::unit(&guard).index());
+            nested.locked(copies.home.resolved().base_of(lock));
         }
-        guard
+        Self { copies, lock, way, _nested: nested, not_send: PhantomData }
     }
 
     /// The unit whose copy is held. It stays the same wherever the thread goes.

@@ -16,6 +16,7 @@ use crate::copies::{Copies, hinted};
 use crate::element::Element;
 use crate::ops::{BitWord, IntWord, Word};
 use crate::place::Place;
+use crate::process;
 use crate::remote::copy_on;
 use crate::sys::nesting;
 use crate::unit::Unit;
@@ -35,7 +36,7 @@ pub struct Raw<'a, W> {
 /// The copy of `unit`, which this thread says it has locked.
 fn asserted<'a, W>(place: Place<'a, W>, unit: Unit) -> Asserted<'a, W> {
     debug_assert!(
-        nesting::holds(unit.index()),
+        process::get_or_panic().units.base(unit.index()).is_some_and(nesting::holds),
         "an asserted operation on {unit}, of which this thread holds no LocalLock"
     );
     Asserted { copy: copy_on(place, unit) }

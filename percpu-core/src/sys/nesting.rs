@@ -10,12 +10,10 @@ mod kept {
 
     /// Whether anything is remembered.
     pub(crate) const KEPT: bool = true;
-    /// Not locked yet.
-    const NO_UNIT: u32 = u32::MAX;
 
     thread_local! {
         static HELD: [Cell<usize>; DEPTH] = const { [const { Cell::new(0) }; DEPTH] };
-        static UNITS: [Cell<u32>; DEPTH] = const { [const { Cell::new(NO_UNIT) }; DEPTH] };
+        static BASES: [Cell<usize>; DEPTH] = const { [const { Cell::new(0) }; DEPTH] };
     }
 
     /// Which slot remembers the lock; deeper than `DEPTH` none does.
@@ -47,17 +45,18 @@ mod kept {
         })
     }
 
-    /// Whether this thread holds a lock of `unit`, as far as is remembered.
-    pub(crate) fn holds(unit: u32) -> bool {
-        UNITS.with(|units| units.iter().any(|held| held.get() == unit))
+    /// Whether this thread holds a lock in the unit whose base this is, as far as
+    /// is remembered.
+    pub(crate) fn holds(base: usize) -> bool {
+        BASES.with(|bases| bases.iter().any(|held| held.get() == base))
             || HELD.with(|held| held.iter().all(|slot| slot.get() != 0))
     }
 
     impl Entry {
-        /// The lock was taken on the copy of `unit`.
-        pub(crate) fn locked(&self, unit: u32) {
+        /// The lock was taken in the unit whose base this is.
+        pub(crate) fn locked(&self, base: usize) {
             if let Some(at) = self.0 {
-                UNITS.with(|units| units[at].set(unit));
+                BASES.with(|bases| bases[at].set(base));
             }
         }
     }
@@ -65,7 +64,7 @@ mod kept {
     impl Drop for Entry {
         fn drop(&mut self) {
             if let Some(at) = self.0 {
-                UNITS.with(|units| units[at].set(NO_UNIT));
+                BASES.with(|bases| bases[at].set(0));
                 HELD.with(|held| held[at].set(0));
             }
         }
@@ -80,11 +79,11 @@ mod kept {
 
     impl Entry {
         #[inline(always)]
-        pub(crate) fn locked(&self, _: u32) {}
+        pub(crate) fn locked(&self, _: usize) {}
     }
 
     #[inline(always)]
-    pub(crate) fn holds(_: u32) -> bool {
+    pub(crate) fn holds(_: usize) -> bool {
         true
     }
 

@@ -129,8 +129,8 @@ pub fn leave_rseq() -> bool {
     // SAFETY: libc's `unsigned int`, likewise.
     let size = unsafe { *word(c"__rseq_size").cast::<u32>() };
     let area = thread_pointer().wrapping_add_signed(offset);
-    // Registered with at least 32 bytes, whatever the size says is used.
-    [size.max(32), 32].into_iter().any(|length| {
+    // What it was registered with depends on libc, whatever it says is used.
+    [32, size, size.next_multiple_of(32)].into_iter().any(|length| {
         // SAFETY: takes this thread's own area back from the kernel, or fails.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     })

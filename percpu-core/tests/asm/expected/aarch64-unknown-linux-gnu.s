@@ -269,10 +269,11 @@ L8:
 	cbnz w12, L8	; out of line
 	b L5	; out of line
 L6:
+	cmp x8, x1
+	cset w9, ne
 	cbz x10, L9
 L10:
-	cmp x8, x1
-	cset w0, ne
+	mov x0, x9
 	mov x1, x8
 	ldp x20, x19, [sp, #16]
 	ldp x29, x30, [sp], #32

@@ -123,38 +123,38 @@ L5:
 
 fetch_add:
 	push rbx
-	mov rax, rdi
-	mov rdi, qword ptr [rdi + 24]
-	test rdi, rdi
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
 	je L1
-	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov rdx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	; descriptor L2
 	; descriptor L3-L2
 	; descriptor L4
 L5:
-	mov rdx, qword ptr [rcx]
-	test rdx, rdx
+	mov rdi, qword ptr [rdx]
+	test rdi, rdi
 	je L6
 	lea r9, [rip + L7]
-	mov qword ptr fs:[rdx + 8], r9
+	mov qword ptr fs:[rdi + 8], r9
 L2:
-	movzx r8d, word ptr fs:[rdx + 4]
-	mov rdx, qword ptr [rcx + 8*r8 + 40]
-	test rdx, rdx
+	movzx r8d, word ptr fs:[rdi + 4]
+	mov rdi, qword ptr [rdx + 8*r8 + 40]
+	test rdi, rdi
 	je L6
-	add rdx, rdi
-	mov rax, qword ptr [rdx]
-	mov r9, rax
+	add rdi, rax
+	mov rcx, qword ptr [rdi]
+	mov r9, rcx
 	add r9, rsi
-	mov qword ptr [rdx], r9
+	mov qword ptr [rdi], r9
 L3:
 L4:
-	lock inc qword ptr [rcx + 8]	; out of line
+	lock inc qword ptr [rdx + 8]	; out of line
 	jmp L5	; out of line
 L6:
-	test rdx, rdx
+	test rdi, rdi
 	je L8
 L9:
+	mov rax, rcx
 	pop rbx
 	ret
 
@@ -162,41 +162,43 @@ compare_exchange:
 	push r14
 	push rbx
 	push rax
-	mov rax, rdi
-	mov rdi, qword ptr [rdi + 24]
-	test rdi, rdi
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
 	je L1
-	mov rax, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
-	; descriptor L2
-	; descriptor L3-L2
-	; descriptor L4
-L5:
-	mov r8, qword ptr [rax]
-	test r8, r8
-	je L6
-	lea r10, [rip + L7]
-	mov qword ptr fs:[r8 + 8], r10
 L2:
-	movzx r9d, word ptr fs:[r8 + 4]
-	mov r8, qword ptr [rax + 8*r9 + 40]
-	test r8, r8
-	je L6
-	add r8, rdi
-	mov rcx, qword ptr [r8]
-	cmp rcx, rsi
-	jne L6
-	mov qword ptr [r8], rdx
-L3:
-L4:
-	lock inc qword ptr [rax + 8]	; out of line
-	jmp L5	; out of line
+	mov rdi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
 L6:
-	test r8, r8
-	je L8
-L9:
-	xor eax, eax
+	mov r9, qword ptr [rdi]
+	test r9, r9
+	je L7
+	lea r10, [rip + L8]
+	mov qword ptr fs:[r9 + 8], r10
+L3:
+	movzx r8d, word ptr fs:[r9 + 4]
+	mov r9, qword ptr [rdi + 8*r8 + 40]
+	test r9, r9
+	je L7
+	add r9, rax
+	mov rcx, qword ptr [r9]
 	cmp rcx, rsi
-	setne al
+	jne L7
+	mov qword ptr [r9], rdx
+L4:
+L5:
+	lock inc qword ptr [rdi + 8]	; out of line
+	jmp L6	; out of line
+L7:
+	xor edi, edi
+	cmp rcx, rsi
+	setne r8b
+	test r9, r9
+	je L9
+	mov dil, r8b
+L10:
+	mov rax, rdi
 	mov rdx, rcx
 	add rsp, 8
 	pop rbx
