@@ -61,11 +61,6 @@ use crate::zeroable::Zeroable;
 ///     static NOTHING: percpu_core::LocalBuffer<(), 4> = percpu_core::LocalBuffer::new();
 /// }
 /// ```
-/// also in what is allocated:
-/// ```compile_fail,E0080
-/// let nothing = percpu_core::PerCpu::<percpu_core::LocalBuffer<(), 4>>::zeroed().unwrap();
-/// let _ = nothing.push(());
-/// ```
 #[repr(C)]
 pub struct LocalBuffer<T, const N: usize> {
     // First: the sections find it there.
