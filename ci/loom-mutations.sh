@@ -50,6 +50,23 @@ stack_atomic_relaxed  stack::operations_against_drain_on_the_shared_unit
 stack_atomic_unlocked stack::operations_against_drain_on_the_shared_unit
 stack_no_wake         stack::operations_against_drain_on_the_shared_unit
 take_sums_twice       take_against_add
+no_restart            structures::double_words_of_one_cpu
+no_restart            structures::pop_against_pop_pop_push
+no_restart            structures::buffer_push_against_push
+pair_one_slot         structures::remote_read_of_a_double_word_against_changes
+pair_no_second_look   structures::remote_read_of_a_double_word_against_changes
+pair_commit_relaxed   structures::remote_read_of_a_double_word_against_changes
+pair_no_acquire_fence structures::remote_read_of_a_double_word_against_changes
+pair_no_release_fence structures::remote_read_of_a_double_word_against_changes
+pair_no_lock          structures::double_words_without_rseq
+gate_no_stop          structures::list_drain_against_pop_and_push
+gate_no_fence         structures::list_drain_against_pop_and_push
+gate_opened_relaxed   structures::list_drain_against_pop_and_push
+gate_entered_relaxed  structures::list_drain_against_pop_and_push
+gate_no_stop          structures::buffer_drain_against_push_and_pop
+gate_no_fence         structures::buffer_drain_against_push_and_pop
+no_membarrier         structures::buffer_drain_against_push_and_pop
+word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
 '
 
 cfg_flags percpu_loom

@@ -103,10 +103,9 @@ impl fmt::Display for Error {
                 "no {size} bytes a CPU are at hand without asking the system; \
                  percpu_core::balance() brings some up"
             ),
-            Self::ReservedFull { size } => write!(
-                f,
-                "the reserved region has no {size} bytes left; raise Config::reserved"
-            ),
+            Self::ReservedFull { size } => {
+                write!(f, "the reserved region has no {size} bytes left; raise Config::reserved")
+            }
             Self::UnknownCpu { cpu } => write!(f, "CPU {cpu} is not possible on this machine"),
             Self::NoCurrentCpu => {
                 f.write_str("the system does not tell on which CPU a thread runs")
@@ -126,7 +125,9 @@ impl fmt::Display for Error {
             }
             Self::Topology(error) => write!(f, "the CPU topology is unusable: {error}"),
             Self::Layout(error) => write!(f, "no layout for the first chunk: {error}"),
-            Self::Sanity { rule, layout } => write!(f, "the first chunk breaks a rule: {rule}\n{layout}"),
+            Self::Sanity { rule, layout } => {
+                write!(f, "the first chunk breaks a rule: {rule}\n{layout}")
+            }
         }
     }
 }

@@ -40,6 +40,9 @@
 //! | declare a variable | [`percpu!`], [`StaticPerCpu`] | `DEFINE_PER_CPU` |
 //! | allocate one | [`PerCpu`] | `alloc_percpu` |
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
+//! | change two words together | [`DoubleWord`] | `this_cpu_cmpxchg128` |
+//! | keep nodes or records per CPU | [`LocalList`], [`LocalBuffer`] | |
+//! | go without protection | [`Copies::asserted`], [`Copies::raw`] | `__this_cpu_add`, `raw_cpu_add`, ... |
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
@@ -72,6 +75,8 @@ mod bytes;
 mod config;
 mod copies;
 mod cpu;
+mod double_word;
+mod drain;
 mod element;
 mod error;
 pub mod fence;
@@ -79,6 +84,8 @@ mod here;
 pub mod hotplug;
 mod info;
 pub mod kernel;
+mod local_buffer;
+mod local_list;
 mod local_lock;
 #[cfg(not(percpu_loom))]
 mod location;
@@ -87,20 +94,21 @@ mod mutate;
 mod ops;
 #[cfg(not(percpu_loom))]
 mod options;
+mod raw_stack;
 mod remote;
+pub mod signal_safety;
 #[cfg(not(percpu_loom))]
 mod slice;
-#[cfg(not(percpu_loom))]
-mod stats;
-pub mod signal_safety;
-mod raw_stack;
 mod stack;
 mod stack_copy;
 mod stack_word;
 mod static_var;
+#[cfg(not(percpu_loom))]
+mod stats;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod trace;
 mod unit;
+mod unprotected;
 mod word;
 mod zeroable;
 
@@ -128,7 +136,8 @@ mod sys;
 mod table;
 
 pub use area::{
-    AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout, LayoutError, SanityError, Sizes, Stats,
+    AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout,
+    LayoutError, SanityError, Sizes, Stats,
 };
 #[cfg(not(percpu_loom))]
 pub use balance::{Balancer, balance};
@@ -141,20 +150,22 @@ pub use element::Element;
 pub use error::Error;
 pub use here::{current_cpu, current_node};
 pub use info::{Info, info};
+pub use local_buffer::LocalBuffer;
+pub use local_list::{ListNode, LocalList};
 pub use local_lock::{LocalLock, LocalLockGuard};
 #[cfg(not(percpu_loom))]
 pub use location::{Location, MemoryRegion, locate};
 pub use mode::{Mechanism, Mode, PortableReason, Registration};
+pub use ops::{BitWord, DoubleWord, IntWord, Word};
 #[cfg(not(percpu_loom))]
 pub use options::AllocOptions;
-pub use ops::{BitWord, IntWord, Word};
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
+#[cfg(not(percpu_loom))]
+pub use slice::PerCpuSlice;
 pub use stack::{Full, PerCpuStack, RemoteStack};
 pub use stack_word::StackWord;
 pub use static_var::StaticPerCpu;
-#[cfg(not(percpu_loom))]
-pub use slice::PerCpuSlice;
 #[cfg(not(percpu_loom))]
 pub use stats::stats;
 pub use sys::{
@@ -162,6 +173,7 @@ pub use sys::{
     TopologyError, TopologySource,
 };
 pub use unit::Unit;
+pub use unprotected::{Asserted, Raw};
 pub use zeroable::Zeroable;
 
 /// What may be chosen before first use; see [`Config`].

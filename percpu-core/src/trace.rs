@@ -44,7 +44,9 @@ pub(crate) fn alloc_fail(request: Request, error: &Error) {
         let left = LEFT.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
         match left {
             Err(_) => {}
-            Ok(1) => tracing::warn!(target: "percpu", "allocation failures go unreported from now on"),
+            Ok(1) => {
+                tracing::warn!(target: "percpu", "allocation failures go unreported from now on")
+            }
             Ok(_) => tracing::warn!(target: "percpu", size, align, %error, "allocation failed"),
         }
     }

@@ -12,13 +12,17 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
 use percpu_core::{
-    Error, FirstChunk, Full, LocalLock, PerCpu, PerCpuStack, Topology, Unit, fence, info, percpu,
+    DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList, LocalLock,
+    LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, info, percpu,
 };
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(2);
     static WORDS: [AtomicI16; 5] = [const { AtomicI16::new(-1) }; 5];
     static TEXT: LocalLock<Option<String>> = LocalLock::new(None);
+    static PAIR: DoubleWord = DoubleWord::new(0, u64::MAX);
+    static LIST: LocalList<String> = LocalList::new();
+    static BUFFER: LocalBuffer<(u32, &str, u8), 4> = LocalBuffer::new();
     static FUNCTION: Wrapped = Wrapped { name: "relocated", call: seven };
 }
 
@@ -159,4 +163,73 @@ fn the_report_names_the_mode_and_the_layout() {
     assert!(text.starts_with("percpu: mode "), "{text}");
     assert!(text.contains("\npcpu-alloc: s"), "{text}");
     assert!(Topology::uniform(4, 2).is_ok());
+}
+
+#[test]
+fn double_words_are_never_torn() {
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    let mut seen = PAIR.load();
+                    while let Err(found) = PAIR.compare_exchange(seen, (seen.0 + 1, !(seen.0 + 1)))
+                    {
+                        seen = found;
+                    }
+                }
+            });
+        }
+        for (_, pair) in &PAIR {
+            let (first, second) = pair.load();
+            assert_eq!(second, !first);
+        }
+    });
+    assert_eq!(PAIR.iter().map(|(_, pair)| pair.load().0).sum::<u64>(), THREADS as u64 * EACH);
+}
+
+#[test]
+fn nodes_and_records_come_out_once() {
+    fn left(count: &std::sync::atomic::AtomicU64) {
+        count.fetch_sub(1, Relaxed);
+    }
+    let count = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for n in 0..EACH {
+                    let pushed = LIST.push(ListNode::new(n.to_string())).is_ok();
+                    let popped = LIST.pop().is_some();
+                    count.fetch_add(u64::from(pushed) + 1 - u64::from(popped), Relaxed);
+                    let pushed = BUFFER.push((n as u32, "text", 3)).is_ok();
+                    let popped = BUFFER.pop();
+                    assert!(popped.is_none_or(|(_, text, three)| (text, three) == ("text", 3)));
+                    count.fetch_add(u64::from(pushed) + 1 - u64::from(popped.is_some()), Relaxed);
+                }
+            });
+        }
+        LIST.drain(|_, _| left(&count)).unwrap();
+        BUFFER.drain(|_, _| left(&count)).unwrap();
+    });
+    LIST.drain(|_, _| left(&count)).unwrap();
+    BUFFER.drain(|_, _| left(&count)).unwrap();
+    assert_eq!(count.into_inner(), 2 * THREADS as u64 * EACH);
+}
+
+#[test]
+fn asserted_operations_under_their_lock_are_exact() {
+    percpu! {
+        static LOCK: LocalLock<()> = LocalLock::new(());
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    let guard = LOCK.lock();
+                    COUNT.asserted(LocalLockGuard::unit(&guard)).inc();
+                }
+            });
+        }
+    });
+    assert_eq!(COUNT.sum(), THREADS as u64 * EACH);
 }

@@ -4,10 +4,10 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::{Balanced, LayoutError};
 use super::pretend_machine::{Dice, Rig, SPACE};
 use super::request::{Region, Request};
 use super::stats::ChunkKind;
+use super::{Balanced, LayoutError};
 use crate::config::{Backing, Config, FirstChunk};
 use crate::error::Error;
 use crate::sys::pretend::{Call, Pretend};
@@ -33,7 +33,8 @@ fn machines() -> Vec<Topology> {
         for node in 0..nodes {
             machine = machine.node(node, node * 4..node * 4 + 4);
         }
-        let skew = |from: u32, to: u32| if from == to { 10 } else { 10 + u32::from(from > to) * 11 };
+        let skew =
+            |from: u32, to: u32| if from == to { 10 } else { 10 + u32::from(from > to) * 11 };
         for (from, to) in (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to))) {
             machine = machine.distance_one_way(from, to, skew(from, to));
         }
@@ -60,7 +61,8 @@ fn machines() -> Vec<Topology> {
 #[test]
 fn machines_of_every_shape_serve_alike() {
     for (nth, machine) in machines().iter().enumerate() {
-        for config in [Config::default(), eager(), Config::default().first_chunk(FirstChunk::Page)] {
+        for config in [Config::default(), eager(), Config::default().first_chunk(FirstChunk::Page)]
+        {
             let mut rig = Rig::new(&config, machine);
             let before = rig.backed();
             let mut dice = Dice(nth as u64 + 1);
@@ -81,7 +83,10 @@ fn machines_of_every_shape_serve_alike() {
             // were touched, and four idle pages.
             let first = stats.dyn_size / 4096 + 4;
             let now = rig.backed();
-            assert!(now <= before + first * rig.units.len(), "{now} for {before}, {machine}\n{stats}");
+            assert!(
+                now <= before + first * rig.units.len(),
+                "{now} for {before}, {machine}\n{stats}"
+            );
         }
     }
 }

@@ -131,10 +131,8 @@ impl Front {
     }
 
     pub(crate) fn stats(&self) -> FrontStats {
-        let mut stats = FrontStats {
-            metadata: size_of_val(&*self.shelves),
-            ..FrontStats::default()
-        };
+        let mut stats =
+            FrontStats { metadata: size_of_val(&*self.shelves), ..FrontStats::default() };
         for shelf in &self.shelves {
             let Some(shelf) = shelf.0.try_lock() else { continue };
             let Some(kept) = shelf.as_deref() else { continue };

@@ -132,12 +132,7 @@ impl ChunkSet {
     }
 
     /// The same in the pages that `pages` allows.
-    pub fn alloc_in(
-        &mut self,
-        size: usize,
-        align: usize,
-        pages: Pages,
-    ) -> Option<(ChunkId, Area)> {
+    pub fn alloc_in(&mut self, size: usize, align: usize, pages: Pages) -> Option<(ChunkId, Area)> {
         self.limits.check(size, align).ok()?;
         self.alloc_listed(size, align, pages)
     }
@@ -166,12 +161,7 @@ impl ChunkSet {
     }
 
     #[inline]
-    fn alloc_listed(
-        &mut self,
-        size: usize,
-        align: usize,
-        pages: Pages,
-    ) -> Option<(ChunkId, Area)> {
+    fn alloc_listed(&mut self, size: usize, align: usize, pages: Pages) -> Option<(ChunkId, Area)> {
         let mut next = self.slots.first_for(size);
         while let Some(id) = next {
             let counted = self.counted(id);

@@ -101,7 +101,10 @@ fn a_hole_inside_a_page_of_a_full_chunk_is_used() {
     let (mut set, ids) = filled(2, 512);
     assert_eq!(set.alloc(512, 4), None);
     let offset = 5 * PAGE + 1536;
-    assert_eq!(set.free(ids[0], offset), Ok(Freed { bytes: 512, now_empty: false, balance_due: false }));
+    assert_eq!(
+        set.free(ids[0], offset),
+        Ok(Freed { bytes: 512, now_empty: false, balance_due: false })
+    );
     let (id, area) = set.alloc(512, 4).expect("no new chunk is needed");
     assert_eq!((id, area.offset), (ids[0], offset));
     assert_eq!(set.alloc(512, 4), None);

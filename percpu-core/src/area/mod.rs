@@ -33,8 +33,8 @@ mod layout_space;
 mod layout_text;
 pub(crate) mod pointer;
 mod populate;
-pub(crate) mod reclaim;
 pub(crate) mod purge;
+pub(crate) mod reclaim;
 mod refresh;
 pub(crate) mod request;
 mod sanity;
@@ -61,10 +61,10 @@ mod naive;
 #[cfg(test)]
 mod pretend_machine;
 
-pub use balance::Balanced;
-pub use chunk_stats::ChunkStats;
 pub use address_space::AddressSpace;
 pub use address_space_error::AddressSpaceError;
+pub use balance::Balanced;
+pub use chunk_stats::ChunkStats;
 pub use layout::{Group, Layout};
 pub use layout_error::LayoutError;
 pub use sanity::SanityError;

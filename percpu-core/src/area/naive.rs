@@ -93,9 +93,8 @@ impl Twins {
     fn alloc(&mut self, size: usize, align: usize, pages: Pages) {
         let (len, step) = (size.div_ceil(4), align.div_ceil(4));
         let allowed = |at: usize| pages == Pages::Any || self.populated[at / self.page];
-        let fits = |&at: &usize| {
-            (at..at + len).all(|at| self.naive[at] == Granule::Free && allowed(at))
-        };
+        let fits =
+            |&at: &usize| (at..at + len).all(|at| self.naive[at] == Granule::Free && allowed(at));
         let last = self.naive.len().checked_sub(len);
         let want = last.and_then(|last| (0..=last).step_by(step).find(fits));
 

@@ -125,8 +125,7 @@ impl<S: System> Allocator<S> {
             stats: chunk.stats(),
         };
         let listed = index.by_address.iter().map(|&(_, id)| id).chain(index.set.reserved());
-        let chunks: Vec<_> =
-            listed.filter_map(|id| Some(row(id, index.set.get(id)?))).collect();
+        let chunks: Vec<_> = listed.filter_map(|id| Some(row(id, index.set.get(id)?))).collect();
         let later = index.set.iter().filter(|(_, chunk)| !chunk.is_immutable());
         let later = later.map(|(_, chunk)| chunk.populated_pages()).sum::<usize>();
         let populated_pages = layout.size_sum() / layout.page_size() + later;

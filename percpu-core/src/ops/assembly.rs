@@ -42,6 +42,12 @@ mod body;
 mod body;
 
 pub(crate) use body::stack;
+/// The sections on several words.
+pub(crate) mod structures {
+    pub(crate) use super::body::buffer::{buffer_pop, buffer_push};
+    pub(crate) use super::body::list::{list_pop, list_push};
+    pub(crate) use super::body::pair::{pair_compare_exchange, pair_swap};
+}
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};

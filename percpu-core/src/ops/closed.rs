@@ -8,6 +8,8 @@
 
 #[path = "closed_stack.rs"]
 pub(crate) mod stack;
+#[path = "closed_structures.rs"]
+pub(crate) mod structures;
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};

@@ -7,7 +7,7 @@
 //!        |
 //!   assembly | model | closed   sections only: contract.rs says what they do
 //!      |
-//!   x86_64 | aarch64
+//!   x86_64 | aarch64            and theirs for a pair, a list, a buffer
 //!
 //!   portable                    the atomics that serve where no section may run
 //! ```
@@ -17,9 +17,12 @@
 
 mod attempt;
 mod contract;
+mod gate;
+mod pair;
 mod portable;
 pub(crate) mod portable_stack;
 mod refused;
+mod shape;
 // The one choice of body, on what build.rs derived from the target.
 #[cfg_attr(percpu_rseq, path = "assembly.rs")]
 #[cfg_attr(percpu_loom, path = "model.rs")]
@@ -27,9 +30,15 @@ mod refused;
 mod sections;
 
 pub(crate) use attempt::Attempt;
+pub(crate) use gate::Gate;
+pub use pair::DoubleWord;
 pub use portable::{BitWord, IntWord, Word};
 pub use refused::Refused;
+pub(crate) use sections::structures::{
+    buffer_pop, buffer_push, list_pop, list_push, pair_compare_exchange, pair_swap,
+};
 pub(crate) use sections::{
     acquire, add, and, compare_exchange, dec, fetch_add, fetch_and, fetch_or, fetch_xor, here, inc,
     or, stack, store, swap, xor,
 };
+pub(crate) use shape::Shape;

@@ -12,6 +12,8 @@
 
 #[path = "model_stack.rs"]
 pub(crate) mod stack;
+#[path = "model_structures.rs"]
+pub(crate) mod structures;
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};

@@ -7,7 +7,8 @@
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
 //!   object      keeps code with sections mapped            fork    locks held over a fork
-//!   getcpu      which CPU                        pretend (tests)   any machine, failing
+//!   getcpu      which CPU                                  lock    32 bits of lock
+//!   pretend     (tests) any machine, failing on demand
 //! ```
 
 pub(crate) mod cpulist;
@@ -17,6 +18,7 @@ mod errno;
 pub(crate) mod fork;
 #[cfg(percpu_linux)]
 pub(crate) mod getcpu;
+pub(crate) mod lock;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;

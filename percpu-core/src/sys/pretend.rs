@@ -114,9 +114,9 @@ impl Pretend {
 /// The pages of a range, each with the part of it that is meant.
 fn pages_of(range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
     let first = range.start / PAGE * PAGE;
-    (first..range.end).step_by(PAGE).map(move |page| {
-        (page, range.start.max(page) - page..range.end.min(page + PAGE) - page)
-    })
+    (first..range.end)
+        .step_by(PAGE)
+        .map(move |page| (page, range.start.max(page) - page..range.end.min(page + PAGE) - page))
 }
 
 impl State {

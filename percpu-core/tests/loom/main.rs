@@ -7,4 +7,5 @@ mod fence;
 mod local_lock;
 mod plan;
 mod stack;
+mod structures;
 mod words;

@@ -5,7 +5,10 @@ use core::mem::MaybeUninit;
 
 use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
-use percpu_core::{Copies, Full, LocalLock, LocalLockGuard, PerCpuStack, percpu};
+use percpu_core::{
+    Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock, LocalLockGuard, PerCpuStack,
+    percpu,
+};
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
 
@@ -73,4 +76,50 @@ pub fn push_batch(stack: &RawStack, items: &[u64; 30]) -> Result<usize, Refused>
 #[unsafe(no_mangle)]
 pub fn pop_batch(stack: &RawStack, out: &mut [MaybeUninit<u64>; 30]) -> Result<usize, Refused> {
     stack.pop_batch(out, 1)
+}
+
+/// Two words, without a condition.
+#[unsafe(no_mangle)]
+pub fn pair_swap(pair: &Copies<DoubleWord>, new: (u64, u64)) -> (u64, u64) {
+    pair.swap(new)
+}
+
+/// Two words, with one.
+#[unsafe(no_mangle)]
+pub fn pair_compare_exchange(
+    pair: &Copies<DoubleWord>,
+    current: (u64, u64),
+    new: (u64, u64),
+) -> Result<(u64, u64), (u64, u64)> {
+    pair.compare_exchange(current, new)
+}
+
+/// A node into a list.
+#[unsafe(no_mangle)]
+pub fn list_push(
+    list: &Copies<LocalList<u64>>,
+    node: Box<ListNode<u64>>,
+) -> Result<(), Box<ListNode<u64>>> {
+    list.push(node)
+}
+
+/// And out of it.
+#[unsafe(no_mangle)]
+pub fn list_pop(list: &Copies<LocalList<u64>>) -> Option<Box<ListNode<u64>>> {
+    list.pop()
+}
+
+/// A record into a buffer.
+#[unsafe(no_mangle)]
+pub fn buffer_push(
+    buffer: &Copies<LocalBuffer<[u64; 3], 8>>,
+    record: [u64; 3],
+) -> Result<(), [u64; 3]> {
+    buffer.push(record)
+}
+
+/// And out of it.
+#[unsafe(no_mangle)]
+pub fn buffer_pop(buffer: &Copies<LocalBuffer<[u64; 3], 8>>) -> Option<[u64; 3]> {
+    buffer.pop()
 }
