@@ -4,11 +4,11 @@
 //!   first_chunk  chooses a layout and reserves it        units     which copies are in use
 //!      |                                                 section   the statics' templates
 //!   layout       the search, pure                        pointer   the number space
-//!   allocator    chunks on demand, zeroed areas
-//!      |
-//!   index -> slots, chunk -> block -> bitmap             (pure: which bytes are taken)
-//!
-//!   address_space -> vm_area                             (pure: where in a space areas fit)
+//!   allocator    front (shelves), balance, stats         vm_area   congruent areas, pure
+//!      |      \
+//!      |     spans   chunks as memory: reserved, bound, populated
+//!   state -> index (reclaim) -> slots, chunk (populate) -> block -> bitmap
+//!                                                        (pure: which bytes are taken)
 //! ```
 //!
 //! A chunk is one reservation; its units lie at the same distances in every
@@ -43,6 +43,7 @@ pub(crate) mod section;
 mod sizes;
 mod slots;
 mod spans;
+mod state;
 mod stats;
 pub(crate) mod units;
 mod update;
