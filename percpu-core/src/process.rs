@@ -23,7 +23,7 @@ use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use crate::area::allocator::Allocator;
+use crate::area::allocator::{Allocator, Fresh};
 use crate::area::first_chunk::{self, First};
 use crate::area::pointer::pointer;
 use crate::area::request::Request;
@@ -376,15 +376,22 @@ pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Re
 }
 
 /// An area that is zero in every unit, and nobody else's until `give_back`.
-#[inline]
+/// Inlined, so that the size is known where it is zeroed.
+#[inline(always)]
 pub(crate) fn alloc_zeroed(request: Request) -> Result<usize, Error> {
     let process = get()?;
-    let fresh = process.memory.alloc(request, current_unit(process))?;
+    let fresh = alloc(process, request)?;
     if fresh.needs_zero {
         // Fresh memory is zero, and what was used is dirty in active units only.
-        zero_active(process, fresh.pointer, request.size);
+        for base in process.units.active() {
+            zero(base, fresh.pointer, request.size);
+        }
     }
     Ok(fresh.pointer)
+}
+
+fn alloc(process: &Process, request: Request) -> Result<Fresh, Error> {
+    process.memory.alloc(request, current_unit(process))
 }
 
 /// Takes back an area of `size` bytes whose owner is going away.
@@ -392,14 +399,6 @@ pub(crate) fn alloc_zeroed(request: Request) -> Result<usize, Error> {
 pub(crate) fn give_back(pointer: usize, size: usize) {
     let process = get_or_panic();
     process.memory.free(pointer, size, current_unit(process));
-}
-
-/// Zeroes `len` bytes at `pointer` in every active unit.
-#[inline]
-fn zero_active(process: &Process, pointer: usize, len: usize) {
-    for base in process.units.active() {
-        zero(base, pointer, len);
-    }
 }
 
 /// Zeroes `len` bytes at `pointer` in every unit that is not active.
