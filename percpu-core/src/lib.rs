@@ -147,9 +147,12 @@ pub fn init() -> Result<(), Error> {
 /// What the macros expand to; no promise is made about it.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::area::section::{SectionRange, Template};
+    pub use crate::area::section::{
+        CacheAligned, Declared, LinkUnit, PageAligned, SectionRange, Template,
+    };
     pub use crate::home::Home;
     pub use crate::mutate::mutated;
+    pub use crate::static_var::{only_words, unregister};
     #[cfg(percpu_loom)]
     pub use {crate::home::per_unit, loom::lazy_static::Lazy};
 }

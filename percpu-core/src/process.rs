@@ -25,9 +25,10 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::area::allocator::Allocator;
 use crate::area::first_chunk::{self, First};
+use crate::area::image::Image;
 use crate::area::pointer::pointer;
-use crate::area::section::{self, SectionRange};
-use crate::area::units::{UnitIndex, Units};
+use crate::area::section::{self, LinkUnit};
+use crate::area::units::{Asked, UnitIndex, Units};
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
 use crate::mode::{Mechanism, Mode, PortableReason};
@@ -115,17 +116,21 @@ pub(crate) fn configure(new: Config) -> Result<(), Error> {
 }
 
 fn build(mut config: Config) -> Result<Process, Error> {
-    let warnings = config.apply_environment(|name| std::env::var_os(name));
+    let mut warnings = config.apply_environment(|name| std::env::var_os(name));
+    if config.hardened && cfg!(not(percpu_linux)) {
+        warnings.push("hardened mode needs Linux: templates stay accessible".into());
+    }
     let topology = config.topology.take().unwrap_or_else(Topology::detect);
-    let own = section::own();
-    let First { layout, reservation, kind } = first_chunk::set_up(&config, &topology, own.len())?;
+    let own = Image::of(&section::own());
+    own.check()?;
+    let First { layout, reservation, kind } = first_chunk::set_up(&config, &topology, own.size())?;
     let mode = choose_mode(config.mechanism)?;
 
     let base = reservation.base();
     let cpus: Vec<_> = topology.possible().iter().collect();
     let offsets = cpus.iter().filter_map(|&cpu| layout.unit_offset(cpu));
     let addresses: Vec<_> = offsets.chain([layout.span()]).map(|offset| base + offset).collect();
-    let units = Units::new(cpus, &addresses, mode.is_rseq());
+    let units = Units::new(cpus, &addresses, mode.is_rseq(), config.hardened);
     let process = Process {
         mode,
         topology,
@@ -135,7 +140,7 @@ fn build(mut config: Config) -> Result<Process, Error> {
         warnings,
     };
     // The statics of the core's own link unit begin the first chunk.
-    process.units.register(own.start(), own.len(), || Ok::<_, Error>(pointer(base, base, 0)))?;
+    process.units.register(&own, None, || Ok((pointer(base, base, 0), None)))?;
     Ok(process)
 }
 
@@ -270,25 +275,34 @@ fn portable_unit(cpus: UnitIndex) -> UnitIndex {
     })
 }
 
-/// The pointer of a static whose template is at `template`, in the section
-/// that `range` tells; registers the section if it is new.
-pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Result<usize, Error> {
+/// Sets the pointer of a static's handle; registers the statics of its link
+/// unit if they are new.
+pub(crate) fn resolve_static(asked: Asked) -> Result<(), Error> {
     let process = get()?;
-    let section = range();
-    let mut area = None;
-    let start = process.units.register(section.start(), section.len(), || {
+    let image = Image::of(&(asked.declared.unit)());
+    let unused = process.units.register(&image, Some(asked), || {
+        image.check()?;
         #[cfg(percpu_linux)]
-        crate::sys::object::pin(range as *const _);
-        let found = process.memory.alloc_section(section.len())?;
-        let pointer = found.pointer;
-        area = Some(found);
-        Ok::<_, Error>(pointer)
+        crate::sys::object::pin(asked.declared.unit as *const _);
+        let found = process.memory.alloc_section(image.size(), image.align())?;
+        Ok((found.pointer, Some(found.area)))
     })?;
     // Another thread was first: give back the area that nobody used.
-    if let Some(unused) = area.filter(|found| found.pointer != start) {
-        process.memory.free(unused.area);
+    if let Some(area) = unused {
+        process.memory.free(area);
     }
-    Ok(start + (template - section.start()))
+    Ok(())
+}
+
+/// Gives back the copies of a link unit's statics; whether there were any.
+///
+/// # Safety
+/// As `Units::unregister` asks.
+pub(crate) unsafe fn unregister_statics(unit: &LinkUnit) -> bool {
+    let Some(process) = existing() else { return false };
+    // SAFETY: the caller's promise.
+    let area = unsafe { process.units.unregister(&Image::of(unit)) };
+    area.map(|area| process.memory.free(area)).is_some()
 }
 
 /// Zeroes `len` bytes at `pointer` in every active unit.

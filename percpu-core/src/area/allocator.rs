@@ -30,7 +30,9 @@ pub(crate) struct Allocator {
 #[derive(Debug)]
 struct Index {
     set: ChunkSet,
-    /// By chunk number.
+    /// Address of each chunk, by its number. The reserved part of the first
+    /// chunk is a chunk of its own.
+    bases: Vec<usize>,
     memory: Vec<Reservation>,
 }
 
@@ -70,7 +72,15 @@ impl Allocator {
         let mut set = ChunkSet::new(limits);
         set.insert(chunk.immutable());
         let first = memory.base();
-        let index = Mutex::new(Index { set, memory: vec![memory] });
+        let mut bases = vec![first];
+        let reserved = layout.reserved_range();
+        if !reserved.is_empty() {
+            let (unit, page) = (layout.unit_size(), layout.page_size());
+            let chunk = Chunk::new(unit, page, reserved.start, unit - reserved.end);
+            set.insert_reserved(chunk.immutable());
+            bases.push(first);
+        }
+        let index = Mutex::new(Index { set, bases, memory: vec![memory] });
         Self { layout, first, limits, index, grow: Mutex::new(()) }
     }
 
@@ -92,12 +102,13 @@ impl Allocator {
         self.alloc_with(|set| set.alloc(size, align))
     }
 
-    /// An area for the statics of a link unit, aligned as they may be; it may
-    /// be as large as a unit.
-    pub(crate) fn alloc_section(&self, size: usize) -> Result<Fresh, Error> {
-        let align = self.limits.max_align;
+    /// An area for the statics of a link unit, from the reserved part of the
+    /// first chunk if it has room; it may be as large as a unit.
+    pub(crate) fn alloc_section(&self, size: usize, align: usize) -> Result<Fresh, Error> {
         self.limits.check_section(size, align).map_err(|error| refused(error, size, align))?;
-        self.alloc_with(|set| set.alloc_section(size, align))
+        self.alloc_with(|set| {
+            set.alloc_reserved(size, align).or_else(|| set.alloc_section(size, align))
+        })
     }
 
     fn alloc_with(
@@ -118,7 +129,8 @@ impl Allocator {
         let chunk = Chunk::new(self.layout.unit_size(), self.layout.page_size(), 0, 0);
         let mut index = self.index.lock();
         let id = index.set.insert(chunk);
-        debug_assert_eq!(id.index(), index.memory.len());
+        debug_assert_eq!(id.index(), index.bases.len());
+        index.bases.push(memory.base());
         index.memory.push(memory);
         let too_large = Error::TooLarge { size: span, max: self.limits.max_size };
         // A whole fresh chunk has room for whatever passed the check.
@@ -139,7 +151,7 @@ impl Index {
         find: &mut impl FnMut(&mut ChunkSet) -> Option<(ChunkId, super::chunk::Area)>,
     ) -> Option<Fresh> {
         let (chunk, area) = find(&mut self.set)?;
-        let base = self.memory[chunk.index()].base();
+        let base = self.bases[chunk.index()];
         Some(Fresh {
             // A unit has fewer than 2^30 granules of 4 bytes.
             area: Allocation { chunk, offset: area.offset as u32 },

@@ -43,7 +43,8 @@ pub(crate) fn set_up(
 }
 
 fn sizes(config: &Config, static_size: usize) -> Sizes {
-    Sizes::new(static_size).reserved(0).page(page_size()).minimum_unit(config.minimum_unit)
+    let sizes = Sizes::new(static_size).reserved(config.reserved).page(page_size());
+    sizes.minimum_unit(config.minimum_unit)
 }
 
 fn embed(config: &Config, topology: &Topology, static_size: usize) -> Result<First, Error> {

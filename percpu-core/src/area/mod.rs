@@ -3,9 +3,9 @@
 //! ```text
 //!   first_chunk  chooses a layout and reserves it        units     which copies are in use
 //!      |                                                 section   the statics' templates
-//!   layout       the search, pure                        pointer   the number space
-//!   allocator    chunks on demand, zeroed areas
-//!      |
+//!   layout       the search, pure                        image     how they lie in a unit
+//!   allocator    chunks on demand, zeroed areas          hidden    hardened mode
+//!      |                                                 pointer   the number space
 //!   index -> slots, chunk -> block -> bitmap             (pure: which bytes are taken)
 //! ```
 //!
@@ -19,6 +19,9 @@ pub(crate) mod chunk;
 mod chunk_check;
 pub(crate) mod chunk_stats;
 pub(crate) mod first_chunk;
+#[cfg(percpu_linux)]
+mod hidden;
+pub(crate) mod image;
 pub(crate) mod index;
 pub(crate) mod layout;
 mod layout_error;

@@ -123,6 +123,10 @@ impl Units {
     pub(crate) fn activate(&self, unit: UnitIndex) -> usize {
         unit as usize
     }
+
+    pub(crate) fn hidden_bytes(&self) -> usize {
+        0
+    }
 }
 
 impl Memory {
@@ -199,4 +203,9 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
 /// Sections aborted so far, in this execution.
 pub(crate) fn aborts() -> u64 {
     machine::current().aborts()
+}
+
+/// Nothing to give back: statics are made for each execution.
+pub(crate) unsafe fn unregister_statics(_: &crate::area::section::LinkUnit) -> bool {
+    false
 }

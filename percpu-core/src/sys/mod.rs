@@ -6,7 +6,7 @@
 //!   topology    CPUs and nodes, from sysfs or by hand
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
-//!   object      keeps code with sections mapped
+//!   object      keeps code with sections mapped          protect      what pages may be used for
 //! ```
 
 pub(crate) mod cpulist;
@@ -18,6 +18,8 @@ pub(crate) mod memory;
 pub(crate) mod nesting;
 #[cfg(percpu_linux)]
 pub(crate) mod object;
+#[cfg(percpu_linux)]
+pub(crate) mod protect;
 #[cfg(percpu_rseq)]
 pub(crate) mod rseq;
 pub(crate) mod sync;
