@@ -162,7 +162,7 @@ macro_rules! __static_per_cpu {
 
 impl Source {
     /// The source of a part that lies `bytes` into the value.
-    pub(crate) fn element(self, bytes: usize) -> Self {
+    pub(crate) fn part(self, bytes: usize) -> Self {
         match self {
             Self::Template(declared, inside) => Self::Template(declared, inside + bytes),
             other => other,

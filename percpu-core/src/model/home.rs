@@ -84,7 +84,7 @@ impl<T> Home<T> {
 
 impl Source {
     /// The source of a part that lies `bytes` into the value.
-    pub(crate) fn element(self, _bytes: usize) -> Self {
+    pub(crate) fn part(self, _bytes: usize) -> Self {
         self
     }
 
