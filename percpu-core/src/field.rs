@@ -20,7 +20,6 @@ use crate::element::Element;
 pub struct Field<T, W> {
     /// INVARIANT: the offset of a `W` in every `T`, which is a part of it.
     offset: usize,
-    /// Invariant in both: a lifetime in one is the same in the other.
     types: PhantomData<(fn(T) -> T, fn(W) -> W)>,
 }
 
@@ -126,15 +125,6 @@ impl<'a, T> Element<'a, T> {
 /// use percpu_core::{Field, field};
 /// struct Outer { inner: Box<u32> }
 /// let n: Field<Outer, u32> = field!(Outer, inner);
-/// ```
-/// A lifetime in the field is the one in the struct:
-/// ```compile_fail
-/// use percpu_core::Field;
-/// use std::sync::Mutex;
-/// struct Last<'a>(Mutex<&'a str>);
-/// fn shorter<'a>(f: Field<Last<'static>, Mutex<&'static str>>) -> Field<Last<'static>, Mutex<&'a str>> {
-///     f
-/// }
 /// ```
 /// Private fields stay private:
 /// ```compile_fail,E0616

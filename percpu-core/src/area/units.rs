@@ -260,6 +260,32 @@ impl Units {
         return None;
     }
 
+    /// Bytes of statics in active units, all of which are as in their templates.
+    ///
+    /// # Panics
+    /// If one is not.
+    #[cfg(test)]
+    pub(crate) fn check_copies(&self) -> usize {
+        let state = self.state.lock();
+        let mut bytes = 0;
+        for (base, section) in
+            self.active().flat_map(|b| state.sections.iter().map(move |s| (b, s)))
+        {
+            for piece in section.image.pieces() {
+                let at = |address| {
+                    let start = core::ptr::with_exposed_provenance::<u8>(address);
+                    // SAFETY: the template and its copies, which nobody writes in
+                    // a test; padding is as it was copied.
+                    unsafe { core::slice::from_raw_parts(start, piece.len) }
+                };
+                let copy = base.wrapping_add(section.pointer).wrapping_add(piece.offset);
+                assert_eq!(at(piece.start), at(copy));
+                bytes += piece.len;
+            }
+        }
+        bytes
+    }
+
     fn copy(&self, section: &Section, base: usize) {
         for piece in section.image.pieces() {
             let template = self.hidden_copy(piece.start).unwrap_or(piece.start);
