@@ -47,9 +47,10 @@ impl Plugin {
     /// Counts from two threads, from the initial values on.
     fn count(&self) {
         assert_eq!((self.sum)(), 0, "the statics start from their initial values");
+        let round = self.round;
         std::thread::scope(|s| {
             for _ in 0..2 {
-                s.spawn(|| (0..ROUNDS).for_each(|_| (self.round)()));
+                s.spawn(move || (0..ROUNDS).for_each(|_| round()));
             }
         });
         assert_eq!((self.sum)(), 2 * ROUNDS * 12, "the sum is not exact");

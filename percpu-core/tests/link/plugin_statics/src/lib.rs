@@ -3,6 +3,8 @@
 
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{LocalLock, Unit, percpu};
+// For its core: without it this would link one of its own.
+use shared as _;
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(3);
