@@ -49,7 +49,9 @@ fn main() -> Result<(), percpu_core::Error> {
             (&raw const *base::ALIGNED.on(unit).get()).addr(),
         ];
         assert!(
-            stats % 4096 == 0 && lines.iter().all(|line| line % 64 == 0) && lines[0] != lines[1]
+            stats.is_multiple_of(4096)
+                && lines.iter().all(|line| line.is_multiple_of(64))
+                && lines[0] != lines[1]
         );
     }
     println!("statics of four crates: {} and {} exact", base::TOTAL.sum(), base::CALLS.sum());
