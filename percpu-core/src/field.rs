@@ -20,7 +20,7 @@ use crate::element::Element;
 pub struct Field<T, W> {
     /// INVARIANT: the offset of a `W` in every `T`, which is a part of it.
     offset: usize,
-    types: PhantomData<(fn(T) -> T, fn(W) -> W)>,
+    types: PhantomData<fn(&T) -> &W>,
 }
 
 impl<T, W> Field<T, W> {

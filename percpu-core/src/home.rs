@@ -103,8 +103,9 @@ impl<T> Home<T> {
     #[inline(never)]
     pub(crate) fn try_resolve(&self) -> Result<Place<'_, T>, Error> {
         if let Source::Template(declared, _) = self.source {
+            let handle = core::ptr::from_ref(&self.pointer);
             // SAFETY: this value is kept in a static, says who made it.
-            let handle: &'static AtomicUsize = unsafe { &*(&raw const self.pointer) };
+            let handle: &'static AtomicUsize = unsafe { &*handle };
             process::resolve_static(Asked { declared, handle })?;
         }
         // SAFETY: the invariant of `pointer`.

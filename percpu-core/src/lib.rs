@@ -40,15 +40,17 @@
 //! | declare a variable | [`percpu!`], [`StaticPerCpu`] | `DEFINE_PER_CPU` |
 //! | allocate one | [`PerCpu`] | `alloc_percpu` |
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
+//! | change a word of a struct or an array | [`field!`], [`Copies::field`], [`Copies::at`] | `this_cpu_inc(var.field)` |
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
+//! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
 //! # Layers
 //!
 //! ```text
-//!   static_var  per_cpu  copies  word  element  local_lock  unit  remote  fence  info   faces
+//!   static_var  per_cpu  copies  word  element  field  local_lock  unit  remote  fence  info
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \

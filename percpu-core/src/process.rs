@@ -327,32 +327,3 @@ fn zero(base: usize, pointer: usize, len: usize) {
     // yet, or being dropped; every chunk is mapped in every unit.
     unsafe { copy.write_bytes(0, len) };
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::atomic::AtomicU64;
-
-    crate::percpu! {
-        static WORD: AtomicU64 = AtomicU64::new(1);
-        #[page_aligned] static PAGE: [AtomicU64; 512] = [const { AtomicU64::new(2) }; 512];
-        #[hot] static HOT: AtomicU64 = AtomicU64::new(3);
-    }
-
-    /// Row SV-04. Nothing else in this program writes to a static.
-    #[test]
-    fn each_unit_holds_the_templates_byte_by_byte() {
-        let process = get().expect("per-CPU memory");
-        WORD.prepare().expect("memory");
-        PAGE.prepare().expect("memory");
-        HOT.prepare().expect("memory");
-        let units = process.units.count();
-        for unit in 0..units {
-            process.units.activate(unit);
-        }
-        let bytes = process.units.check_copies() / units as usize;
-        assert!(bytes >= 4096 + 8 + 8, "{bytes}");
-        #[cfg(percpu_linux)]
-        assert!(bytes <= process.memory.layout().static_size());
-    }
-}

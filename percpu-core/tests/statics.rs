@@ -4,7 +4,8 @@
 //!
 //! # Safety
 //!
-//! A child reads a template where hardened mode made it inaccessible, to crash.
+//! Reads templates and their copies byte by byte, where nobody writes; and in a
+//! child where hardened mode made one inaccessible, to crash.
 
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
 #![allow(unsafe_code)]
@@ -184,14 +185,43 @@ fn sections() -> BTreeMap<String, (usize, usize)> {
         .collect()
 }
 
+/// Where each family begins in a unit, and what is behind the last.
+fn image(sections: &BTreeMap<String, (usize, usize)>) -> ([(&'static str, usize); 5], usize) {
+    let mut end = 0_usize;
+    let families = ["page", "hot", "read_mostly", "data", "shared"].map(|name| {
+        let start = end.next_multiple_of(128);
+        end = start + sections[name].1;
+        (name, start)
+    });
+    (families, end)
+}
+
+/// Row SV-04. In a child, as nothing may have been written.
+#[test]
+fn each_unit_holds_the_templates_byte_by_byte() {
+    in_each_mode("each_unit_holds_the_templates_byte_by_byte", || {
+        let sections = sections();
+        for unit in units() {
+            // The lowest page-aligned static begins the image.
+            let pages = [address(&PAGE, unit), address(&PAGES, unit), address(&LATER, unit)];
+            let start = *pages.iter().min().expect("three");
+            for (family, offset) in image(&sections).0 {
+                let bytes = |address: usize| {
+                    let first = core::ptr::with_exposed_provenance::<u8>(address);
+                    // SAFETY: a section, and its copy in an active unit, as long.
+                    unsafe { core::slice::from_raw_parts(first, sections[family].1) }
+                };
+                assert!(bytes(template(family)) == bytes(start + offset), "{unit}: {family}");
+            }
+        }
+    });
+}
+
 /// Rows SV-06 and SV-08.
 #[test]
 fn the_static_size_is_that_of_the_sections_and_less_than_a_page() {
     let sections = sections();
-    let mut size = 0_usize;
-    for name in ["page", "hot", "read_mostly", "data", "shared"] {
-        size = size.next_multiple_of(128) + sections[name].1;
-    }
+    let size = image(&sections).1;
     assert_eq!(sections.len(), 5);
     let sum = sections.values().map(|(_, size)| size).sum::<usize>();
     let told = info().expect("per-CPU memory").layout().static_size();

@@ -92,6 +92,7 @@ const NONE: UnitIndex = UnitIndex::MAX;
 impl Units {
     /// Units for `cpus`, ascending, whose first-chunk parts lie at `addresses`,
     /// with the shared unit's address last.
+    #[cfg_attr(not(percpu_linux), allow(unused_variables, reason = "nothing can be hidden"))]
     pub(crate) fn new(
         cpus: Vec<CpuId>,
         addresses: &[usize],
@@ -253,37 +254,12 @@ impl Units {
     }
 
     /// Where the template at `address` can be read, if it is hidden.
+    #[cfg_attr(not(percpu_linux), allow(unused_variables, reason = "nothing can be hidden"))]
     pub(crate) fn hidden_copy(&self, address: usize) -> Option<usize> {
         #[cfg(percpu_linux)]
         return self.hidden.as_ref()?.copy_of(address);
         #[cfg(not(percpu_linux))]
         return None;
-    }
-
-    /// Bytes of statics in active units, all of which are as in their templates.
-    ///
-    /// # Panics
-    /// If one is not.
-    #[cfg(test)]
-    pub(crate) fn check_copies(&self) -> usize {
-        let state = self.state.lock();
-        let mut bytes = 0;
-        for (base, section) in
-            self.active().flat_map(|b| state.sections.iter().map(move |s| (b, s)))
-        {
-            for piece in section.image.pieces() {
-                let at = |address| {
-                    let start = core::ptr::with_exposed_provenance::<u8>(address);
-                    // SAFETY: the template and its copies, which nobody writes in
-                    // a test; padding is as it was copied.
-                    unsafe { core::slice::from_raw_parts(start, piece.len) }
-                };
-                let copy = base.wrapping_add(section.pointer).wrapping_add(piece.offset);
-                assert_eq!(at(piece.start), at(copy));
-                bytes += piece.len;
-            }
-        }
-        bytes
     }
 
     fn copy(&self, section: &Section, base: usize) {
