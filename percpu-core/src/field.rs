@@ -1,4 +1,4 @@
-//! [`Field`] and [`field!`](crate::field): a part of a per-CPU struct.
+//! [`Field`] and [`field!`](crate::field!): a part of a per-CPU struct.
 //!
 //! # Safety
 //!
@@ -15,7 +15,7 @@ use crate::copies::Copies;
 use crate::element::Element;
 
 /// Which part of a `T` is meant: its field of type `W`; from
-/// [`field!`](crate::field), for [`Copies::field`]. A number, known when
+/// [`field!`](crate::field!), for [`Copies::field`]. A number, known when
 /// compiled.
 pub struct Field<T, W> {
     /// INVARIANT: the offset of a `W` in every `T`, which is a part of it.
@@ -24,7 +24,7 @@ pub struct Field<T, W> {
 }
 
 impl<T, W> Field<T, W> {
-    /// For [`field!`](crate::field) only.
+    /// For [`field!`](crate::field!) only.
     ///
     /// # Safety
     /// In every `T` lies an aligned `W` at `offset`: a field that whoever makes

@@ -122,10 +122,10 @@ impl<'a, T> IntoIterator for &'a StaticPerCpu<T> {
 ///     assert!(core::ptr::from_ref(ring.get()).addr().is_multiple_of(4096));
 /// }
 /// ```
-/// More than 64 hot bytes are [`Error::HotTooLarge`](crate::Error::HotTooLarge)
-/// from [`init`](crate::init), for those of a library that is loaded later from
-/// [`StaticPerCpu::prepare`](crate::StaticPerCpu::prepare), and a panic with its
-/// text where no error can be returned; that is checked on Linux only. Words of
+/// More than 64 hot bytes are [`Error::HotTooLarge`] from [`init`](crate::init),
+/// for those of a library that is loaded later from [`StaticPerCpu::prepare`], and
+/// a panic with its text where no error can be returned; that is checked on Linux
+/// only. Words of
 /// different width leave gaps that count: best are eight of the same. Only words
 /// are hot:
 /// ```compile_fail,E0277

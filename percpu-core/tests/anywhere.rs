@@ -6,13 +6,19 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
-use percpu_core::{Error, FirstChunk, LocalLock, PerCpu, Topology, Unit, fence, info, percpu};
+use percpu_core::{
+    Error, FirstChunk, LocalLock, PerCpu, Topology, Unit, fence, field, info, percpu,
+};
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(2);
     static WORDS: [AtomicI16; 5] = [const { AtomicI16::new(-1) }; 5];
     static TEXT: LocalLock<Option<String>> = LocalLock::new(None);
     static FUNCTION: Wrapped = Wrapped { name: "relocated", call: seven };
+    #[page_aligned] static PAGE: AtomicI16 = AtomicI16::new(3);
+    #[shared_aligned] static SHARED: (AtomicI16, [AtomicU64; 2]) =
+        (AtomicI16::new(1), [const { AtomicU64::new(4) }; 2]);
+    #[hot] static HOT: AtomicBool = AtomicBool::new(true);
 }
 
 /// Pointers in a template: relocated before it is copied.
@@ -117,4 +123,22 @@ fn the_report_names_the_mode_and_the_layout() {
     assert!(text.starts_with("percpu: mode "), "{text}");
     assert!(text.contains("\npcpu-alloc: s"), "{text}");
     assert!(Topology::uniform(4, 2).is_ok());
+}
+
+#[test]
+fn families_are_aligned_and_fields_are_words() {
+    let _ = percpu_core::config().first_chunk(FirstChunk::Page).apply();
+    let units = Unit::all().unwrap().count() as u64;
+    type Pair = (AtomicI16, [AtomicU64; 2]);
+    SHARED.field(field!(Pair, 1)).at(1).add(5);
+    SHARED.field(field!(Pair, 0)).dec();
+    assert_eq!(SHARED.field(field!(Pair, 1)).at(1).sum(), 4 * units + 5);
+    assert_eq!(SHARED.field(field!(Pair, 1)).at(0).sum(), 4 * units);
+    assert_eq!(SHARED.field(field!(Pair, 0)).sum(), units as i16 - 1);
+    for unit in Unit::all().unwrap() {
+        let (page, shared) = (PAGE.on(unit).get(), SHARED.on(unit).get());
+        assert!(core::ptr::from_ref(page).addr().is_multiple_of(4096));
+        assert!(core::ptr::from_ref(shared).addr().is_multiple_of(64));
+        assert_eq!((PAGE.on(unit).load(), HOT.on(unit).load()), (3, true));
+    }
 }
