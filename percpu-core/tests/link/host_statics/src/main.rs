@@ -1,11 +1,14 @@
 //! Loads plug-ins with statics: their copies come from the reserved part of the
-//! first chunk, and go back there. Each file given is loaded once.
+//! first chunk, and go back there; what does not fit comes from elsewhere. Each
+//! file given, three or more, is loaded once.
 
 use std::ffi::{CStr, CString, c_void};
 
 use percpu_core::Info;
 
 const TIMES: usize = 1000;
+/// Room for two plug-ins, with a page-aligned static each, and not for three.
+const RESERVED: usize = 20 << 10;
 const ROUNDS: u64 = 20;
 
 struct Plugin {
@@ -56,30 +59,32 @@ impl Plugin {
         assert_eq!((self.sum)(), 2 * ROUNDS * 12, "the sum is not exact");
     }
 
-    /// Where in the first CPU's unit its statics are, if in the first chunk.
-    fn offset(&self, info: Info) -> usize {
-        // The first unit begins the first chunk, at a multiple of the atom.
-        (self.address)() % info.layout().atom_size()
+    /// Where its copies are, in the first CPU's unit: chunk, and offset in it. That
+    /// unit begins its chunk, at a multiple of the atom.
+    fn place(&self, info: Info) -> (usize, usize) {
+        let (address, atom) = ((self.address)(), info.layout().atom_size());
+        (address / atom, address % atom)
     }
 }
 
 fn main() {
+    percpu_core::config().reserved(RESERVED).apply().expect("nothing was used");
     let info = percpu_core::info().expect("per-CPU memory");
     shared::count();
     let reserved = info.layout().reserved_range();
-    let chunks = info.chunks();
+    assert_eq!(reserved.len(), RESERVED);
     let plugins: Vec<_> = std::env::args().skip(1).map(|path| load(&path)).collect();
 
     // The first, over and over: always the same place.
     let first = &plugins[0];
     first.count();
-    let offset = first.offset(info);
+    let (chunk, offset) = first.place(info);
     assert!(reserved.contains(&offset), "{offset:#x} is not in {reserved:#x?}");
     assert!((first.unregister)(), "there was something to give back");
     assert!(!(first.unregister)(), "but once");
     for _ in 0..TIMES {
         first.count();
-        assert_eq!(first.offset(info), offset);
+        assert_eq!(first.place(info), (chunk, offset));
         assert!((first.unregister)());
     }
 
@@ -87,23 +92,33 @@ fn main() {
     for plugin in &plugins {
         plugin.count();
     }
-    let mut offsets: Vec<_> = plugins.iter().map(|plugin| plugin.offset(info)).collect();
-    offsets.sort_unstable();
-    assert!(offsets.windows(2).all(|two| two[1] - two[0] >= 128), "{offsets:x?}");
-    assert!(offsets.iter().all(|offset| reserved.contains(offset)), "{offsets:x?}");
+    let mut places: Vec<_> = plugins.iter().map(|plugin| plugin.place(info)).collect();
+    let inside = |place: &(usize, usize)| place.0 == chunk && reserved.contains(&place.1);
+    let within: Vec<_> = places.iter().map(inside).collect();
+    assert!(within[..2] == [true; 2] && !within[2..].contains(&true), "{places:x?}");
+    places.sort_unstable();
+    let apart = |two: &[(usize, usize)]| two[0].0 != two[1].0 || two[1].1 - two[0].1 > 4096;
+    assert!(places.windows(2).all(apart), "{places:x?}");
     for plugin in plugins.iter().rev() {
         assert_eq!((plugin.sum)(), 2 * ROUNDS * 12, "nobody else's words");
         assert!((plugin.unregister)());
     }
+    // The dylib's page, and each plug-in's.
+    let pages = if std::env::var_os("PERCPU_HARDENED").is_some_and(|value| value == "1") {
+        1 + plugins.len()
+    } else {
+        0
+    };
+    assert_eq!(info.hidden_bytes(), pages * 4096);
 
     // Closed, the code stays, as a thread's last section may be there.
     for plugin in &plugins {
         // SAFETY: closed once; its functions stay, which is what is tested.
         assert_eq!(unsafe { libc::dlclose(plugin.handle) }, 0);
         plugin.count();
+        assert_eq!(plugin.place(info), (chunk, offset));
         assert!((plugin.unregister)());
     }
-    assert_eq!(info.chunks(), chunks, "all of it in the first chunk");
     shared::count();
     println!("{} plug-ins with statics, one of them {TIMES} times", plugins.len());
     work::print_mode();

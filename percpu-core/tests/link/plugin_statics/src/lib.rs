@@ -10,6 +10,7 @@ percpu! {
     static WORD: AtomicU64 = AtomicU64::new(3);
     #[hot] static HOT: AtomicU32 = AtomicU32::new(0);
     #[shared_aligned] static SHARED: LocalLock<u64> = LocalLock::new(0);
+    #[page_aligned] static PAGE: AtomicU64 = AtomicU64::new(7);
     static NAME: &'static str = "plug-in";
 }
 
@@ -19,6 +20,7 @@ pub extern "C" fn plugin_round() {
     work::round(&WORD);
     WORD.inc();
     HOT.inc();
+    PAGE.add(12);
     *SHARED.lock() += 1;
 }
 
@@ -29,6 +31,7 @@ pub extern "C" fn plugin_sum() -> u64 {
     let sum = WORD.sum() - 3 * units;
     let locked = SHARED.iter().map(|(unit, _)| SHARED.lock_on(unit).map_or(0, |n| *n));
     assert_eq!((12 * u64::from(HOT.sum()), 12 * locked.sum::<u64>()), (sum, sum));
+    assert_eq!(PAGE.sum() - 7 * units, sum);
     assert!(NAME.iter().all(|(_, name)| *name.get() == "plug-in"));
     sum
 }
@@ -44,6 +47,7 @@ pub extern "C" fn plugin_has_sections() -> bool {
 pub extern "C" fn plugin_address() -> usize {
     let first = Unit::all().ok().and_then(|mut units| units.next()).expect("a unit");
     assert!((&raw const *SHARED.on(first).get()).addr().is_multiple_of(64));
+    assert!((&raw const *PAGE.on(first).get()).addr().is_multiple_of(4096));
     (&raw const *WORD.on(first).get()).addr()
 }
 
