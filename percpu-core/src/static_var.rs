@@ -125,9 +125,8 @@ impl<'a, T> IntoIterator for &'a StaticPerCpu<T> {
 /// More than 64 hot bytes are [`Error::HotTooLarge`] from [`init`](crate::init),
 /// for those of a library that is loaded later from [`StaticPerCpu::prepare`], and
 /// a panic with its text where no error can be returned; that is checked on Linux
-/// only. Words of
-/// different width leave gaps that count: best are eight of the same. Only words
-/// are hot:
+/// only. Words of different width leave gaps that count: best are eight of the
+/// same. Only words are hot:
 /// ```compile_fail,E0277
 /// use percpu_core::{percpu, atomic::AtomicU64};
 /// percpu! { #[hot] static PAIR: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2]; }

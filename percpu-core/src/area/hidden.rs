@@ -64,6 +64,8 @@ impl Hidden {
         }
         // SAFETY: the whole of a mapping that only this function knows.
         unsafe { protect(copy.base(), bytes, Access::Read) }?;
+        let next = NonNull::new(self.latest.load(Ordering::Relaxed));
+        let node = Box::new(Node { image: *image, copy, next });
         for (nth, (start, len)) in pages().enumerate() {
             // SAFETY: pages filled by templates; who needs them reads the copy.
             if let Err(error) = unsafe { protect(start, len, Access::None) } {
@@ -75,10 +77,8 @@ impl Hidden {
                 return Err(error);
             }
         }
-        let next = NonNull::new(self.latest.load(Ordering::Relaxed));
-        let node = Box::leak(Box::new(Node { image: *image, copy, next }));
         // Release: the node is whole. Partner: `nodes`.
-        self.latest.store(node, Ordering::Release);
+        self.latest.store(Box::leak(node), Ordering::Release);
         Ok(())
     }
 
