@@ -6,6 +6,7 @@
 begin clippy
 
 cargo clippy --workspace --all-targets -- -D warnings
+cargo clippy --workspace --all-targets --all-features -- -D warnings
 for cfg in percpu_force_portable percpu_inject percpu_loom; do
     (cfg_flags "$cfg" && cargo clippy "${LIBRARIES[@]}" --all-targets -- -D warnings)
 done

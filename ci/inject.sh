@@ -8,7 +8,7 @@ run() {
     RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --test inject "${@:2}"
 }
 run "" -- --nocapture
-RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --test conformance --test stress
+RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --test conformance --test stress --test addressing
 
 # A mutation must break the tests named for it.
 must_fail() {

@@ -3,4 +3,4 @@
 . "$(dirname "$0")/lib.sh"
 begin test
 need cc gcc
-cargo test --workspace
+cargo test --workspace --all-features

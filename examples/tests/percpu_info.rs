@@ -140,3 +140,13 @@ fn a_reader_who_leaves_is_no_error() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && stderr.is_empty(), "{:?} {stderr}", output.status);
 }
+
+#[test]
+fn says_whether_an_address_space_has_room() {
+    let machine = ["--cpus", "8", "--nodes", "2", "--address-space"];
+    let with = |space| text(&[&machine[..], &[space]].concat());
+    let room = with("1G");
+    assert!(room.contains("Room in 1G of address space: the first chunk at 1020M\n"), "{room}");
+    let none = with("5M");
+    assert!(none.contains("No room in 5M of address space: the groups span 4194304"), "{none}");
+}

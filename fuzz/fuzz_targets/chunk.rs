@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use percpu_core::__fuzz::{Chunk, FreeError};
+use percpu_core::__fuzz::{Chunk, FreeError, Pages};
 
 #[path = "../../percpu-core/src/area/naive.rs"]
 mod naive;

@@ -18,6 +18,22 @@ pub enum FirstChunk {
     Page,
 }
 
+/// When per-CPU memory is backed by pages of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backing {
+    /// When it is first touched, by the CPU that touches it: unused copies cost
+    /// nothing. The system may run out of memory later, at a touch.
+    #[default]
+    Lazy,
+    /// When it is allocated, on every possible CPU: what is missing is an error
+    /// of the allocation. The kernel's own way.
+    Eager,
+    /// Whole chunks, when they are made, by huge pages if the system has them;
+    /// pages are not given back one by one.
+    Huge,
+}
+
 /// What may be chosen before first use; from [`config`](crate::config()).
 ///
 /// Three environment variables win over what the program chose, as boot
@@ -44,6 +60,9 @@ pub struct Config {
     pub(crate) dynamic: usize,
     pub(crate) reserved: usize,
     pub(crate) hardened: bool,
+    pub(crate) backing: Backing,
+    pub(crate) bind: bool,
+    pub(crate) dump: bool,
     pub(crate) topology: Option<Topology>,
 }
 
@@ -56,6 +75,9 @@ impl Default for Config {
             dynamic: 28 << 10,
             reserved: 8 << 10,
             hardened: false,
+            backing: Backing::default(),
+            bind: true,
+            dump: true,
             topology: None,
         }
     }
@@ -90,9 +112,9 @@ impl Config {
         self
     }
 
-    /// Bytes kept in the first chunk for the statics of libraries that are loaded
-    /// later, a multiple of 4. Where they are used up, such statics take dynamic
-    /// memory. Default: 8 KiB.
+    /// Bytes of a CPU's memory set apart in the first chunk for the statics of
+    /// libraries that are loaded later. Rounded up to 4. Default: 8 KiB. When they
+    /// are used up, ordinary memory serves.
     #[doc(alias = "PERCPU_MODULE_RESERVE")]
     pub fn reserved(mut self, bytes: usize) -> Self {
         self.reserved = bytes;
@@ -115,6 +137,27 @@ impl Config {
     /// each unit that was never used.
     pub fn hardened(mut self, hardened: bool) -> Self {
         self.hardened = hardened;
+        self
+    }
+
+    /// When memory is backed. Default: [`Backing::Lazy`].
+    pub fn backing(mut self, backing: Backing) -> Self {
+        self.backing = backing;
+        self
+    }
+
+    /// Whether copies are bound to the memory of their CPU's node, on machines
+    /// with several. Default: yes. If the system refuses, copies lie where they
+    /// are first touched, and [`Stats::unbound`](crate::Stats::unbound) tells.
+    #[doc(alias = "mbind")]
+    pub fn bind_to_nodes(mut self, bind: bool) -> Self {
+        self.bind = bind;
+        self
+    }
+
+    /// Whether per-CPU memory belongs into core dumps. Default: yes.
+    pub fn core_dumps(mut self, dump: bool) -> Self {
+        self.dump = dump;
         self
     }
 

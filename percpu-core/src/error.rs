@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{CpuId, LayoutError, TopologyError};
+use crate::{CpuId, LayoutError, SanityError, TopologyError};
 
 /// What can go wrong, and what to do about it.
 ///
@@ -42,11 +42,23 @@ pub enum Error {
         /// The system's error number.
         errno: i32,
     },
+    /// No memory without asking the system, and the request forbade that.
+    WouldBlock {
+        /// Bytes asked for.
+        size: usize,
+    },
+    /// The memory set apart for late statics is used up.
+    ReservedFull {
+        /// Bytes asked for.
+        size: usize,
+    },
     /// This CPU is not possible on this machine.
     UnknownCpu {
         /// The number asked for.
         cpu: CpuId,
     },
+    /// The system does not tell on which CPU a thread runs.
+    NoCurrentCpu,
     /// The configuration came after the first use.
     AlreadyInitialised,
     /// Restartable sequences were demanded and are not to be had.
@@ -59,10 +71,22 @@ pub enum Error {
         /// The system's error number.
         errno: i32,
     },
+    /// The system refused a thread.
+    Thread {
+        /// The system's error number, if it gave one.
+        errno: Option<i32>,
+    },
     /// The machine's topology makes no sense.
     Topology(TopologyError),
     /// The first chunk cannot be laid out.
     Layout(LayoutError),
+    /// A layout was found that must not be put to use.
+    Sanity {
+        /// The rule it breaks.
+        rule: SanityError,
+        /// The layout, as the kernel's boot log would print it.
+        layout: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -87,7 +111,18 @@ impl fmt::Display for Error {
                 "the system refused {bytes} bytes of per-CPU memory (error {errno}); \
                  is RLIMIT_AS or the memory limit too low?"
             ),
+            Self::WouldBlock { size } => write!(
+                f,
+                "no {size} bytes a CPU are at hand without asking the system; \
+                 percpu_core::balance() brings some up"
+            ),
+            Self::ReservedFull { size } => {
+                write!(f, "the reserved region has no {size} bytes left; raise Config::reserved")
+            }
             Self::UnknownCpu { cpu } => write!(f, "CPU {cpu} is not possible on this machine"),
+            Self::NoCurrentCpu => {
+                f.write_str("the system does not tell on which CPU a thread runs")
+            }
             Self::AlreadyInitialised => {
                 f.write_str("per-CPU memory is in use already; configure it before first use")
             }
@@ -97,8 +132,15 @@ impl fmt::Display for Error {
             Self::FenceRefused { errno } => {
                 write!(f, "the system refused the membarrier fence (error {errno})")
             }
+            Self::Thread { errno } => {
+                write!(f, "the system refused a thread")?;
+                errno.map_or(Ok(()), |errno| write!(f, " (error {errno})"))
+            }
             Self::Topology(error) => write!(f, "the CPU topology is unusable: {error}"),
             Self::Layout(error) => write!(f, "no layout for the first chunk: {error}"),
+            Self::Sanity { rule, layout } => {
+                write!(f, "the first chunk breaks a rule: {rule}\n{layout}")
+            }
         }
     }
 }
@@ -108,6 +150,7 @@ impl std::error::Error for Error {
         match self {
             Self::Topology(error) => Some(error),
             Self::Layout(error) => Some(error),
+            Self::Sanity { rule, .. } => Some(rule),
             _ => None,
         }
     }

@@ -59,7 +59,7 @@ impl Info {
 
     /// How many of them are active.
     pub fn active_units(&self) -> usize {
-        self.process.units.active().count()
+        self.process.units.active().len()
     }
 
     /// How many chunks there are, the first included.

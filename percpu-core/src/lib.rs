@@ -45,12 +45,18 @@
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
+//! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
+//! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
+//!
+//! [`kernel`] lists the kernel's names and what they are here, [`signal_safety`] what
+//! may be called in a signal handler.
 //!
 //! # Layers
 //!
 //! ```text
-//!   static_var  per_cpu  copies  word  element  field  local_lock  unit  remote  fence  info
+//!   hotplug                                                            CPUs that come and go
+//!   static_var  per_cpu  copies  word  element  field  local_lock  unit  remote  fence  info  here
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \
@@ -60,6 +66,10 @@
 //! ```
 
 pub mod atomic;
+#[cfg(not(percpu_loom))]
+mod balance;
+#[cfg(not(percpu_loom))]
+mod bytes;
 mod config;
 mod copies;
 mod cpu;
@@ -67,13 +77,27 @@ mod element;
 mod error;
 pub mod fence;
 mod field;
+mod here;
+pub mod hotplug;
 mod info;
+pub mod kernel;
 mod local_lock;
+#[cfg(not(percpu_loom))]
+mod location;
 mod mode;
 mod mutate;
 mod ops;
+#[cfg(not(percpu_loom))]
+mod options;
 mod remote;
+pub mod signal_safety;
+#[cfg(not(percpu_loom))]
+mod slice;
 mod static_var;
+#[cfg(not(percpu_loom))]
+mod stats;
+#[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
+mod trace;
 mod unit;
 mod word;
 mod zeroable;
@@ -99,20 +123,36 @@ mod sys;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod table;
 
-pub use area::{Group, Layout, LayoutError, SanityError, Sizes};
-pub use config::{Config, FirstChunk};
+pub use area::{
+    AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout,
+    LayoutError, SanityError, Sizes, Stats,
+};
+#[cfg(not(percpu_loom))]
+pub use balance::{Balancer, balance};
+#[cfg(not(percpu_loom))]
+pub use bytes::PerCpuBytes;
+pub use config::{Backing, Config, FirstChunk};
 pub use copies::Copies;
 pub use cpu::CpuId;
 pub use element::Element;
 pub use error::Error;
 pub use field::Field;
+pub use here::{current_cpu, current_node};
 pub use info::{Info, info};
 pub use local_lock::{LocalLock, LocalLockGuard};
+#[cfg(not(percpu_loom))]
+pub use location::{Location, MemoryRegion, locate};
 pub use mode::{Mechanism, Mode, PortableReason, Registration};
 pub use ops::{BitWord, IntWord, Word};
+#[cfg(not(percpu_loom))]
+pub use options::AllocOptions;
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
+#[cfg(not(percpu_loom))]
+pub use slice::PerCpuSlice;
 pub use static_var::StaticPerCpu;
+#[cfg(not(percpu_loom))]
+pub use stats::stats;
 pub use sys::{
     CpuListError, CpuSet, LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologyBuilder,
     TopologyError, TopologySource,
@@ -174,8 +214,8 @@ pub mod __inject {
 /// What fuzz targets reach into; no promise is made about it.
 #[doc(hidden)]
 pub mod __fuzz {
-    pub use crate::area::chunk::{Area, Chunk, FreeError};
-    pub use crate::area::chunk_stats::{Allocations, ChunkStats};
+    pub use crate::area::chunk::{Area, Chunk, FreeError, Pages};
+    pub use crate::area::chunk_stats::Allocations;
     pub use crate::area::index::{ChunkId, ChunkSet, Freed};
     pub use crate::area::request::{GRANULE, Limits, MIN_UNIT_BYTES, SizeError};
 }

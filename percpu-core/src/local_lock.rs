@@ -55,6 +55,7 @@ use crate::atomic::{AtomicU32, Ordering};
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::fence;
+use crate::home::Peek;
 use crate::mutate::mutated;
 use crate::ops::{self, Attempt};
 use crate::process::{self, Admission};
@@ -82,7 +83,8 @@ const CONTENDED: u32 = 2;
 /// thread: the thread may move, and then goes on with that copy. Holders on
 /// different copies do not exclude each other.
 ///
-/// A panic while holding unlocks; there is no poisoning.
+/// A panic while holding unlocks; there is no poisoning. In a forked child a copy
+/// that another thread of the parent held stays locked.
 ///
 /// ```
 /// use percpu_core::{LocalLock, percpu};
@@ -96,6 +98,7 @@ const CONTENDED: u32 = 2;
 #[doc(alias = "local_lock")]
 #[doc(alias = "local_lock_t")]
 #[doc(alias = "get_cpu_var")]
+#[doc(alias = "put_cpu_var")]
 #[repr(C)]
 pub struct LocalLock<T> {
     // These two first: the section of `ops::acquire` finds them there.
@@ -171,9 +174,32 @@ enum Way<'a> {
 /// percpu! { static S: LocalLock<u64> = LocalLock::new(0); }
 /// std::thread::scope(|s| { s.spawn(move || drop(S.lock())); });
 /// ```
+/// So a future that holds one across an `.await` cannot move between threads:
+/// ```compile_fail,E0277
+/// use percpu_core::{LocalLock, percpu};
+/// percpu! { static S: LocalLock<u64> = LocalLock::new(0); }
+/// fn spawn(future: impl Future + Send) {}
+/// spawn(async {
+///     let mut guard = S.lock();
+///     std::future::ready(()).await;
+///     *guard += 1;
+/// });
+/// ```
+/// and one that lets go of it before can:
+/// ```
+/// use percpu_core::{LocalLock, percpu};
+/// percpu! { static S: LocalLock<u64> = LocalLock::new(0); }
+/// fn spawn(future: impl Future + Send) {}
+/// spawn(async {
+///     S.with(|n| *n += 1);
+///     std::future::ready(()).await;
+/// });
+/// ```
 #[must_use = "dropped at once, the guard unlocks at once"]
 pub struct LocalLockGuard<'a, T> {
+    /// INVARIANT: one of `copies`.
     lock: &'a LocalLock<T>,
+    copies: &'a Copies<LocalLock<T>>,
     way: Way<'a>,
     _nested: nesting::Entry,
     not_send: PhantomData<*mut T>,
@@ -199,10 +225,10 @@ impl<T: Send> Copies<LocalLock<T>> {
         let nested = nesting::enter(self);
         loop {
             match self.attempt() {
-                Found::Locked(lock, way) => return LocalLockGuard::new(lock, way, nested),
+                Found::Locked(lock, way) => return LocalLockGuard::new(self, lock, way, nested),
                 Found::Busy(lock, Way::Atomic) => {
                     lock.wait_atomic();
-                    return LocalLockGuard::new(lock, Way::Atomic, nested);
+                    return LocalLockGuard::new(self, lock, Way::Atomic, nested);
                 }
                 Found::Busy(lock, _) => lock.wait(),
             }
@@ -219,7 +245,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     pub fn try_lock(&self) -> Option<LocalLockGuard<'_, T>> {
         match self.attempt() {
             Found::Locked(lock, way) => {
-                Some(LocalLockGuard::new(lock, way, nesting::enter_try(self)))
+                Some(LocalLockGuard::new(self, lock, way, nesting::enter_try(self)))
             }
             Found::Busy(..) => None,
         }
@@ -255,7 +281,7 @@ impl<T: Send> Copies<LocalLock<T>> {
             lock.wait_atomic();
             Way::Atomic
         };
-        Ok(LocalLockGuard::new(lock, way, nested))
+        Ok(LocalLockGuard::new(self, lock, way, nested))
     }
 
     #[inline(always)]
@@ -411,8 +437,41 @@ impl<T> LocalLock<T> {
 
 impl<'a, T> LocalLockGuard<'a, T> {
     #[inline(always)]
-    fn new(lock: &'a LocalLock<T>, way: Way<'a>, nested: nesting::Entry) -> Self {
-        Self { lock, way, _nested: nested, not_send: PhantomData }
+    fn new(
+        copies: &'a Copies<LocalLock<T>>,
+        lock: &'a LocalLock<T>,
+        way: Way<'a>,
+        nested: nesting::Entry,
+    ) -> Self {
+        Self { lock, copies, way, _nested: nested, not_send: PhantomData }
+    }
+
+    /// Whose copy is held: the same for as long as the guard lives, wherever its
+    /// thread goes.
+    ///
+    /// ```
+    /// use percpu_core::{LocalLock, percpu};
+    /// percpu! { static S: LocalLock<u64> = LocalLock::new(0); }
+    /// let guard = S.lock();
+    /// let unit = guard.unit();
+    /// drop(guard);
+    /// assert_eq!(S.lock_on(unit)?.unit(), unit);
+    /// # Ok::<(), percpu_core::Error>(())
+    /// ```
+    ///
+    /// # Performance
+    /// Looks through the units: nothing is remembered for it.
+    #[doc(alias = "get_cpu")]
+    #[doc(alias = "smp_processor_id")]
+    pub fn unit(&self) -> Unit {
+        let place = self.copies.home.resolved();
+        let source = self.copies.home.source();
+        let held = |&unit: &u32| match source.peek(place, unit) {
+            Peek::Copy(copy) => core::ptr::eq(copy, self.lock),
+            Peek::Zero => false,
+        };
+        let mut units = 0..process::get_or_panic().units.count();
+        Unit::new(units.find(held).expect("a guard's copy is some unit's"))
     }
 }
 

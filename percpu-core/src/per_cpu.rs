@@ -11,13 +11,13 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
-use crate::area::allocator::Allocation;
+use crate::area::request::Request;
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::home::{Home, Source};
+use crate::options::AllocOptions;
 use crate::process::{self, Process};
 use crate::unit::Unit;
 use crate::zeroable::Zeroable;
@@ -56,9 +56,8 @@ use crate::zeroable::Zeroable;
 #[doc(alias = "alloc_percpu")]
 #[doc(alias = "free_percpu")]
 pub struct PerCpu<T> {
+    /// INVARIANT: its area is this value's, and given back when it drops.
     copies: Copies<T>,
-    /// Taken when dropping.
-    area: ManuallyDrop<Allocation>,
 }
 
 impl<T: Zeroable> PerCpu<T> {
@@ -85,18 +84,27 @@ impl<T: Zeroable> PerCpu<T> {
     /// # Performance
     /// Only units in use are zeroed, and only where memory was used before.
     #[doc(alias = "__alloc_percpu")]
+    #[inline]
     pub fn zeroed() -> Result<Self, Error> {
+        Self::options().zeroed()
+    }
+
+    #[inline]
+    pub(crate) fn zeroed_as(request: Request) -> Result<Self, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "use new_with for types with a destructor") };
-        let process = process::get()?;
-        let fresh = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
-        if fresh.needs_zero {
-            process::zero_active(process, fresh.pointer, fresh.size);
-        }
+        let pointer = process::alloc_zeroed(request)?;
         // SAFETY: the area is this value's alone until it drops, large and
-        // aligned enough, and zero in every unit that is or becomes active:
-        // fresh or just zeroed in the active ones, never dirty in the others.
-        let home = unsafe { Home::allocated(fresh.pointer, Source::Zeroed) };
-        Ok(Self { copies: Copies { home }, area: ManuallyDrop::new(fresh.area) })
+        // aligned enough, and zero in every unit that is or becomes active.
+        let home = unsafe { Home::allocated(pointer, Source::Zeroed) };
+        Ok(Self { copies: Copies { home } })
+    }
+}
+
+impl<T> PerCpu<T> {
+    /// How the allocation is to be made, where [`zeroed`](Self::zeroed) and
+    /// [`new_with`](Self::new_with) do not do.
+    pub fn options() -> AllocOptions<T> {
+        AllocOptions::new()
     }
 }
 
@@ -122,22 +130,20 @@ impl<T: Send + Sync> PerCpu<T> {
     /// # Ok::<(), percpu_core::Error>(())
     /// ```
     pub fn new_with(init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
+        Self::options().new_with(init)
+    }
+
+    pub(crate) fn new_as(request: Request, init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
         let process = process::get()?;
-        let fresh = process.memory.alloc(size_of::<T>(), align_of::<T>())?;
-        let pointer = fresh.pointer;
-        let mut made = Made::<T> {
-            process,
-            pointer,
-            count: 0,
-            area: ManuallyDrop::new(fresh.area),
-            values: PhantomData,
-        };
+        let pointer = process.memory.alloc(request, process::current_unit(process))?.pointer;
+        let mut made = Made::<T> { process, pointer, count: 0, values: PhantomData };
         made.fill(init);
-        let area = made.keep();
+        // Everything is made: the area outlives this.
+        core::mem::forget(made);
         // SAFETY: the area is this value's alone until it drops, large and
         // aligned enough, and initialised in every unit.
         let home = unsafe { Home::allocated(pointer, Source::Written) };
-        Ok(Self { copies: Copies { home }, area })
+        Ok(Self { copies: Copies { home } })
     }
 }
 
@@ -147,7 +153,6 @@ struct Made<T> {
     process: &'static Process,
     pointer: usize,
     count: u32,
-    area: ManuallyDrop<Allocation>,
     values: PhantomData<T>,
 }
 
@@ -167,13 +172,6 @@ impl<T> Made<T> {
             self.count = unit + 1;
         }
     }
-
-    /// Everything is made: the area outlives this.
-    fn keep(self) -> ManuallyDrop<Allocation> {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is not used again, and not dropped.
-        ManuallyDrop::new(unsafe { ManuallyDrop::take(&mut this.area) })
-    }
 }
 
 impl<T> Drop for Made<T> {
@@ -184,9 +182,7 @@ impl<T> Drop for Made<T> {
             fn drop(&mut self) {
                 // Inactive units must be clean again (`units.rs`, U2).
                 process::zero_inactive(self.0.process, self.0.pointer, size_of::<T>());
-                // SAFETY: taken here only, and `Made` is being dropped.
-                let area = unsafe { ManuallyDrop::take(&mut self.0.area) };
-                self.0.process.memory.free(area);
+                process::give_back(self.0.pointer, size_of::<T>());
             }
         }
         let made = GiveBack(self);
@@ -201,18 +197,14 @@ impl<T> Drop for Made<T> {
 impl<T> Drop for PerCpu<T> {
     fn drop(&mut self) {
         let process = process::get_or_panic();
-        // SAFETY: taken here only, and this is being dropped.
-        let area = unsafe { ManuallyDrop::take(&mut self.area) };
+        let pointer = self.copies.home.resolved().pointer();
         match self.copies.home.source() {
-            Source::Written => drop(Made::<T> {
-                process,
-                pointer: self.copies.home.resolved().pointer(),
-                count: process.units.count(),
-                area: ManuallyDrop::new(area),
-                values: PhantomData,
-            }),
+            Source::Written => {
+                let count = process.units.count();
+                drop(Made::<T> { process, pointer, count, values: PhantomData });
+            }
             // `zeroed` takes no type that needs dropping.
-            _ => process.memory.free(area),
+            _ => process::give_back(pointer, size_of::<T>()),
         }
     }
 }

@@ -27,12 +27,14 @@ use crate::area::allocator::Allocator;
 use crate::area::first_chunk::{self, First};
 use crate::area::image::Image;
 use crate::area::pointer::pointer;
+use crate::area::request::Request;
 use crate::area::section::{self, LinkUnit};
-use crate::area::units::{Asked, UnitIndex, Units};
+use crate::area::units::{Asked, Room, UnitIndex, Units};
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
 use crate::mode::{Mechanism, Mode, PortableReason};
 use crate::place::Place;
+use crate::sys::memory::{Machine, Span};
 use crate::sys::sync::{Mutex, without_signals};
 use crate::sys::topology::Topology;
 
@@ -75,18 +77,84 @@ pub(crate) fn get() -> Result<&'static Process, Error> {
 
 #[cold]
 fn set_up() -> Result<&'static Process, Error> {
+    let warning = over_fork::start();
     // Blocked, so that an operation in a handler does not wait for this one.
     without_signals(|| {
         let mut config = CONFIG.lock();
         if let Some(process) = existing() {
             return Ok(process);
         }
-        let process = build(config.clone().unwrap_or_default())?;
+        let mut process = build(config.clone().unwrap_or_default())?;
+        process.warnings.extend(warning);
         *config = None;
         let process: &'static Process = Box::leak(Box::new(process));
         PROCESS.store(ptr::from_ref(process).cast_mut(), Ordering::Release);
         Ok(process)
     })
+}
+
+/// The locks of the process, held over a fork. Each lock that a thread may hold
+/// while another forks has its place here: outer locks first, as they nest
+/// elsewhere. The locks of a user's `LocalLock`s are the user's.
+///
+/// ```text
+///   CONFIG  >  Allocator: grow  >  Allocator: index
+///           >  Units: state
+/// ```
+#[cfg(percpu_linux)]
+mod over_fork {
+    use super::{CONFIG, existing};
+    use crate::area::{allocator, units};
+    use crate::config::Config;
+    use crate::sys::fork::{Kept, Locks, hold_over};
+    use crate::sys::sync::MutexGuard;
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    struct AllLocks;
+
+    #[allow(dead_code, reason = "held, not read")]
+    struct Held {
+        units: Option<units::Held<'static>>,
+        memory: Option<allocator::Held<'static>>,
+        config: MutexGuard<'static, Option<Config>>,
+    }
+
+    impl Locks for AllLocks {
+        type Held = Held;
+
+        fn hold() -> Held {
+            let config = CONFIG.lock();
+            // Under CONFIG: nobody is about to publish a process.
+            let process = existing();
+            let memory = process.map(|process| process.memory.hold());
+            let units = process.map(|process| process.units.hold());
+            Held { units, memory, config }
+        }
+
+        fn kept() -> &'static Kept<Held> {
+            static KEPT: Kept<Held> = Kept::new();
+            &KEPT
+        }
+    }
+
+    /// Sees to it, once, before the first lock is taken; a warning if that fails.
+    pub(super) fn start() -> Option<String> {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        // Relaxed: decides who registers, publishes nothing.
+        if DONE.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let errno = hold_over::<AllLocks>().err()?;
+        Some(format!("pthread_atfork failed, error {errno}: forked children may hang"))
+    }
+}
+
+/// Elsewhere nothing is done about forks.
+#[cfg(not(percpu_linux))]
+mod over_fork {
+    pub(super) fn start() -> Option<String> {
+        None
+    }
 }
 
 /// The process, for operations that cannot report an error.
@@ -123,24 +191,25 @@ fn build(mut config: Config) -> Result<Process, Error> {
     let topology = config.topology.take().unwrap_or_else(Topology::detect);
     let own = Image::of(&section::own());
     own.check()?;
-    let First { layout, reservation, kind } = first_chunk::set_up(&config, &topology, own.size())?;
+    let first = first_chunk::set_up(&config, &topology, own.size(), Machine)?;
+    let First { layout, spans, span, kind } = first;
     let mode = choose_mode(config.mechanism)?;
 
-    let base = reservation.base();
+    let base = span.base();
     let cpus: Vec<_> = topology.possible().iter().collect();
-    let offsets = cpus.iter().filter_map(|&cpu| layout.unit_offset(cpu));
-    let addresses: Vec<_> = offsets.chain([layout.span()]).map(|offset| base + offset).collect();
+    let addresses: Vec<_> = spans.units().iter().map(|offset| base + offset).collect();
     let units = Units::new(cpus, &addresses, mode.is_rseq(), config.hardened);
     let process = Process {
         mode,
         topology,
         kind,
         units,
-        memory: Allocator::new(layout, reservation),
+        memory: Allocator::new(layout, spans, span),
         warnings,
     };
     // The statics of the core's own link unit begin the first chunk.
-    process.units.register(&own, None, || Ok((pointer(base, base, 0), None)))?;
+    let room = Room { pointer: pointer(base, base, 0), lent: false };
+    process.units.register(&own, None, || Ok(room))?;
     Ok(process)
 }
 
@@ -280,16 +349,19 @@ fn portable_unit(cpus: UnitIndex) -> UnitIndex {
 pub(crate) fn resolve_static(asked: Asked) -> Result<(), Error> {
     let process = get()?;
     let image = Image::of(&(asked.declared.unit)());
-    let unused = process.units.register(&image, Some(asked), || {
+    let mut found = None;
+    let used = process.units.register(&image, Some(asked), || {
         image.check()?;
         #[cfg(percpu_linux)]
         crate::sys::object::pin(asked.declared.unit as *const _);
-        let found = process.memory.alloc_section(image.size(), image.align())?;
-        Ok((found.pointer, Some(found.area)))
+        let request = Request::section(image.size(), image.align());
+        let pointer = process.memory.alloc(request, process.units.shared())?.pointer;
+        found = Some(pointer);
+        Ok(Room { pointer, lent: true })
     })?;
     // Another thread was first: give back the area that nobody used.
-    if let Some(area) = unused {
-        process.memory.free(area);
+    if let Some(pointer) = found.filter(|_| !used) {
+        process.memory.free(pointer, image.size(), process.units.shared());
     }
     Ok(())
 }
@@ -300,13 +372,35 @@ pub(crate) fn resolve_static(asked: Asked) -> Result<(), Error> {
 /// As `Units::unregister` asks.
 pub(crate) unsafe fn unregister_statics(unit: &LinkUnit) -> bool {
     let Some(process) = existing() else { return false };
+    let image = Image::of(unit);
     // SAFETY: the caller's promise.
-    let area = unsafe { process.units.unregister(&Image::of(unit)) };
-    area.map(|area| process.memory.free(area)).is_some()
+    let Some(pointer) = (unsafe { process.units.unregister(&image) }) else { return false };
+    process.memory.free(pointer, image.size(), process.units.shared());
+    true
+}
+
+/// An area that is zero in every unit, and nobody else's until `give_back`.
+#[inline]
+pub(crate) fn alloc_zeroed(request: Request) -> Result<usize, Error> {
+    let process = get()?;
+    let fresh = process.memory.alloc(request, current_unit(process))?;
+    if fresh.needs_zero {
+        // Fresh memory is zero, and what was used is dirty in active units only.
+        zero_active(process, fresh.pointer, request.size);
+    }
+    Ok(fresh.pointer)
+}
+
+/// Takes back an area of `size` bytes whose owner is going away.
+#[inline]
+pub(crate) fn give_back(pointer: usize, size: usize) {
+    let process = get_or_panic();
+    process.memory.free(pointer, size, current_unit(process));
 }
 
 /// Zeroes `len` bytes at `pointer` in every active unit.
-pub(crate) fn zero_active(process: &Process, pointer: usize, len: usize) {
+#[inline]
+fn zero_active(process: &Process, pointer: usize, len: usize) {
     for base in process.units.active() {
         zero(base, pointer, len);
     }
@@ -321,6 +415,7 @@ pub(crate) fn zero_inactive(process: &Process, pointer: usize, len: usize) {
     }
 }
 
+#[inline]
 fn zero(base: usize, pointer: usize, len: usize) {
     let copy = ptr::with_exposed_provenance_mut::<u8>(base.wrapping_add(pointer));
     // SAFETY: the callers own the area at `pointer` alone: it is not handed out

@@ -59,6 +59,33 @@ impl Unit {
         process::existing()?.units.cpu(self.0)
     }
 
+    /// What is added to a per-CPU pointer to reach this unit's copy, wrapping: the
+    /// same for every variable, static or allocated, in whichever chunk, and for
+    /// the life of the process.
+    ///
+    /// So the copies of one variable lie as far apart as those of any other:
+    /// ```
+    /// use percpu_core::{PerCpu, Unit, atomic::{AtomicU8, AtomicU64}};
+    ///
+    /// let (a, b) = (PerCpu::<AtomicU64>::zeroed()?, PerCpu::<AtomicU8>::zeroed()?);
+    /// let first = Unit::all()?.next().unwrap();
+    /// for unit in Unit::all()? {
+    ///     let distance = unit.offset().wrapping_sub(first.offset());
+    ///     let from = |first: usize| first.wrapping_add(distance);
+    ///     let address = |unit| std::ptr::from_ref(a.on(unit).get()).addr();
+    ///     assert_eq!(address(unit), from(address(first)));
+    ///     let address = |unit| std::ptr::from_ref(b.on(unit).get()).addr();
+    ///     assert_eq!(address(unit), from(address(first)));
+    /// }
+    /// # Ok::<(), percpu_core::Error>(())
+    /// ```
+    #[cfg(not(percpu_loom))]
+    #[doc(alias = "per_cpu_offset")]
+    #[doc(alias = "__per_cpu_offset")]
+    pub fn offset(self) -> usize {
+        process::get_or_panic().units.home(self.0)
+    }
+
     /// Whether this is the unit of threads without restartable sequences.
     pub fn is_shared(self) -> bool {
         self.cpu().is_none()

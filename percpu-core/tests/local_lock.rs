@@ -127,6 +127,44 @@ fn a_guard_stays_with_its_copy_when_the_thread_moves() {
     assert_eq!(*locks.lock(), 1);
 }
 
+/// The same for a static and for an allocated lock: `get_cpu_var`, `get_cpu_ptr`.
+#[test]
+fn a_guards_unit_stays_and_drop_unlocks_that_unit_wherever_the_thread_is() {
+    let name = "a_guards_unit_stays_and_drop_unlocks_that_unit_wherever_the_thread_is";
+    common::in_each_mode(name, || {
+        let allocated = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
+        let declared: &percpu_core::Copies<LocalLock<u64>> = &PLAIN;
+        let cpus = common::allowed();
+        let bits: Vec<u64> = (0..64).map(|cpu| 1 << cpu).filter(|bit| cpus & bit != 0).collect();
+        for locks in [&*allocated, declared] {
+            for round in 0..200 {
+                common::set_affinity(bits[round % bits.len()]);
+                let mut guard = locks.lock();
+                let held = guard.unit();
+                assert_eq!(held, Unit::current().unwrap());
+                for &bit in &bits {
+                    common::set_affinity(bit);
+                    *guard += 1;
+                    assert_eq!(guard.unit(), held);
+                    let busy = locks.try_lock().map(|other| other.unit());
+                    assert_ne!(busy, Some(held), "held, from whichever CPU it is looked at");
+                }
+                drop(guard);
+                common::set_affinity(bits[round % bits.len()]);
+                let again = locks.try_lock().expect("the copy that was held is free");
+                assert_eq!(again.unit(), held);
+            }
+            common::set_affinity(cpus);
+            let remote = Unit::all().unwrap().map(|unit| locks.lock_on(unit).unwrap());
+            let sum: u64 = remote.map(|guard| *guard).sum();
+            assert_eq!(sum, 200 * bits.len() as u64);
+            for unit in Unit::all().unwrap() {
+                assert_eq!(locks.lock_on(unit).unwrap().unit(), unit);
+            }
+        }
+    });
+}
+
 #[test]
 fn remote_lockers_wait_for_each_other_and_for_the_holder() {
     let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();

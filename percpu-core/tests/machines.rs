@@ -6,7 +6,9 @@
 mod common;
 
 use percpu_core::atomic::AtomicU64;
-use percpu_core::{CpuId, FirstChunk, LocalLock, PerCpu, Topology, Unit, config, info, percpu};
+use percpu_core::{
+    CpuId, Error, FirstChunk, LocalLock, PerCpu, Topology, Unit, config, info, percpu,
+};
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(3);
@@ -50,6 +52,23 @@ fn a_thousand_possible_cpus() {
     });
 }
 
+/// The kernel's build without SMP: one copy. Threads on other CPUs work on the
+/// shared unit.
+#[test]
+fn one_possible_cpu() {
+    common::in_each_mode("one_possible_cpu", || {
+        config().topology(Topology::uniform(1, 1).unwrap()).apply().unwrap();
+        assert_eq!(info().unwrap().units(), 2);
+        exercise();
+        // Which CPU is asked for still matters.
+        let mut evaluated = 0;
+        let mut unit = |cpu| (evaluated += 1, Unit::try_from(CpuId::new(cpu))).1;
+        assert!(WORD.on(unit(0).unwrap()).load() >= 3);
+        assert!(unit(1).is_err());
+        assert_eq!(evaluated, 2);
+    });
+}
+
 /// `ci/machines.sh` says what its machines are.
 #[test]
 fn the_topology_is_the_machines() {
@@ -79,6 +98,26 @@ fn sparse_ids_name_their_own_copies() {
             assert_eq!(copy.load(), if unit == at(200) { 9 } else { 0 }, "{unit}");
         }
         assert_eq!(word.sum(), 9);
+        exercise();
+    });
+}
+
+/// Units go by the order of the CPUs, not by their numbers.
+#[test]
+fn four_cpus_with_gaps_have_units_0_to_3() {
+    common::in_child("four_cpus_with_gaps_have_units_0_to_3", &[], || {
+        let machine = Topology::builder().cpus([0, 2, 5, 7]).build().unwrap();
+        config().topology(machine).apply().unwrap();
+        let layout = info().unwrap().layout();
+        let at = |cpu| Unit::try_from(CpuId::new(cpu));
+        for (unit, cpu) in [0, 2, 5, 7].into_iter().enumerate() {
+            assert_eq!(Unit::all().unwrap().nth(unit), at(cpu).ok());
+            assert_eq!(layout.unit_of(CpuId::new(cpu)), Some(unit));
+        }
+        for cpu in [1, 3, 4, 6, 8].map(CpuId::new) {
+            assert_eq!(Unit::try_from(cpu), Err(Error::UnknownCpu { cpu }));
+            assert_eq!(layout.unit_of(cpu), None);
+        }
         exercise();
     });
 }

@@ -198,7 +198,7 @@ fn what_new_with_wrote_in_inactive_units_is_cleaned() {
 #[test]
 fn a_refused_reservation_is_an_error_and_leaks_nothing() {
     common::in_child("a_refused_reservation_is_an_error_and_leaks_nothing", &[], || {
-        let limit = |bytes: u64| {
+        let limit = |bytes: libc::rlim_t| {
             let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
             // SAFETY: sets a limit from a local.
             assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
@@ -218,7 +218,7 @@ fn a_refused_reservation_is_an_error_and_leaks_nothing() {
         words.inc();
         let mut live: Vec<PerCpu<[u8; 32 * 1024]>> = Vec::with_capacity(100_000);
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+        let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
         limit(pages * 4096 + (64 << 20));
         let error = loop {
             match PerCpu::zeroed() {
@@ -235,6 +235,34 @@ fn a_refused_reservation_is_an_error_and_leaks_nothing() {
         live.pop();
         assert!(PerCpu::<[u8; 32 * 1024]>::zeroed().is_ok(), "what was freed serves again");
         assert_eq!(words.sum(), 1);
+    });
+}
+
+/// Embed wants units in multiples of 2 MiB; page does with less.
+#[test]
+fn a_smaller_layout_is_taken_where_the_larger_is_refused() {
+    common::in_child("a_smaller_layout_is_taken_where_the_larger_is_refused", &[], || {
+        use percpu_core::{FirstChunk, Topology, config};
+        let limit = |bytes: libc::rlim_t| {
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+            // SAFETY: sets a limit from a local.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+        };
+        config().topology(Topology::uniform(2, 1).unwrap()).apply().unwrap();
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: libc::rlim_t = statm.split(' ').next().unwrap().parse().unwrap();
+        limit(pages * 4096 + (3 << 19));
+        percpu_core::init().unwrap();
+        limit(libc::RLIM_INFINITY);
+        let info = info().unwrap();
+        assert_eq!(info.first_chunk(), FirstChunk::Page);
+        assert_eq!(info.layout().nr_groups(), 1);
+        let words: Vec<_> = (0..1_000).map(|_| PerCpu::<[AtomicU64; 64]>::zeroed()).collect();
+        assert!(info.chunks() > 1);
+        for word in &words {
+            word.as_ref().unwrap().at(63).inc();
+        }
+        assert!(words.iter().all(|word| word.as_ref().unwrap().at(63).sum() == 1));
     });
 }
 

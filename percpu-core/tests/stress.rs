@@ -138,3 +138,22 @@ fn a_static_counts_with_its_initial_value_on_every_unit() {
     // Now every unit is active: the same again.
     assert_eq!(STARTS_AT_FIVE.sum(), 5 * units + 1);
 }
+
+#[test]
+fn a_sum_beside_increments_never_falls() {
+    common::in_each_mode("a_sum_beside_increments_never_falls", || {
+        let word = PerCpu::<AtomicU64>::zeroed().unwrap();
+        let each = common::scaled(200_000);
+        std::thread::scope(|scope| {
+            let adders: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..each).for_each(|_| word.inc()))).collect();
+            let mut last = 0;
+            while !adders.iter().all(|adder| adder.is_finished()) {
+                let sum = word.sum();
+                assert!((last..=4 * each).contains(&sum), "{last}, then {sum}");
+                last = sum;
+            }
+        });
+        assert_eq!(word.sum(), 4 * each);
+    });
+}

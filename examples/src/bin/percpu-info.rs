@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
-use percpu_core::{Layout, Sizes, Topology};
+use percpu_core::{AddressSpace, Layout, Sizes, Topology};
 use percpu_examples::{bytes, draw};
 
 /// Describes the per-CPU areas of this machine, or draws those of a machine
@@ -56,6 +56,10 @@ struct Args {
     /// The floor of a unit [default: 32K]
     #[arg(long, value_name = "SIZE", value_parser = bytes::parse)]
     minimum_unit: Option<usize>,
+
+    /// Says whether chunks have room in so much address space
+    #[arg(long, value_name = "SIZE", value_parser = bytes::parse)]
+    address_space: Option<usize>,
 }
 
 /// How one of the sizes is set.
@@ -104,7 +108,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match print(&description) {
+    match print(&description, args.address_space) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads has seen enough, as in `percpu-info | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -145,7 +149,23 @@ fn this_process() -> Result<Description, Box<dyn Error>> {
     Ok(Description { title, topology: info.topology().clone(), layout: info.layout().clone() })
 }
 
-fn print(description: &Description) -> io::Result<()> {
+/// Whether chunks have room in an address space of `space` bytes with nothing else
+/// in it, and where the first one would lie.
+fn room(layout: &Layout, space: usize) -> String {
+    let shown = bytes::show(space);
+    if let Err(error) = layout.fits(space) {
+        return format!("No room in {shown} of address space: {error}");
+    }
+    let empty = AddressSpace::new(0..space, layout.page_size());
+    match empty.find(&layout.areas(), layout.atom_size()) {
+        Ok(base) => {
+            format!("Room in {shown} of address space: the first chunk at {}", bytes::show(base))
+        }
+        Err(error) => format!("No room in {shown} of address space: {error}"),
+    }
+}
+
+fn print(description: &Description, space: Option<usize>) -> io::Result<()> {
     let Description { title, topology, layout } = description;
     let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let width: usize = width.unwrap_or(80);
@@ -162,6 +182,9 @@ fn print(description: &Description) -> io::Result<()> {
         layout.wasted_units(),
         bytes::show(layout.span())
     );
+    if let Some(space) = space {
+        let _ = writeln!(out, "{}\n", room(layout, space));
+    }
     let _ = writeln!(out, "One unit\n\n{}", draw::unit(layout, width));
     let _ = write!(out, "Units by group\n\n{}", draw::groups(layout, width));
 

@@ -1,87 +1,158 @@
 //! Dynamic memory: areas in chunks, one chunk more when all are full.
 //!
 //! ```text
-//!   index (short lock): which bytes of which chunk      grow (long lock): one
-//!   thread at a time asks the system for a chunk, while others go on freeing
-//!   and allocating in the chunks there are
+//!   front   (a unit's shelf, tried)   small areas that were just freed
+//!   index   (short lock)              which bytes of which chunk
+//!   grow    (long lock)               one thread at a time asks the system for
+//!                                     chunks and pages, or gives them back, while
+//!                                     others go on allocating and freeing
 //! ```
 //!
-//! Lock order: `grow`, then `index`. Nothing waits for the system under `index`.
+//! Lock order: `grow`, then `index`; shelves are tried only. Nothing waits for
+//! the system under `index`, and `free` never waits for `grow`.
+//!
+//! What is handed out lies in populated pages (I6). A chunk that holds an area
+//! stays, so its span can be used without `index`.
 
-use super::chunk::Chunk;
-use super::first_chunk::chunk_span;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::Arc;
+
+use super::chunk::{Area, Chunk, Pages};
+use super::front::Front;
 use super::index::{ChunkId, ChunkSet};
 use super::layout::Layout;
-use super::pointer::pointer;
-use super::request::{Limits, SizeError};
+use super::pointer::{BIAS, pointer};
+use super::purge::purge_once;
+use super::reclaim::EMPTY_LOW;
+use super::request::{GRANULE, Limits, Region, Request, SizeError};
+use super::spans::Spans;
+use crate::config::Backing;
 use crate::error::Error;
-use crate::sys::memory::Reservation;
+#[cfg(percpu_linux)]
+use crate::sys::memory::Mapping;
+use crate::sys::memory::{Machine, Span, System};
 use crate::sys::sync::Mutex;
+#[cfg(percpu_linux)]
+use crate::sys::sync::MutexGuard;
+use crate::trace;
 
 #[derive(Debug)]
-pub(crate) struct Allocator {
-    layout: Layout,
-    first: usize,
+pub(crate) struct Allocator<S: System = Machine> {
+    pub(super) layout: Layout,
+    pub(super) spans: Spans<S>,
+    /// Address of the first chunk.
+    pub(super) first: usize,
     limits: Limits,
-    index: Mutex<Index>,
-    grow: Mutex<()>,
+    pub(super) front: Front,
+    pub(super) index: Mutex<Index<S::Span>>,
+    pub(super) grow: Mutex<()>,
+    /// Whether a `balance` would find something to do.
+    pub(super) due: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Index {
-    set: ChunkSet,
-    /// Address of each chunk, by its number. The reserved part of the first
-    /// chunk is a chunk of its own.
-    bases: Vec<usize>,
-    memory: Vec<Reservation>,
+pub(super) struct Index<P> {
+    pub(super) set: ChunkSet,
+    /// By chunk number. The reserved chunk shares the first chunk's span.
+    pub(super) spans: Vec<Option<Arc<P>>>,
+    /// Chunks by address, ascending; the reserved chunk is not among them.
+    pub(super) by_address: Vec<(usize, ChunkId)>,
+    pub(super) totals: Totals,
+    /// Whether a request that must not ask the system failed since the last top-up.
+    pub(super) atomic_failed: bool,
+}
+
+/// What happened so far. Areas on shelves count as live.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) nr_alloc: u64,
+    pub(super) nr_dealloc: u64,
+    /// Freed areas that came from shelves, where they were counted already.
+    pub(super) nr_flushed: u64,
+    pub(super) nr_max_alloc: u64,
+    pub(super) nr_max_chunks: usize,
+    pub(super) min_alloc_size: usize,
+    pub(super) max_alloc_size: usize,
+    pub(super) failures: u64,
 }
 
 /// An area of every unit that was just handed out.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Fresh {
-    /// What gives it back.
-    pub(crate) area: Allocation,
     /// The per-CPU pointer of its first byte.
     pub(crate) pointer: usize,
-    /// Bytes, rounded up to whole granules.
-    pub(crate) size: usize,
     /// Whether it was used before, in some unit that is active.
     pub(crate) needs_zero: bool,
 }
 
-/// The right to give an area back, once. Small: every handle keeps one.
-#[derive(Debug)]
-pub(crate) struct Allocation {
-    chunk: ChunkId,
-    offset: u32,
+/// Where an address lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located {
+    /// The chunk's position by address.
+    pub(crate) chunk: usize,
+    /// Its first address, and whether it is the first chunk.
+    pub(crate) base: usize,
+    pub(crate) is_first: bool,
+    /// The position of the unit in it.
+    pub(crate) slot: usize,
+    /// Bytes from the start of the unit.
+    pub(crate) offset: usize,
 }
 
-impl Allocator {
-    /// An allocator that begins with the dynamic part of the first chunk.
-    pub(crate) fn new(layout: Layout, memory: Reservation) -> Self {
+/// An area and the chunk it was found in.
+type Found = (ChunkId, Area);
+
+/// Keeps areas from being handed out and given back, shelves aside: those are
+/// tried only, so one that stays locked in a child is done without.
+#[cfg(percpu_linux)]
+#[allow(dead_code, reason = "held, not read")]
+pub(crate) struct Held<'a, P = Mapping> {
+    index: MutexGuard<'a, Index<P>>,
+    grow: MutexGuard<'a, ()>,
+}
+
+impl<S: System> Allocator<S> {
+    /// An allocator that begins with what the first chunk has left.
+    pub(crate) fn new(layout: Layout, spans: Spans<S>, span: S::Span) -> Self {
         let limits = Limits {
             max_size: layout.minimum_unit_size(),
             max_align: layout.page_size(),
             max_section: layout.unit_size(),
         };
-        let dynamic = layout.dynamic_range();
-        let hidden_end = layout.unit_size() - dynamic.end;
-        // The static part ends anywhere, granules are whole.
-        let hidden_start = dynamic.start.next_multiple_of(4);
-        let chunk = Chunk::new(layout.unit_size(), layout.page_size(), hidden_start, hidden_end);
+        let chunk = |served: core::ops::Range<usize>| {
+            // Parts end anywhere, granules are whole. Behind the last page served
+            // there is nothing to keep an index of.
+            let (start, page) = (served.start.next_multiple_of(GRANULE), layout.page_size());
+            let end = served.end.next_multiple_of(page);
+            let mut chunk = Chunk::new(end, page, start, end - served.end);
+            chunk.mark_populated(start / page..end / page);
+            chunk.immutable()
+        };
+        let first = span.base();
+        let span = Arc::new(span);
         let mut set = ChunkSet::new(limits);
-        set.insert(chunk.immutable());
-        let first = memory.base();
-        let mut bases = vec![first];
-        let reserved = layout.reserved_range();
-        if !reserved.is_empty() {
-            let (unit, page) = (layout.unit_size(), layout.page_size());
-            let chunk = Chunk::new(unit, page, reserved.start, unit - reserved.end);
-            set.insert_reserved(chunk.immutable());
-            bases.push(first);
+        let dynamic = set.insert(chunk(layout.dynamic_range()));
+        let mut index = Index {
+            set,
+            spans: vec![Some(span.clone())],
+            by_address: vec![(first, dynamic)],
+            totals: Totals { nr_max_chunks: 1, ..Totals::default() },
+            atomic_failed: false,
+        };
+        if layout.reserved_size() > 0 {
+            index.set.insert_reserved(chunk(layout.reserved_range()));
+            index.spans.push(Some(span));
         }
-        let index = Mutex::new(Index { set, bases, memory: vec![memory] });
-        Self { layout, first, limits, index, grow: Mutex::new(()) }
+        Self {
+            limits,
+            first,
+            front: Front::new(spans.units().len()),
+            spans,
+            layout,
+            index: Mutex::new(index),
+            grow: Mutex::new(()),
+            due: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -93,80 +164,253 @@ impl Allocator {
     }
 
     pub(crate) fn chunk_count(&self) -> usize {
-        self.index.lock().memory.len()
+        self.index.lock().by_address.len()
     }
 
-    /// An area of `size` bytes at a multiple of `align` in every unit.
-    pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<Fresh, Error> {
-        self.limits.check(size, align).map_err(|error| refused(error, size, align))?;
-        self.alloc_with(|set| set.alloc(size, align))
+    /// An area of every unit; `unit` says whose shelf is tried.
+    #[inline]
+    pub(crate) fn alloc(&self, request: Request, unit: u32) -> Result<Fresh, Error> {
+        if request.region == Region::Dynamic && request.align.is_power_of_two() {
+            if let Some(pointer) = self.front.take(unit, request.size, request.align) {
+                trace::alloc(request, pointer);
+                return Ok(Fresh { pointer, needs_zero: true });
+            }
+        }
+        self.alloc_indexed(request)
     }
 
-    /// An area for the statics of a link unit, from the reserved part of the
-    /// first chunk if it has room; it may be as large as a unit.
-    pub(crate) fn alloc_section(&self, size: usize, align: usize) -> Result<Fresh, Error> {
-        self.limits.check_section(size, align).map_err(|error| refused(error, size, align))?;
-        self.alloc_with(|set| {
-            set.alloc_reserved(size, align).or_else(|| set.alloc_section(size, align))
+    #[cold]
+    fn alloc_indexed(&self, request: Request) -> Result<Fresh, Error> {
+        let outcome = self.checked(request).and_then(|()| self.find_or_grow(request));
+        let outcome = outcome.and_then(|(found, fresh)| match self.spans.is_eager() {
+            true => self.back(found).map(|()| fresh),
+            false => Ok(fresh),
+        });
+        match &outcome {
+            Ok(fresh) => trace::alloc(request, fresh.pointer),
+            Err(error) => {
+                self.index.lock().totals.failures += 1;
+                trace::alloc_fail(request, error);
+            }
+        }
+        outcome
+    }
+
+    fn checked(&self, request: Request) -> Result<(), Error> {
+        let Request { size, align, .. } = request;
+        let checked = match request.region {
+            Region::Dynamic => self.limits.check(size, align),
+            Region::Reserved | Region::Section => self.limits.check_section(size, align),
+        };
+        checked.map_err(|error| match error {
+            SizeError::Zero => Error::ZeroSize,
+            SizeError::TooLarge { max } => Error::TooLarge { size, max },
+            SizeError::BadAlign => Error::Alignment { align, max: align },
+            SizeError::AlignTooLarge { max } => Error::Alignment { align, max },
         })
     }
 
-    fn alloc_with(
-        &self,
-        mut find: impl FnMut(&mut ChunkSet) -> Option<(ChunkId, super::chunk::Area)>,
-    ) -> Result<Fresh, Error> {
-        if let Some(found) = self.index.lock().find(self.first, &mut find) {
+    fn find_or_grow(&self, request: Request) -> Result<(Found, Fresh), Error> {
+        if let Some(found) = self.find(request) {
             return Ok(found);
+        }
+        let size = request.size;
+        if request.region == Region::Reserved && self.layout.reserved_size() > 0 {
+            return Err(Error::ReservedFull { size });
+        }
+        if !request.blocking {
+            self.index.lock().atomic_failed = true;
+            // Relaxed: a hint to balance.
+            self.due.store(true, Relaxed);
+            return Err(Error::WouldBlock { size });
         }
         let _grow = self.grow.lock();
         // Another thread may have brought a chunk, or freed, meanwhile.
-        if let Some(found) = self.index.lock().find(self.first, &mut find) {
+        if let Some(found) = self.find(request) {
             return Ok(found);
         }
-        let no_span = Error::OutOfMemory { bytes: usize::MAX, errno: 12 };
-        let span = chunk_span(&self.layout).ok_or(no_span)?;
-        let memory = Reservation::new(span, self.layout.atom_size(), c"percpu: chunk")?;
-        let chunk = Chunk::new(self.layout.unit_size(), self.layout.page_size(), 0, 0);
+        self.add_chunk()?;
+        // A whole fresh chunk has room for whatever passed the check; it may be
+        // gone already, to threads that were quicker.
+        self.find(request).ok_or(Error::OutOfMemory { bytes: size, errno: super::spans::NO_MEMORY })
+    }
+
+    fn find(&self, request: Request) -> Option<(Found, Fresh)> {
+        let Request { size, align, .. } = request;
+        // Pages that are backed at a touch may be handed out as they are.
+        let pages = match request.blocking || !self.spans.is_eager() {
+            true => Pages::Any,
+            false => Pages::Populated,
+        };
+        let mut index = self.index.lock();
+        let set = &mut index.set;
+        let found = match request.region {
+            Region::Dynamic => set.alloc_in(size, align, pages),
+            Region::Reserved => set.alloc_reserved(size, align),
+            Region::Section => {
+                set.alloc_reserved(size, align).or_else(|| set.alloc_section(size, align))
+            }
+        }?;
+        let (id, area) = found;
+        if !self.spans.is_eager() {
+            while let Some(pages) = set.get(id).and_then(|chunk| chunk.unpopulated_in(&area)) {
+                set.mark_populated(id, pages);
+            }
+        } else if set.empty_populated_pages() < EMPTY_LOW {
+            // Relaxed: a hint to balance.
+            self.due.store(true, Relaxed);
+        }
+        let base = index.spans[id.index()].as_ref()?.base();
+        index.totals.count(size);
+        let pointer = pointer(self.first, base, area.offset);
+        Some((found, Fresh { pointer, needs_zero: area.needs_zero }))
+    }
+
+    /// Backs the pages of an area that was just found.
+    fn back(&self, (id, area): Found) -> Result<(), Error> {
+        loop {
+            let missing = |index: &Index<S::Span>| {
+                let pages = index.set.get(id).and_then(|chunk| chunk.unpopulated_in(&area));
+                pages.zip(index.spans[id.index()].clone())
+            };
+            if missing(&self.index.lock()).is_none() {
+                return Ok(());
+            }
+            let _grow = self.grow.lock();
+            // Another thread may have populated them meanwhile.
+            let Some((pages, span)) = missing(&self.index.lock()) else { return Ok(()) };
+            let populated = self.spans.populate(&span, pages.clone());
+            let mut index = self.index.lock();
+            if let Err(error) = populated {
+                let freed = index.set.free(id, area.offset);
+                debug_assert!(freed.is_ok(), "just found: {freed:?}");
+                index.totals.nr_alloc -= 1;
+                return Err(error);
+            }
+            index.set.mark_populated(id, pages);
+        }
+    }
+
+    /// One chunk more; `grow` is held. If the system refuses, what can be given
+    /// back is, and it is asked once more.
+    pub(super) fn add_chunk(&self) -> Result<(), Error> {
+        let span = purge_once(|| self.spans.chunk(), |_| true, || self.purge())?;
+        let layout = &self.layout;
+        let mut chunk = Chunk::new(layout.unit_size(), layout.page_size(), 0, 0);
+        if self.spans.backing() == Backing::Huge {
+            // Backed as a whole, and not given back by pages.
+            chunk.mark_populated(0..chunk.nr_blocks());
+        }
+        let base = span.base();
         let mut index = self.index.lock();
         let id = index.set.insert(chunk);
-        debug_assert_eq!(id.index(), index.bases.len());
-        index.bases.push(memory.base());
-        index.memory.push(memory);
-        let too_large = Error::TooLarge { size: span, max: self.limits.max_size };
-        // A whole fresh chunk has room for whatever passed the check.
-        index.find(self.first, &mut find).ok_or(too_large)
+        if index.spans.len() <= id.index() {
+            index.spans.resize_with(id.index() + 1, || None);
+        }
+        index.spans[id.index()] = Some(Arc::new(span));
+        let at = index.by_address.partition_point(|&(address, _)| address < base);
+        index.by_address.insert(at, (base, id));
+        index.totals.nr_max_chunks = index.totals.nr_max_chunks.max(index.by_address.len());
+        drop(index);
+        trace::create_chunk(base);
+        Ok(())
     }
 
-    /// Takes an area back; whoever could look at it is gone.
-    pub(crate) fn free(&self, area: Allocation) {
-        let freed = self.index.lock().set.free(area.chunk, area.offset as usize);
-        debug_assert!(freed.is_ok(), "an allocation is freed once: {freed:?}");
+    /// Takes back an area of `size` bytes; whoever could look at it is gone.
+    #[inline]
+    pub(crate) fn free(&self, pointer: usize, size: usize, unit: u32) {
+        trace::free(pointer);
+        // What lies in the reserved region is not for everybody.
+        let reserved = self.layout.reserved_range().contains(&pointer.wrapping_sub(BIAS));
+        if reserved || !self.front.put(unit, pointer, size) {
+            self.free_indexed(pointer);
+        }
+    }
+
+    #[cold]
+    fn free_indexed(&self, pointer: usize) {
+        let mut index = self.index.lock();
+        index.totals.nr_dealloc += 1;
+        let due = self.give_back(&mut index, pointer);
+        drop(index);
+        if due {
+            self.share();
+        }
+    }
+
+    /// Holds the locks, over a fork.
+    #[cfg(percpu_linux)]
+    pub(crate) fn hold(&self) -> Held<'_, S::Span> {
+        let grow = self.grow.lock();
+        Held { index: self.index.lock(), grow }
+    }
+
+    /// Where an address lies, if in some chunk.
+    pub(crate) fn locate(&self, address: usize) -> Option<Located> {
+        let index = self.index.lock();
+        let chunk = index.nth(address)?;
+        let base = index.by_address[chunk].0;
+        let (slot, offset) = ((address - base) / self.unit(), (address - base) % self.unit());
+        // The shared unit is behind the others.
+        let is_first = base == self.first;
+        let located = Located { chunk, base, is_first, slot, offset };
+        (slot <= self.layout.nr_units()).then_some(located)
+    }
+
+    fn unit(&self) -> usize {
+        self.layout.unit_size()
+    }
+
+    /// Hands what the shelves hold to the index.
+    pub(super) fn flush(&self) {
+        self.front.flush(|pointer| {
+            let mut index = self.index.lock();
+            index.totals.nr_flushed += 1;
+            self.give_back(&mut index, pointer);
+        });
+    }
+
+    /// The index's part of a free; answers whether there is now something to
+    /// give back to the system.
+    fn give_back(&self, index: &mut Index<S::Span>, pointer: usize) -> bool {
+        let found = index.locate(self.first.wrapping_add(pointer.wrapping_sub(BIAS)));
+        let found = found.map(|(id, offset)| (index.serving(id, offset), offset));
+        let freed = found.map(|(id, offset)| index.set.free(id, offset));
+        debug_assert!(matches!(freed, Some(Ok(_))), "an area is freed once: {freed:?}");
+        matches!(freed, Some(Ok(freed)) if freed.balance_due)
     }
 }
 
-impl Index {
-    fn find(
-        &mut self,
-        first: usize,
-        find: &mut impl FnMut(&mut ChunkSet) -> Option<(ChunkId, super::chunk::Area)>,
-    ) -> Option<Fresh> {
-        let (chunk, area) = find(&mut self.set)?;
-        let base = self.bases[chunk.index()];
-        Some(Fresh {
-            // A unit has fewer than 2^30 granules of 4 bytes.
-            area: Allocation { chunk, offset: area.offset as u32 },
-            pointer: pointer(first, base, area.offset),
-            size: area.size,
-            needs_zero: area.needs_zero,
-        })
+impl<P> Index<P> {
+    /// The position of the chunk that begins last in front of an address.
+    fn nth(&self, address: usize) -> Option<usize> {
+        self.by_address.partition_point(|&(base, _)| base <= address).checked_sub(1)
+    }
+
+    /// That chunk, and the bytes between.
+    fn locate(&self, address: usize) -> Option<(ChunkId, usize)> {
+        let (base, id) = self.by_address[self.nth(address)?];
+        Some((id, address - base))
+    }
+
+    /// The chunk that serves an offset of the units of chunk `id`: the reserved
+    /// one lies beside the first chunk's dynamic part.
+    fn serving(&self, id: ChunkId, offset: usize) -> ChunkId {
+        let serves = |id| self.set.get(id).is_some_and(|chunk| chunk.serves(offset));
+        self.set.reserved().filter(|&reserved| !serves(id) && serves(reserved)).unwrap_or(id)
     }
 }
 
-fn refused(error: SizeError, size: usize, align: usize) -> Error {
-    match error {
-        SizeError::Zero => Error::ZeroSize,
-        SizeError::TooLarge { max } => Error::TooLarge { size, max },
-        SizeError::BadAlign => Error::Alignment { align, max: align },
-        SizeError::AlignTooLarge { max } => Error::Alignment { align, max },
+impl Totals {
+    fn count(&mut self, size: usize) {
+        let size = size.next_multiple_of(GRANULE);
+        self.nr_alloc += 1;
+        let live = self.nr_alloc - self.nr_dealloc - self.nr_flushed;
+        self.nr_max_alloc = self.nr_max_alloc.max(live);
+        self.max_alloc_size = self.max_alloc_size.max(size);
+        self.min_alloc_size = match self.min_alloc_size {
+            0 => size,
+            least => least.min(size),
+        };
     }
 }

@@ -11,7 +11,8 @@
 //! | --- | --- | --- |
 //! | `alloc` | the granule is in use, or hidden | on allocation and free |
 //! | `bound` | an allocation starts here, or ended in front of here | on allocation only |
-//! | `dirty` | the granule was handed out and freed: it may not be zero | on free |
+//! | `dirty` | a granule of this line was freed: the line may not be zero | on free |
+//! | `populated` | the page may be handed out without asking the system | by `populate.rs` |
 //!
 //! ```text
 //!   offset   0       16      32   40        56            unit_bytes
@@ -22,7 +23,8 @@
 //! ```
 //! A hidden start is the static part that the first chunk shares its pages
 //! with, a hidden end its padding to whole pages. Bits of `bound` mean nothing
-//! where `alloc` is clear.
+//! where `alloc` is clear. A bit of `dirty` stands for a line of 16 granules and
+//! one of `populated` for a block, which is a page.
 //!
 //! # Invariants
 //! I1 to I4 of `block.rs`, and:
@@ -34,6 +36,7 @@
 //!    at least as aligned, until something is freed: holes only shrink till
 //!    then. So a chunk that is too fragmented for wide alignments is walked
 //!    once for them, not at every request.
+//! 9. `nr_empty_pop` is the number of populated pages with nothing in use.
 //!
 //! Where a request fits is found in `search.rs`; `update.rs` keeps the hints
 //! true.
@@ -54,6 +57,15 @@ pub struct Area {
     pub size: usize,
     /// Whether the bytes were used before; else they are zero as they came.
     pub needs_zero: bool,
+}
+
+/// In which pages an allocation may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// In any; the caller populates those that are not.
+    Any,
+    /// In populated ones: the caller must not ask the system.
+    Populated,
 }
 
 /// Why an offset could not be freed. Nothing was changed.
@@ -80,6 +92,9 @@ impl core::error::Error for FreeError {}
 /// in a `u32`.
 const MAX_GRANULES: u32 = 1 << 30;
 
+/// Granules in a line of the `dirty` map: 64 bytes.
+const LINE: u32 = 16;
+
 /// No request is as long as this.
 const NOTHING_REFUSED: (u32, u32) = (u32::MAX, 0);
 
@@ -94,8 +109,14 @@ pub struct Chunk {
     pub(super) alloc: Box<[u64]>,
     /// Starts and ends of allocations, one bit longer than the others.
     pub(super) bound: Box<[u64]>,
-    /// Granules that were handed out and freed.
+    /// Lines with granules that were handed out and freed.
     pub(super) dirty: Box<[u64]>,
+    /// Pages that may be handed out without asking the system.
+    pub(super) populated: Box<[u64]>,
+    /// INVARIANT: the one bits of `populated`.
+    pub(super) nr_populated: u32,
+    /// INVARIANT: 9.
+    pub(super) nr_empty_pop: u32,
     /// A block has `1 << block_shift` granules.
     pub(super) block_shift: u32,
     /// What the chunk serves; the rest is hidden.
@@ -144,7 +165,10 @@ impl Chunk {
             blocks: vec![block; unit_bytes / block_bytes].into_boxed_slice(),
             alloc: bitmap::zeroed(bits),
             bound: bitmap::zeroed(bits + 1),
-            dirty: bitmap::zeroed(bits),
+            dirty: bitmap::zeroed(bits.div_ceil(LINE)),
+            populated: bitmap::zeroed(bits >> block.nr_bits.trailing_zeros()),
+            nr_populated: 0,
+            nr_empty_pop: 0,
             block_shift: block.nr_bits.trailing_zeros(),
             served: start..bits - (end_offset / GRANULE) as u32,
             free: bits,
@@ -179,37 +203,43 @@ impl Chunk {
     /// hints of the blocks and, as a rule, the words of one block.
     #[inline]
     pub fn alloc(&mut self, size: usize, align: usize) -> Option<Area> {
+        self.alloc_in(size, align, Pages::Any)
+    }
+
+    /// The same in the pages that `pages` allows.
+    #[inline]
+    pub fn alloc_in(&mut self, size: usize, align: usize, pages: Pages) -> Option<Area> {
         if size == 0 || !align.is_power_of_two() {
             return None;
         }
         let (bits, align) = (granules(size)?, granules(align)?);
-        let (start, needs_zero) = self.claim(bits, align)?;
-        Some(Area { offset: bytes(start), size: bytes(bits), needs_zero })
-    }
-
-    /// The same in granules; answers in registers, the start and whether any of
-    /// them is dirty.
-    fn claim(&mut self, bits: u32, align: u32) -> Option<(u32, bool)> {
         if bits > self.hints.contig.len || align > MAX_GRANULES {
             return None;
         }
         if bits >= self.refused.0 && align >= self.refused.1 {
             return None;
         }
-        let Some(start) = self.find(bits, align) else {
+        let Some(mut start) = self.find(bits, align) else {
             self.refused = (bits, align);
             return None;
         };
-        let taken = start..start + bits;
+        if pages == Pages::Populated && !self.is_populated(start..start + bits) {
+            start = self.find_populated(bits, align)?;
+        }
+        let needs_zero = self.claim(start..start + bits);
+        Some(Area { offset: bytes(start), size: bytes(bits), needs_zero })
+    }
 
+    /// Makes free granules an allocation; answers whether any may be dirty.
+    fn claim(&mut self, taken: Range<u32>) -> bool {
         bitmap::clear(&mut self.bound, taken.clone());
-        bitmap::set_bit(&mut self.bound, start);
+        bitmap::set_bit(&mut self.bound, taken.start);
         bitmap::set_bit(&mut self.bound, taken.end);
-        let needs_zero = bitmap::any_set(&self.dirty, taken.clone());
-        self.occupy(taken);
+        let needs_zero = bitmap::any_set(&self.dirty, lines(&taken));
         self.nr_alloc += 1;
-        self.max_alloc_size = self.max_alloc_size.max(bytes(bits));
-        Some((start, needs_zero))
+        self.max_alloc_size = self.max_alloc_size.max(bytes(taken.end - taken.start));
+        self.occupy(taken);
+        needs_zero
     }
 
     /// Gives back the allocation that starts at `offset`; answers its bytes.
@@ -230,26 +260,40 @@ impl Chunk {
         }
         let end = self.end_of(start);
         self.vacate(start..end);
+        bitmap::set(&mut self.dirty, lines(&(start..end)));
         self.refused = NOTHING_REFUSED;
         self.nr_alloc -= 1;
         Ok(bytes(end - start))
     }
 
     /// The pages of `offset..offset + len` were given back or zeroed, so they
-    /// are as good as fresh.
+    /// are as good as fresh. Lines that lie only partly in the range are not.
     ///
     /// # Panics
     /// If the range is not whole granules of the unit.
     pub fn mark_zero(&mut self, offset: usize, len: usize) {
         assert!(offset.is_multiple_of(GRANULE) && len.is_multiple_of(GRANULE), "whole granules");
         assert!(offset.checked_add(len).is_some_and(|end| end <= self.unit_bytes()), "in the unit");
-        let start = (offset / GRANULE) as u32;
-        bitmap::clear(&mut self.dirty, start..start + (len / GRANULE) as u32);
+        let (start, end) = (offset / GRANULE, (offset + len) / GRANULE);
+        let whole = (start as u32).div_ceil(LINE)..end as u32 / LINE;
+        if whole.start < whole.end {
+            bitmap::clear(&mut self.dirty, whole);
+        }
     }
 
     /// Bytes in a unit.
     pub fn unit_bytes(&self) -> usize {
         bytes(self.hints.nr_bits)
+    }
+
+    /// Whether the chunk hands out the bytes at `offset`.
+    pub fn serves(&self, offset: usize) -> bool {
+        granules(offset + 1).is_some_and(|behind| self.served.contains(&(behind - 1)))
+    }
+
+    /// Bytes in a block, which is a page.
+    pub fn page_bytes(&self) -> usize {
+        bytes(self.block_bits())
     }
 
     /// Bytes that are free, in holes of any length.
@@ -314,6 +358,11 @@ impl fmt::Debug for Chunk {
             .field("immutable", &self.immutable)
             .finish_non_exhaustive()
     }
+}
+
+/// The lines that some of the granules lie in.
+const fn lines(granules: &Range<u32>) -> Range<u32> {
+    granules.start / LINE..granules.end.div_ceil(LINE)
 }
 
 /// Granules for `size` bytes, if they can be counted.

@@ -42,6 +42,12 @@ impl Chunk {
         let full = !self.served.is_empty() && used(end - 1);
         assert!(!full || bit(&self.bound, end), "5: an allocation ends at {end}");
         assert_eq!(live, self.nr_alloc, "7: live allocations");
+
+        let populated = (0..self.blocks.len()).filter(|&nth| bit(&self.populated, nth as u32));
+        assert_eq!(populated.clone().count(), self.nr_populated as usize, "populated pages");
+        let block = self.block_bits();
+        let empty = |&nth: &usize| (0..block).all(|at| !used(nth as u32 * block + at));
+        assert_eq!(populated.filter(empty).count(), self.nr_empty_pop as usize, "9: empty pages");
     }
 }
 

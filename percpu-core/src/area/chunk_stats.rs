@@ -10,6 +10,7 @@ use super::request::GRANULE;
 
 /// A row about one chunk; all sizes in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChunkStats {
     /// Live allocations.
     pub nr_alloc: usize,
@@ -37,6 +38,14 @@ impl Chunk {
     /// The live allocations as (offset, size) in bytes, lowest offset first.
     pub fn allocations(&self) -> Allocations<'_> {
         Allocations { chunk: self, at: self.served.start }
+    }
+
+    /// Bytes of this index.
+    pub fn metadata_bytes(&self) -> usize {
+        let maps = [&self.alloc, &self.bound, &self.dirty, &self.populated];
+        size_of::<Self>()
+            + size_of_val(&*self.blocks)
+            + maps.iter().map(|map| size_of_val(&***map)).sum::<usize>()
     }
 
     /// The row of this chunk. Walks and sorts the live allocations.

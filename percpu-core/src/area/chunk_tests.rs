@@ -100,12 +100,13 @@ fn only_used_memory_needs_zeroing() {
     assert!(!first.needs_zero);
     chunk.free(first.offset).unwrap();
     assert!(chunk.alloc(4, 4).unwrap().needs_zero);
-    let spanning = chunk.alloc(100, 4).unwrap();
+    let spanning = chunk.alloc(124, 4).unwrap();
     assert!(spanning.needs_zero, "60 of its bytes were used");
-    assert!(!chunk.alloc(100, 4).unwrap().needs_zero);
+    assert!(!chunk.alloc(128, 4).unwrap().needs_zero);
     chunk.free(spanning.offset).unwrap();
     chunk.mark_zero(spanning.offset, spanning.size);
-    assert!(!chunk.alloc(100, 4).unwrap().needs_zero);
+    assert!(chunk.alloc(60, 4).unwrap().needs_zero, "of its line 4 bytes are still in use");
+    assert!(!chunk.alloc(64, 4).unwrap().needs_zero);
 }
 
 #[test]

@@ -2,67 +2,88 @@
 //!
 //! *Embed* lays units out by node in large allocations of the atom (2 MiB);
 //! *page* packs them in one group, page by page, in less address space. *Auto*
-//! is embed, and page should the system refuse that.
+//! is embed, and page should embed span too much of the address space, or the
+//! system refuse it.
 
 use super::layout::Layout;
 use super::sizes::Sizes;
+use super::spans::{Plan, Spans};
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
-use crate::sys::memory::{Reservation, page_size};
+use crate::sys::memory::{Span, System};
 use crate::sys::topology::Topology;
 
 /// Large allocations are multiples of this: a huge page of x86-64 and arm64.
 const EMBED_ATOM: usize = 2 << 20;
 
-/// A laid out and reserved first chunk.
+/// A laid out, reserved and checked first chunk.
 #[derive(Debug)]
-pub(crate) struct First {
+pub(crate) struct First<S: System> {
     pub(crate) layout: Layout,
-    pub(crate) reservation: Reservation,
+    pub(crate) spans: Spans<S>,
+    pub(crate) span: S::Span,
     /// What was chosen: never `Auto`.
     pub(crate) kind: FirstChunk,
 }
 
-/// Bytes of a whole chunk: all units, and the shared one behind them.
-pub(crate) fn chunk_span(layout: &Layout) -> Option<usize> {
-    layout.span().checked_add(layout.unit_size())
-}
-
-pub(crate) fn set_up(
+pub(crate) fn set_up<S: System + Clone>(
     config: &Config,
     topology: &Topology,
     static_size: usize,
-) -> Result<First, Error> {
+    system: S,
+) -> Result<First<S>, Error> {
+    let embed = |system| embed(config, topology, static_size, system);
+    let page = |system| page(config, topology, static_size, system);
     match config.first_chunk {
-        FirstChunk::Embed => embed(config, topology, static_size),
-        FirstChunk::Page => page(config, topology, static_size),
-        FirstChunk::Auto => {
-            embed(config, topology, static_size).or_else(|_| page(config, topology, static_size))
-        }
+        FirstChunk::Embed => embed(system),
+        FirstChunk::Page => page(system),
+        FirstChunk::Auto => embed(system.clone()).or_else(|_| page(system)),
     }
 }
 
-fn sizes(config: &Config, static_size: usize) -> Sizes {
-    let sizes = Sizes::new(static_size).reserved(config.reserved).page(page_size());
-    sizes.minimum_unit(config.minimum_unit)
+fn sizes(config: &Config, static_size: usize, page: usize) -> Sizes {
+    Sizes::new(static_size).reserved(config.reserved).page(page).minimum_unit(config.minimum_unit)
 }
 
-fn embed(config: &Config, topology: &Topology, static_size: usize) -> Result<First, Error> {
-    let sizes = sizes(config, static_size).dynamic(config.dynamic).atom(EMBED_ATOM);
-    reserve(Layout::build(&sizes, topology)?, FirstChunk::Embed)
+fn embed<S: System>(
+    config: &Config,
+    topology: &Topology,
+    static_size: usize,
+    system: S,
+) -> Result<First<S>, Error> {
+    let sizes = sizes(config, static_size, system.page_size());
+    let sizes = sizes.dynamic(config.dynamic).atom(EMBED_ATOM);
+    let layout = Layout::build(&sizes, topology)?;
+    layout.fits(system.address_space())?;
+    reserve(layout, config, topology, FirstChunk::Embed, system)
 }
 
-fn page(config: &Config, topology: &Topology, static_size: usize) -> Result<First, Error> {
-    // One group whatever the nodes: placement is per page anyway.
+fn page<S: System>(
+    config: &Config,
+    topology: &Topology,
+    static_size: usize,
+    system: S,
+) -> Result<First<S>, Error> {
+    // One group whatever the nodes: units lie page by page.
     let cpus = topology.possible().iter().map(|cpu| cpu.get());
-    let topology = Topology::builder().cpus(cpus).build()?;
-    let sizes = sizes(config, static_size).dynamic(0).atom(page_size());
-    reserve(Layout::build(&sizes, &topology)?, FirstChunk::Page)
+    let one_node = Topology::builder().cpus(cpus).build()?;
+    let page = system.page_size();
+    let sizes = sizes(config, static_size, page).dynamic(0).atom(page);
+    reserve(Layout::build(&sizes, &one_node)?, config, topology, FirstChunk::Page, system)
 }
 
-fn reserve(layout: Layout, kind: FirstChunk) -> Result<First, Error> {
-    let too_large = Error::OutOfMemory { bytes: usize::MAX, errno: 12 };
-    let span = chunk_span(&layout).ok_or(too_large)?;
-    let reservation = Reservation::new(span, layout.atom_size(), c"percpu: first chunk")?;
-    Ok(First { layout, reservation, kind })
+fn reserve<S: System>(
+    layout: Layout,
+    config: &Config,
+    topology: &Topology,
+    kind: FirstChunk,
+    system: S,
+) -> Result<First<S>, Error> {
+    let broken = |rule| Error::Sanity { rule, layout: layout.to_string() };
+    layout.sanity(topology).map_err(broken)?;
+    let spans = Spans::new(Plan::new(&layout, config, topology)?, system);
+    let span = spans.first()?;
+    // A template is copied from wherever it lies; 0 stands for it.
+    layout.sanity_of_addresses(span.base(), 0).map_err(broken)?;
+    Ok(First { layout, spans, span, kind })
 }

@@ -28,7 +28,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::image::{Image, Piece};
 use crate::error::Error;
-use crate::sys::memory::{Reservation, page_size};
+use crate::sys::memory::{Machine, Mapping, Span, System, Wanted};
 use crate::sys::protect::{Access, protect};
 
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ pub(crate) struct Hidden {
 struct Node {
     image: Image,
     /// The read-only copy of the image; never given back.
-    copy: Reservation,
+    copy: Mapping,
     next: Option<NonNull<Node>>,
 }
 
@@ -56,9 +56,12 @@ impl Hidden {
         if pages().next().is_none() || self.nodes().any(|node| node.image.is(image)) {
             return Ok(());
         }
-        let page = page_size();
-        let bytes = image.size().next_multiple_of(page);
-        let copy = Reservation::new(bytes, page, c"percpu: templates")?;
+        let align = Machine.page_size();
+        let bytes = image.size().next_multiple_of(align);
+        let name = c"percpu: templates";
+        let wanted = Wanted { len: bytes, align, name, huge: false, dump: true };
+        let refused = |errno| Error::OutOfMemory { bytes, errno };
+        let copy = Machine.reserve(wanted).map_err(refused)?;
         for piece in image.pieces() {
             copy_template(piece.start, copy.base() + piece.offset, piece.len);
         }
@@ -107,7 +110,7 @@ impl Hidden {
 
 /// The whole pages inside of a piece: address and bytes.
 fn own_pages(piece: &Piece) -> Option<(usize, usize)> {
-    let page = page_size();
+    let page = Machine.page_size();
     let start = piece.start.next_multiple_of(page);
     let stop = (piece.start + piece.len) / page * page;
     (stop > start).then(|| (start, stop - start))

@@ -23,14 +23,18 @@
 //!    [`ChunkSet::forget`].
 //! 3. Immutable chunks are never spare, and one free chunk is always kept.
 //! 4. The reserved chunk is in no list: ordinary requests never reach it.
+//! 5. (I5) `empty_pop` is the sum of the empty populated pages of the chunks
+//!    that are listed and not isolated.
+//!
+//! When pages and chunks are given back is decided in `reclaim.rs`.
 
-use super::chunk::{Area, Chunk, FreeError};
+use super::chunk::{Area, Chunk, FreeError, Pages};
 use super::request::{Limits, SizeError};
 use super::slots::{FAIL_THRESHOLD, Slot, Slots};
 
 /// The number of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChunkId(u32);
+pub struct ChunkId(pub(super) u32);
 
 impl ChunkId {
     /// The number, for indexing: as small as can be.
@@ -46,22 +50,26 @@ pub struct Freed {
     pub bytes: usize,
     /// Whether nothing of the chunk is in use any more.
     pub now_empty: bool,
+    /// Whether there is something to give back to the system now.
+    pub balance_due: bool,
 }
 
 /// All chunks of the process.
 #[derive(Debug)]
 pub struct ChunkSet {
-    limits: Limits,
-    chunks: Vec<Option<Chunk>>,
-    slots: Slots,
+    pub(super) limits: Limits,
+    pub(super) chunks: Vec<Option<Chunk>>,
+    pub(super) slots: Slots,
     reserved: Option<ChunkId>,
+    /// INVARIANT: 5.
+    pub(super) empty_pop: usize,
 }
 
 impl ChunkSet {
     /// No chunks yet; units will have `limits.max_section` bytes.
     pub fn new(limits: Limits) -> Self {
         let slots = Slots::new(limits.max_section);
-        Self { limits, chunks: Vec::new(), slots, reserved: None }
+        Self { limits, chunks: Vec::new(), slots, reserved: None, empty_pop: 0 }
     }
 
     /// Whether `size` bytes aligned to `align` may be asked for.
@@ -83,18 +91,19 @@ impl ChunkSet {
     /// Adds a chunk.
     ///
     /// # Panics
-    /// If its unit is not that of this set.
+    /// If its unit is larger than those of this set.
     pub fn insert(&mut self, chunk: Chunk) -> ChunkId {
-        let contig = chunk.contig_bytes();
+        let (contig, empty) = (chunk.contig_bytes(), chunk.empty_populated_pages());
         let id = self.store(chunk);
         self.slots.place(id.0, self.slots.slot_for(contig));
+        self.empty_pop += empty;
         id
     }
 
     /// Adds the chunk that [`ChunkSet::alloc_reserved`] takes from.
     ///
     /// # Panics
-    /// If there is one already, or its unit is not that of this set.
+    /// If there is one already, or its unit is larger than those of this set.
     pub fn insert_reserved(&mut self, chunk: Chunk) -> ChunkId {
         assert!(self.reserved.is_none(), "one reserved chunk");
         let id = self.store(chunk);
@@ -105,7 +114,7 @@ impl ChunkSet {
     }
 
     fn store(&mut self, chunk: Chunk) -> ChunkId {
-        assert_eq!(chunk.unit_bytes(), self.limits.max_section, "the unit of this set");
+        assert!(chunk.unit_bytes() <= self.limits.max_section, "a unit of this set");
         let hole = self.chunks.iter().position(Option::is_none);
         let nth = hole.unwrap_or(self.chunks.len());
         let id = ChunkId(u32::try_from(nth).expect("fewer than 2^32 chunks"));
@@ -119,40 +128,52 @@ impl ChunkSet {
     /// Takes `size` bytes at a multiple of `align` from the fullest chunk with
     /// room. `None`: no chunk has room, or the request is over the limits.
     pub fn alloc(&mut self, size: usize, align: usize) -> Option<(ChunkId, Area)> {
+        self.alloc_in(size, align, Pages::Any)
+    }
+
+    /// The same in the pages that `pages` allows.
+    pub fn alloc_in(&mut self, size: usize, align: usize, pages: Pages) -> Option<(ChunkId, Area)> {
         self.limits.check(size, align).ok()?;
-        self.alloc_any(size, align)
+        self.alloc_listed(size, align, pages)
     }
 
     /// The same for the statics of a link unit, which may be as large as a
     /// unit.
     pub fn alloc_section(&mut self, size: usize, align: usize) -> Option<(ChunkId, Area)> {
         self.limits.check_section(size, align).ok()?;
-        self.alloc_any(size, align)
+        self.alloc_listed(size, align, Pages::Any)
     }
 
     /// The same from the reserved chunk and no other; from any if there is no
     /// reserved chunk.
     pub fn alloc_reserved(&mut self, size: usize, align: usize) -> Option<(ChunkId, Area)> {
+        self.limits.check_section(size, align).ok()?;
         let Some(id) = self.reserved else {
-            return self.alloc(size, align);
+            return self.alloc_listed(size, align, Pages::Any);
         };
-        self.limits.check(size, align).ok()?;
         let area = self.chunks[id.index()].as_mut()?.alloc(size, align)?;
         Some((id, area))
     }
 
+    /// The chunk of [`ChunkSet::alloc_reserved`], if there is one.
+    pub fn reserved(&self) -> Option<ChunkId> {
+        self.reserved
+    }
+
     #[inline]
-    fn alloc_any(&mut self, size: usize, align: usize) -> Option<(ChunkId, Area)> {
+    fn alloc_listed(&mut self, size: usize, align: usize, pages: Pages) -> Option<(ChunkId, Area)> {
         let mut next = self.slots.first_for(size);
         while let Some(id) = next {
+            let counted = self.counted(id);
             let chunk = listed(&mut self.chunks, id);
-            if let Some(area) = chunk.alloc(size, align) {
+            if let Some(area) = chunk.alloc_in(size, align, pages) {
                 // Isolated or not, the chunk is an ordinary one from now on.
+                self.empty_pop = self.empty_pop - counted + chunk.empty_populated_pages();
                 self.slots.place(id, self.slots.slot_for(chunk.contig_bytes()));
                 return Some((ChunkId(id), area));
             }
             next = self.slots.after(id);
-            if self.slots.slot(id) < Some(FAIL_THRESHOLD) {
+            if pages == Pages::Any && self.slots.slot(id) < Some(FAIL_THRESHOLD) {
                 self.slots.relocate(id, Slot::FULL);
             }
         }
@@ -165,73 +186,29 @@ impl ChunkSet {
     /// [`FreeError`] if none starts there, or there is no such chunk. Nothing
     /// is changed then.
     pub fn free(&mut self, id: ChunkId, offset: usize) -> Result<Freed, FreeError> {
+        let counted = self.counted(id.0);
         let chunk = self.chunks.get_mut(id.index()).and_then(Option::as_mut);
         let chunk = chunk.ok_or(FreeError::NotAllocated)?;
         let bytes = chunk.free(offset)?;
+        let now_empty = chunk.is_free();
         self.slots.relocate(id.0, self.slots.slot_for(chunk.contig_bytes()));
-        Ok(Freed { bytes, now_empty: chunk.is_free() })
+        self.empty_pop = self.empty_pop - counted + self.counted(id.0);
+        let spare = now_empty && !self.is_isolated(id) && self.has_spare_empty();
+        let balance_due = spare || self.isolate_if_idle(id);
+        Ok(Freed { bytes, now_empty, balance_due })
     }
 
-    /// Whether [`ChunkSet::take_spare_empty`] would find one.
-    pub fn has_spare_empty(&self) -> bool {
-        self.slots.list(self.slots.free()).nth(1).is_some()
-    }
-
-    /// Takes out a chunk with nothing in use, if one more is there to keep.
-    /// The caller gives back its memory and then calls [`ChunkSet::forget`].
-    pub fn take_spare_empty(&mut self) -> Option<ChunkId> {
-        if !self.has_spare_empty() {
-            return None;
+    /// The empty populated pages of a chunk, if they count (I5).
+    pub(super) fn counted(&self, id: u32) -> usize {
+        if self.slots.slot(id).is_none() || self.slots.is_isolated(id) {
+            return 0;
         }
-        let mutable = |&id: &u32| self.get(ChunkId(id)).is_some_and(|c| !c.is_immutable());
-        let spare = self.slots.list(self.slots.free()).filter(mutable).last()?;
-        self.slots.remove(spare);
-        Some(ChunkId(spare))
-    }
-
-    /// Forgets a chunk that was taken out; its number may be reused.
-    ///
-    /// # Panics
-    /// If the chunk is still in the set, or never was.
-    pub fn forget(&mut self, id: ChunkId) -> Chunk {
-        let out = self.slots.slot(id.0).is_none() && self.reserved != Some(id);
-        assert!(out, "take_spare_empty comes first");
-        self.chunks[id.index()].take().expect("a chunk of this set")
-    }
-
-    /// Sets a chunk aside whose pages are about to be given back: nothing is
-    /// allocated from it until it is sidelined or reintegrated.
-    pub fn isolate(&mut self, id: ChunkId) {
-        self.move_listed(id, self.slots.to_depopulate());
-    }
-
-    /// Sets a chunk aside whose pages were given back: it is used when all
-    /// others but the free ones are full, and is an ordinary chunk from then.
-    pub fn sideline(&mut self, id: ChunkId) {
-        self.move_listed(id, self.slots.sidelined());
-    }
-
-    /// Takes a chunk back among the ordinary ones.
-    pub fn reintegrate(&mut self, id: ChunkId) {
-        let contig = self.get(id).map_or(0, Chunk::contig_bytes);
-        self.move_listed(id, self.slots.slot_for(contig));
-    }
-
-    fn move_listed(&mut self, id: ChunkId, slot: Slot) {
-        if self.slots.slot(id.0).is_some() {
-            self.slots.place(id.0, slot);
-        }
+        self.chunks[id as usize].as_ref().map_or(0, Chunk::empty_populated_pages)
     }
 
     /// Whether the chunk is set aside.
     pub fn is_isolated(&self, id: ChunkId) -> bool {
         self.slots.is_isolated(id.0)
-    }
-
-    /// The pages of `offset..offset + len` were given back: they are zero when
-    /// they are used next.
-    pub fn mark_zero(&mut self, id: ChunkId, offset: usize, len: usize) {
-        listed(&mut self.chunks, id.0).mark_zero(offset, len);
     }
 
     /// Chunk `id`.
@@ -251,6 +228,8 @@ impl ChunkSet {
     #[doc(hidden)]
     pub fn check_invariants(&self) {
         self.slots.check_invariants();
+        let counted = self.iter().map(|(id, _)| self.counted(id.0)).sum::<usize>();
+        assert_eq!(self.empty_pop, counted, "5: empty populated pages");
         for (id, chunk) in self.iter() {
             chunk.check_invariants();
             let slot = self.slots.slot(id.0);
@@ -264,6 +243,6 @@ impl ChunkSet {
 
 /// A chunk that is in a list, so it is there.
 #[inline]
-fn listed(chunks: &mut [Option<Chunk>], id: u32) -> &mut Chunk {
+pub(super) fn listed(chunks: &mut [Option<Chunk>], id: u32) -> &mut Chunk {
     chunks[id as usize].as_mut().expect("a listed chunk")
 }

@@ -331,15 +331,6 @@ impl Layout {
         self.nr_units() - self.nr_cpus()
     }
 
-    /// Bytes from the start of a chunk to the end of its last group: what a
-    /// reservation must cover.
-    #[must_use]
-    #[doc(alias = "max_distance")]
-    pub fn span(&self) -> usize {
-        let end = |group: &Group| group.base_offset + group.nr_units() * self.unit_size;
-        self.groups.iter().map(end).max().unwrap_or(0)
-    }
-
     fn group_of_unit(&self, unit: usize) -> Option<usize> {
         let group = self.groups.partition_point(|group| group.first_unit <= unit).checked_sub(1)?;
         (unit - self.groups[group].first_unit < self.groups[group].nr_units()).then_some(group)

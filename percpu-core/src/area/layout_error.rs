@@ -50,6 +50,14 @@ pub enum LayoutError {
         /// Bytes of each.
         unit_size: usize,
     },
+    /// Of an address space, the groups would span three quarters or more: with
+    /// whatever else is in it, there would be no room for chunks.
+    TooFarApart {
+        /// Bytes from the start of the first group to the end of the last.
+        span: usize,
+        /// Bytes of the address space.
+        space: usize,
+    },
 }
 
 impl fmt::Display for LayoutError {
@@ -91,6 +99,11 @@ impl fmt::Display for LayoutError {
                 f,
                 "{units} units of {unit_size} bytes are more than an address can span: \
                  make the parts or the atom smaller"
+            ),
+            Self::TooFarApart { span, space } => write!(
+                f,
+                "the groups span {span} bytes, which is not less than three quarters of the \
+                 {space} bytes of address space: pack the units page by page"
             ),
         }
     }

@@ -188,3 +188,27 @@ fn messages_say_what_to_do() {
     assert!(text(LayoutError::ReservedMisaligned { reserved: 6 }).ends_with("round it up to 8"));
     assert!(text(LayoutError::ReservedMisaligned { reserved: usize::MAX }).contains("round it up"));
 }
+
+/// What the kernel calls the maximum distance is the span: the start of the
+/// highest group, and its size.
+#[test]
+fn groups_may_span_less_than_three_quarters_of_the_address_space() {
+    let machine = Topology::uniform(8, 2).unwrap();
+    let layout = built(&Sizes::new(72 << 10), &machine);
+    let last = layout.groups().last().unwrap();
+    let (start, size) = (last.base_offset(), last.nr_units() * layout.unit_size());
+    assert_eq!(layout.areas(), [(0, 2 << 20), (start, size)]);
+    assert_eq!(layout.span(), start + size);
+
+    let span = 4 << 20;
+    for (space, fits) in [(0, false), (span, false), (5 << 20, false), (6 << 20, true)] {
+        let answer = if fits { Ok(()) } else { Err(LayoutError::TooFarApart { span, space }) };
+        assert_eq!(layout.fits(space), answer, "{space}");
+    }
+    // To the byte: three quarters of 5,592,405 are 4,194,303.75.
+    assert!(layout.fits(5_592_405).is_err());
+    assert!(layout.fits(5_592_406).is_ok());
+    assert!(layout.fits(usize::MAX).is_ok());
+    let text = layout.fits(1).unwrap_err().to_string();
+    assert!(text.ends_with("pack the units page by page"), "{text}");
+}

@@ -7,18 +7,24 @@
 //!   allocator    chunks on demand, zeroed areas          hidden    hardened mode
 //!      |                                                 pointer   the number space
 //!   index -> slots, chunk -> block -> bitmap             (pure: which bytes are taken)
+//!
+//!   address_space -> vm_area                             (pure: where in a space areas fit)
 //! ```
 //!
 //! A chunk is one reservation; its units lie at the same distances in every
 //! chunk, so one table of bases serves all of them.
 
+mod address_space;
+mod address_space_error;
 pub(crate) mod allocator;
+pub(crate) mod balance;
 mod bitmap;
 mod block;
 pub(crate) mod chunk;
 mod chunk_check;
 pub(crate) mod chunk_stats;
 pub(crate) mod first_chunk;
+mod front;
 #[cfg(percpu_linux)]
 mod hidden;
 pub(crate) mod image;
@@ -26,8 +32,12 @@ pub(crate) mod index;
 pub(crate) mod layout;
 mod layout_error;
 mod layout_search;
+mod layout_space;
 mod layout_text;
 pub(crate) mod pointer;
+mod populate;
+pub(crate) mod purge;
+pub(crate) mod reclaim;
 mod refresh;
 pub(crate) mod request;
 mod sanity;
@@ -35,20 +45,34 @@ mod search;
 pub(crate) mod section;
 mod sizes;
 mod slots;
+mod spans;
+mod stats;
 pub(crate) mod units;
 mod update;
+mod vm_area;
 
 #[cfg(test)]
+mod allocator_tests;
+#[cfg(test)]
 mod chunk_tests;
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod index_tests;
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod pretend_machine;
 
+pub use address_space::AddressSpace;
+pub use address_space_error::AddressSpaceError;
+pub use balance::Balanced;
+pub use chunk_stats::ChunkStats;
 pub use layout::{Group, Layout};
 pub use layout_error::LayoutError;
 pub use sanity::SanityError;
 pub use sizes::Sizes;
+pub use stats::{ChunkKind, ChunkRow, Stats};
 
 #[cfg(test)]
-use chunk::{Chunk, FreeError};
+use chunk::{Chunk, FreeError, Pages};

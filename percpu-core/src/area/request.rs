@@ -15,6 +15,40 @@ pub const GRANULE: usize = 4;
 #[doc(alias = "PCPU_MIN_UNIT_SIZE")]
 pub const MIN_UNIT_BYTES: usize = 32 << 10;
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Bytes.
+    pub(crate) size: usize,
+    /// A power of two, at most a page.
+    pub(crate) align: usize,
+    /// From which region.
+    pub(crate) region: Region,
+    /// Whether the system may be asked for memory.
+    pub(crate) blocking: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Region {
+    Dynamic,
+    /// The reserved chunk and no other, if there is one.
+    Reserved,
+    /// For the statics of a link unit: may be as large as a unit.
+    Section,
+}
+
+impl Request {
+    /// `size` bytes at a multiple of `align` of ordinary memory.
+    pub(crate) const fn dynamic(size: usize, align: usize) -> Self {
+        Self { size, align, region: Region::Dynamic, blocking: true }
+    }
+
+    /// `size` bytes for the statics of a link unit, aligned to `align`.
+    pub(crate) const fn section(size: usize, align: usize) -> Self {
+        Self { size, align, region: Region::Section, blocking: true }
+    }
+}
+
 /// Bounds on requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

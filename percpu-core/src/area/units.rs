@@ -29,7 +29,6 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::allocator::Allocation;
 #[cfg(percpu_linux)]
 use super::hidden::Hidden;
 use super::image::Image;
@@ -37,6 +36,8 @@ use super::pointer::BIAS;
 use super::section::Declared;
 use crate::cpu::CpuId;
 use crate::error::Error;
+#[cfg(percpu_linux)]
+use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
 
 /// Position of a unit in this process's tables: CPUs ascending, then shared.
@@ -49,6 +50,11 @@ pub(crate) struct Units {
     homes: Box<[usize]>,
     /// The same, or 0 while the unit is inactive.
     bases: Box<[AtomicUsize]>,
+    /// The bases of the active units, in the order in which they became so, and
+    /// zeroes: nothing that is done to all of them may cost what idle CPUs cost.
+    active: Box<[AtomicUsize]>,
+    /// How many there are.
+    active_count: AtomicUsize,
     /// CPU of each unit; the shared unit has none.
     cpus: Box<[CpuId]>,
     /// Unit of each CPU number, or `NONE`.
@@ -72,11 +78,20 @@ struct Section {
     image: Image,
     /// Per-CPU pointer of the copy of the image's first byte.
     pointer: usize,
-    /// What gives the copies back. None for the statics that begin the first
-    /// chunk: those stay.
-    area: Option<Allocation>,
+    /// Whether the area can be given back. Statics that begin the first chunk
+    /// stay.
+    lent: bool,
     /// Those whose handles have their pointer, unless the statics stay.
     resolved: Option<&'static Declared>,
+}
+
+/// Room for the statics of a link unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Per-CPU pointer of its first byte.
+    pub(crate) pointer: usize,
+    /// Whether it can be given back.
+    pub(crate) lent: bool,
 }
 
 /// A static that is asked for.
@@ -88,6 +103,10 @@ pub(crate) struct Asked {
 }
 
 const NONE: UnitIndex = UnitIndex::MAX;
+
+/// Keeps units from becoming active and sections from being registered.
+#[cfg(percpu_linux)]
+pub(crate) struct Held<'a>(#[allow(dead_code, reason = "held, not read")] MutexGuard<'a, State>);
 
 impl Units {
     /// Units for `cpus`, ascending, whose first-chunk parts lie at `addresses`,
@@ -108,6 +127,8 @@ impl Units {
         Self {
             homes: addresses.iter().map(|address| address - BIAS).collect(),
             bases: addresses.iter().map(|_| AtomicUsize::new(0)).collect(),
+            active: addresses.iter().map(|_| AtomicUsize::new(0)).collect(),
+            active_count: AtomicUsize::new(0),
             cpus: cpus.into_boxed_slice(),
             by_cpu,
             publish,
@@ -156,8 +177,12 @@ impl Units {
     }
 
     /// Bases of the active units.
-    pub(crate) fn active(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.count()).filter_map(|unit| self.base(unit))
+    #[inline]
+    pub(crate) fn active(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        // Acquire: U3, for all that are counted. Partner: the Release in `activate`.
+        let count = self.active_count.load(Ordering::Acquire);
+        // Relaxed: written before they were counted.
+        self.active[..count].iter().map(|base| base.load(Ordering::Relaxed))
     }
 
     /// Makes the unit active, if it is not, and returns its base.
@@ -172,6 +197,12 @@ impl Units {
                 for section in &state.sections {
                     self.copy(section, base);
                 }
+                // Relaxed: the lock is held, and the count below publishes it.
+                let nth = self.active_count.load(Ordering::Relaxed);
+                self.active[nth].store(base, Ordering::Relaxed);
+                // Counted before it can be used, so that nobody's zeroing misses
+                // what was written in it. Release: U3. Partner: `active`.
+                self.active_count.store(nth + 1, Ordering::Release);
                 // Release: U3.
                 self.bases[unit as usize].store(base, Ordering::Release);
                 if self.publish {
@@ -185,18 +216,25 @@ impl Units {
         })
     }
 
+    /// Holds the lock, over a fork.
+    #[cfg(percpu_linux)]
+    pub(crate) fn hold(&self) -> Held<'_> {
+        Held(self.state.lock())
+    }
+
     /// Registers the statics of a link unit, once: copies their templates into
     /// the active units and remembers them for the others. `place` is asked for
     /// room only if the link unit is new, with no lock of units held. Then sets
     /// the pointer of the static that is asked for, if one is.
     ///
-    /// Returns the area that `place` gave if another thread was faster.
+    /// Returns whether the room that `place` gave is used: else another thread was
+    /// faster.
     pub(crate) fn register(
         &self,
         image: &Image,
         asked: Option<Asked>,
-        place: impl FnOnce() -> Result<(usize, Option<Allocation>), Error>,
-    ) -> Result<Option<Allocation>, Error> {
+        place: impl FnOnce() -> Result<Room, Error>,
+    ) -> Result<bool, Error> {
         let known = |state: &mut State| {
             let section = state.sections.iter_mut().find(|section| section.image.is(image));
             section.map(|section| section.resolve(asked)).is_some()
@@ -214,42 +252,42 @@ impl Units {
             Ok::<_, Error>(false)
         })?;
         if done {
-            return Ok(None);
+            return Ok(true);
         }
-        let (pointer, area) = place()?;
+        let Room { pointer, lent } = place()?;
         Ok(without_signals(|| {
             let mut state = self.state.lock();
             if known(&mut state) {
-                return area;
+                return false;
             }
-            let mut section = Section { image: *image, pointer, area, resolved: None };
+            let mut section = Section { image: *image, pointer, lent, resolved: None };
             for base in self.active() {
                 self.copy(&section, base);
             }
             section.resolve(asked);
             state.sections.push(section);
-            None
+            true
         }))
     }
 
     /// Forgets the statics of a link unit: their handles have no pointer any
-    /// more, units that become active later get no copies. Returns the area that
-    /// held the copies; none if there are none, or if they stay.
+    /// more, units that become active later get no copies. Returns the pointer of
+    /// the area that held the copies; none if there are none, or if they stay.
     ///
     /// # Safety
     /// Nobody uses one of the copies, nor a handle, during or since the call,
     /// but for handles that are resolved again.
-    pub(crate) unsafe fn unregister(&self, image: &Image) -> Option<Allocation> {
+    pub(crate) unsafe fn unregister(&self, image: &Image) -> Option<usize> {
         without_signals(|| {
             let mut state = self.state.lock();
             let mut sections = state.sections.iter();
-            let nth = sections.position(|s| s.image.is(image) && s.area.is_some())?;
+            let nth = sections.position(|s| s.image.is(image) && s.lent)?;
             let section = state.sections.swap_remove(nth);
             let mut resolved = section.resolved;
             while let Some(declared) = resolved {
                 resolved = declared.forget();
             }
-            section.area
+            Some(section.pointer)
         })
     }
 
@@ -295,7 +333,7 @@ impl Section {
         let offset = offset.expect("a template lies in its link unit");
         // Release: the copies were made before. Partner: `Home::place`.
         handle.store(self.pointer.wrapping_add(offset), Ordering::Release);
-        if self.area.is_some() {
+        if self.lent {
             declared.link(handle, self.resolved.replace(declared));
         }
     }

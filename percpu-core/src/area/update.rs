@@ -54,6 +54,9 @@ impl Chunk {
     fn occupy_in(&mut self, nth: u32, taken: Range<u32>) {
         let (base, end) = (nth << self.block_shift, (nth + 1) << self.block_shift);
         let (block, map) = (&mut self.blocks[nth as usize], &self.alloc);
+        if block.is_free() && bitmap::test(&self.populated, nth) {
+            self.nr_empty_pop -= 1;
+        }
         let next = || bitmap::next_zero(map, taken.end..end) - base;
         if !block.take(taken.start - base..taken.end - base, next) {
             refresh::from_map(block, map, base);
@@ -66,7 +69,6 @@ impl Chunk {
         let len = freed.end - freed.start;
         debug_assert!(bitmap::count(&self.alloc, freed.clone()) == len, "an allocation");
         bitmap::clear(&mut self.alloc, freed.clone());
-        bitmap::set(&mut self.dirty, freed.clone());
         self.free += len;
 
         let (first, last) = (self.block_of(freed.start), self.block_of(freed.end - 1));
@@ -107,6 +109,9 @@ impl Chunk {
             None => bitmap::next_set(&self.alloc, freed.end..limit),
         };
         block.give(Run { start: start - base, len: end - start });
+        if block.is_free() && bitmap::test(&self.populated, nth) {
+            self.nr_empty_pop += 1;
+        }
         start..end
     }
 

@@ -1,139 +1,315 @@
-//! [`Reservation`]: a span of address space, zero until written.
+//! [`System`] and [`Span`]: the memory the allocator asks of the system.
 //!
-//! On Linux an anonymous mapping, backed by pages as they are touched; the
-//! heap elsewhere and under Miri. Either way its address is exposed: all
-//! access to copies is by computed address, and this is what it derives from.
+//! On Linux spans are anonymous mappings, backed by pages as they are touched;
+//! elsewhere and under Miri they are on the heap. Either way their addresses
+//! are exposed: all access to copies is by computed address, and this is what it
+//! derives from. `pretend.rs` is another system: any machine, failing on demand.
 //!
 //! # Safety
 //!
-//! Maps, opens, names and unmaps ranges that one [`Reservation`] owns.
+//! Maps, advises on, names and unmaps ranges that one [`Mapping`] owns.
 
 #![allow(unsafe_code)]
 
-use crate::error::Error;
+use core::ffi::CStr;
+use core::fmt;
+use core::ops::Range;
 
-/// Bytes of a page.
-pub(crate) fn page_size() -> usize {
-    #[cfg(percpu_linux)]
-    {
-        // SAFETY: asks for a number; no memory is involved.
-        let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
-    }
-    #[cfg(not(percpu_linux))]
-    {
-        4096
-    }
+use super::topology::NodeId;
+
+/// What gives out address space. Failed calls answer the error number.
+pub(crate) trait System: fmt::Debug + Send + Sync {
+    type Span: Span;
+
+    /// Bytes of a page.
+    fn page_size(&self) -> usize;
+
+    /// Bytes of address space that this process may have.
+    fn address_space(&self) -> usize;
+
+    /// A span of zeroed, readable and writable memory, not backed yet.
+    fn reserve(&self, wanted: Wanted) -> Result<Self::Span, i32>;
 }
 
-/// A span of zeroed, readable and writable memory, given back on drop.
+/// What a span should be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Bytes, whole pages.
+    pub(crate) len: usize,
+    /// Of the first byte: a power of two, at least a page.
+    pub(crate) align: usize,
+    /// Shows in the process's memory map where the kernel offers that.
+    pub(crate) name: &'static CStr,
+    /// Backed by huge pages if the system can, else by none.
+    pub(crate) huge: bool,
+    /// Whether it belongs into core dumps.
+    pub(crate) dump: bool,
+}
+
+/// A span of memory, given back on drop. Ranges are bytes from its start, whole
+/// pages. Whoever hands out its memory sees to it that nobody looks at what is
+/// discarded or dropped.
+pub(crate) trait Span: fmt::Debug + Send + Sync {
+    /// First address.
+    fn base(&self) -> usize;
+
+    /// Backs the range now.
+    fn populate(&self, range: Range<usize>) -> Result<(), i32>;
+
+    /// Gives the backing of the range back: it reads as zero afterwards.
+    fn discard(&self, range: Range<usize>) -> Result<(), i32>;
+
+    /// Has the range backed on `node` by preference.
+    fn bind(&self, range: Range<usize>, node: NodeId) -> Result<(), i32>;
+}
+
+/// This machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Machine;
+
+/// A span of this machine.
 ///
 /// INVARIANT: `base..base + len` is mapped, and owned by this value.
 #[derive(Debug)]
-pub(crate) struct Reservation {
+pub(crate) struct Mapping {
     base: usize,
     len: usize,
     #[cfg(not(percpu_linux))]
     align: usize,
 }
 
-impl Reservation {
-    /// A span of `len` bytes, a multiple of the page size, at a multiple of
-    /// `align`, a power of two of at least a page. `name` shows in the
-    /// process's memory map where the kernel offers that.
-    #[cfg(percpu_linux)]
-    pub(crate) fn new(len: usize, align: usize, name: &core::ffi::CStr) -> Result<Self, Error> {
-        use core::ptr;
-        use libc::{MADV_NOHUGEPAGE, MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE};
-        use libc::{PROT_NONE, PROT_READ, PROT_WRITE};
-
-        // Over-map by the alignment less the page that mmap grants, then trim.
-        let slack = align.saturating_sub(page_size());
-        let refused = |errno| Error::OutOfMemory { bytes: len, errno };
-        let mapped = len.checked_add(slack).ok_or(refused(libc::ENOMEM))?;
-        // SAFETY: a fresh anonymous mapping at an address the kernel chooses.
-        let start = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                mapped,
-                PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if start == MAP_FAILED {
-            return Err(refused(super::errno::errno()));
-        }
-        let start = start.expose_provenance();
-        let base = start.next_multiple_of(align);
-        let trim = |from: usize, bytes: usize| {
-            if bytes > 0 {
-                // SAFETY: a whole-page part of the mapping just made, outside
-                // of what is kept. It cannot fail for a mapping of ours.
-                unsafe { libc::munmap(ptr::with_exposed_provenance_mut(from), bytes) };
-            }
-        };
-        trim(start, base - start);
-        trim(base + len, start + mapped - (base + len));
-        let reservation = Self { base, len };
-
-        // SAFETY: exactly the pages of this reservation, which nobody else knows.
-        let opened = unsafe {
-            libc::mprotect(ptr::with_exposed_provenance_mut(base), len, PROT_READ | PROT_WRITE)
-        };
-        if opened != 0 {
-            return Err(refused(super::errno::errno()));
-        }
-        // Copies are backed by the CPU that first touches them, page by page: a
-        // huge page would place several CPUs' copies at once. Refusal is fine.
-        // SAFETY: advice on this reservation's pages; contents do not change.
-        unsafe { libc::madvise(ptr::with_exposed_provenance_mut(base), len, MADV_NOHUGEPAGE) };
-        // SAFETY: names the range for /proc/self/maps; the name is a C string.
-        unsafe {
-            libc::prctl(libc::PR_SET_VMA, libc::PR_SET_VMA_ANON_NAME, base, len, name.as_ptr())
-        };
-        Ok(reservation)
-    }
-
-    /// As above, on the heap.
-    #[cfg(not(percpu_linux))]
-    pub(crate) fn new(len: usize, align: usize, _: &core::ffi::CStr) -> Result<Self, Error> {
-        let refused = Error::OutOfMemory { bytes: len, errno: 12 };
-        if len == 0 {
-            return Err(refused);
-        }
-        let Ok(layout) = std::alloc::Layout::from_size_align(len, align) else {
-            return Err(refused);
-        };
-        // SAFETY: `layout` has a size that is not zero.
-        let start = unsafe { std::alloc::alloc_zeroed(layout) };
-        if start.is_null() {
-            return Err(refused);
-        }
-        Ok(Self { base: start.expose_provenance(), len, align })
-    }
-
-    /// First address.
-    pub(crate) fn base(&self) -> usize {
-        self.base
+impl Mapping {
+    /// The first address of a range of this mapping.
+    ///
+    /// # Panics
+    /// If the range is not inside.
+    fn start(&self, range: &Range<usize>) -> *mut core::ffi::c_void {
+        assert!(range.start <= range.end && range.end <= self.len, "a part of the mapping");
+        core::ptr::with_exposed_provenance_mut(self.base + range.start)
     }
 }
 
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        #[cfg(percpu_linux)]
-        // SAFETY: the invariant; whoever held addresses in it has let go, as
-        // the owner of the reservation outlives its users.
-        unsafe {
-            libc::munmap(core::ptr::with_exposed_provenance_mut(self.base), self.len)
-        };
-        #[cfg(not(percpu_linux))]
-        if let Ok(layout) = std::alloc::Layout::from_size_align(self.len, self.align) {
-            // SAFETY: allocated in `new` with this layout.
-            unsafe {
-                std::alloc::dealloc(core::ptr::with_exposed_provenance_mut(self.base), layout)
+#[cfg(percpu_linux)]
+mod real {
+    use core::ops::Range;
+    use core::ptr;
+
+    use libc::{MADV_DONTDUMP, MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE};
+    use libc::{MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE};
+    use libc::{PROT_NONE, PROT_READ, PROT_WRITE};
+
+    use super::{Machine, Mapping, NodeId, Span, System, Wanted};
+    use crate::sys::errno::errno;
+
+    /// Linux 5.14; not in every libc's headers.
+    const MADV_POPULATE_WRITE: libc::c_int = 23;
+    const MPOL_PREFERRED: libc::c_int = 1;
+    /// Bits of the mask that mbind is given.
+    const NODES: usize = 1024;
+
+    fn checked(result: libc::c_int) -> Result<(), i32> {
+        if result == 0 { Ok(()) } else { Err(errno()) }
+    }
+
+    impl System for Machine {
+        type Span = Mapping;
+
+        fn page_size(&self) -> usize {
+            // SAFETY: asks for a number; no memory is involved.
+            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
+        }
+
+        fn address_space(&self) -> usize {
+            let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: 0 };
+            // SAFETY: fills the local.
+            unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+            // Half of a 48-bit space is the process's.
+            usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX).min(1 << 47)
+        }
+
+        fn reserve(&self, wanted: Wanted) -> Result<Mapping, i32> {
+            let Wanted { len, align, name, huge, dump } = wanted;
+            // Over-map by the alignment less the page that mmap grants, then trim.
+            let slack = align.saturating_sub(self.page_size());
+            let mapped = len.checked_add(slack).ok_or(libc::ENOMEM)?;
+            // SAFETY: a fresh anonymous mapping at an address the kernel chooses.
+            let start = unsafe {
+                libc::mmap(
+                    ptr::null_mut(),
+                    mapped,
+                    PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                    -1,
+                    0,
+                )
             };
+            if start == MAP_FAILED {
+                return Err(errno());
+            }
+            let start = start.expose_provenance();
+            let base = start.next_multiple_of(align);
+            let trim = |from: usize, bytes: usize| {
+                if bytes > 0 {
+                    // SAFETY: a whole-page part of the mapping just made, outside
+                    // of what is kept. It cannot fail for a mapping of ours.
+                    unsafe { libc::munmap(ptr::with_exposed_provenance_mut(from), bytes) };
+                }
+            };
+            trim(start, base - start);
+            trim(base + len, start + mapped - (base + len));
+            let mapping = Mapping { base, len };
+            let all = mapping.start(&(0..len));
+
+            // SAFETY: exactly the pages of this mapping, which nobody else knows.
+            checked(unsafe { libc::mprotect(all, len, PROT_READ | PROT_WRITE) })?;
+            // Unless asked for, no huge pages: copies are backed by the CPU that
+            // first touches them, and a huge page would place several CPUs' copies
+            // at once. This and the rest is advice: refusal is fine.
+            let advice = if huge { MADV_HUGEPAGE } else { MADV_NOHUGEPAGE };
+            // SAFETY: advice on this mapping's pages; contents do not change.
+            unsafe { libc::madvise(all, len, advice) };
+            if !dump {
+                // SAFETY: as above.
+                unsafe { libc::madvise(all, len, MADV_DONTDUMP) };
+            }
+            // SAFETY: names the range for /proc/self/maps; the name is a C string.
+            unsafe {
+                libc::prctl(libc::PR_SET_VMA, libc::PR_SET_VMA_ANON_NAME, base, len, name.as_ptr())
+            };
+            Ok(mapping)
+        }
+    }
+
+    impl Span for Mapping {
+        fn base(&self) -> usize {
+            self.base
+        }
+
+        fn populate(&self, range: Range<usize>) -> Result<(), i32> {
+            let start = self.start(&range);
+            // SAFETY: pages of this mapping; contents do not change.
+            match checked(unsafe { libc::madvise(start, range.len(), MADV_POPULATE_WRITE) }) {
+                // Older than Linux 5.14, or filtered: touch each page. Memory that
+                // is missing then is no error but a signal, as everywhere.
+                Err(libc::EINVAL | libc::ENOSYS | libc::EPERM) => {
+                    for at in range.step_by(Machine.page_size()) {
+                        let byte = self.start(&(at..at)).cast::<u8>();
+                        // SAFETY: a byte of this mapping. It is written back as it
+                        // was; nobody uses pages that are being populated.
+                        let value = unsafe { byte.read_volatile() };
+                        // SAFETY: as above.
+                        unsafe { byte.write_volatile(value) };
+                    }
+                    Ok(())
+                }
+                result => result,
+            }
+        }
+
+        fn discard(&self, range: Range<usize>) -> Result<(), i32> {
+            let start = self.start(&range);
+            // SAFETY: pages of this mapping, which nobody looks at (`Span`).
+            checked(unsafe { libc::madvise(start, range.len(), MADV_DONTNEED) })
+        }
+
+        fn bind(&self, range: Range<usize>, node: NodeId) -> Result<(), i32> {
+            const BITS: usize = libc::c_ulong::BITS as usize;
+            let node = node.get() as usize;
+            let mut mask = [0 as libc::c_ulong; NODES / BITS];
+            *mask.get_mut(node / BITS).ok_or(libc::EINVAL)? |= 1 << (node % BITS);
+            let start = self.start(&range);
+            // SAFETY: a policy for pages of this mapping, which are not backed
+            // yet; the mask is a local of `NODES` bits.
+            let result = unsafe {
+                libc::syscall(
+                    libc::SYS_mbind,
+                    start,
+                    range.len(),
+                    MPOL_PREFERRED,
+                    mask.as_ptr(),
+                    // The kernel reads one bit less than it is told.
+                    NODES + 1,
+                    0,
+                )
+            };
+            checked(result as libc::c_int)
+        }
+    }
+
+    impl Drop for Mapping {
+        fn drop(&mut self) {
+            let all = self.start(&(0..self.len));
+            // SAFETY: the invariant; whoever held addresses in it has let go, as
+            // the owner of the mapping outlives its users.
+            unsafe { libc::munmap(all, self.len) };
+        }
+    }
+}
+
+#[cfg(not(percpu_linux))]
+mod heap {
+    use core::ops::Range;
+    use std::alloc::Layout;
+
+    use super::{Machine, Mapping, NodeId, Span, System, Wanted};
+
+    /// ENOMEM, on every system there is.
+    const NO_MEMORY: i32 = 12;
+
+    impl System for Machine {
+        type Span = Mapping;
+
+        fn page_size(&self) -> usize {
+            4096
+        }
+
+        fn address_space(&self) -> usize {
+            usize::MAX / 2
+        }
+
+        fn reserve(&self, wanted: Wanted) -> Result<Mapping, i32> {
+            let layout = Layout::from_size_align(wanted.len, wanted.align);
+            let layout = layout.ok().filter(|layout| layout.size() > 0).ok_or(NO_MEMORY)?;
+            // SAFETY: `layout` has a size that is not zero.
+            let start = unsafe { std::alloc::alloc_zeroed(layout) };
+            if start.is_null() {
+                return Err(NO_MEMORY);
+            }
+            Ok(Mapping { base: start.expose_provenance(), len: wanted.len, align: wanted.align })
+        }
+    }
+
+    impl Span for Mapping {
+        fn base(&self) -> usize {
+            self.base
+        }
+
+        /// The heap gave it all.
+        fn populate(&self, _: Range<usize>) -> Result<(), i32> {
+            Ok(())
+        }
+
+        fn discard(&self, range: Range<usize>) -> Result<(), i32> {
+            let start = self.start(&range).cast::<u8>();
+            // SAFETY: a range of this mapping, which nobody looks at (`Span`).
+            unsafe { start.write_bytes(0, range.len()) };
+            Ok(())
+        }
+
+        /// There is one place only.
+        fn bind(&self, _: Range<usize>, _: NodeId) -> Result<(), i32> {
+            Ok(())
+        }
+    }
+
+    impl Drop for Mapping {
+        fn drop(&mut self) {
+            let all = self.start(&(0..self.len)).cast::<u8>();
+            if let Ok(layout) = Layout::from_size_align(self.len, self.align) {
+                // SAFETY: allocated in `reserve` with this layout.
+                unsafe { std::alloc::dealloc(all, layout) };
+            }
         }
     }
 }

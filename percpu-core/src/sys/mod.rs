@@ -6,18 +6,26 @@
 //!   topology    CPUs and nodes, from sysfs or by hand
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
-//!   object      keeps code with sections mapped          protect      what pages may be used for
+//!   object      keeps code with sections mapped            fork    locks held over a fork
+//!   getcpu      which CPU                        pretend (tests)   any machine, failing
+//!   protect     what pages may be used for
 //! ```
 
 pub(crate) mod cpulist;
 #[cfg(percpu_linux)]
 mod errno;
+#[cfg(percpu_linux)]
+pub(crate) mod fork;
+#[cfg(percpu_linux)]
+pub(crate) mod getcpu;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;
 pub(crate) mod nesting;
 #[cfg(percpu_linux)]
 pub(crate) mod object;
+#[cfg(test)]
+pub(crate) mod pretend;
 #[cfg(percpu_linux)]
 pub(crate) mod protect;
 #[cfg(percpu_rseq)]
@@ -26,7 +34,7 @@ pub(crate) mod sync;
 pub(crate) mod topology;
 mod topology_builder;
 mod topology_error;
-mod topology_sysfs;
+pub(crate) mod topology_sysfs;
 
 pub use cpulist::{CpuListError, CpuSet};
 pub use topology::{LOCAL_DISTANCE, NodeId, REMOTE_DISTANCE, Topology, TopologySource};

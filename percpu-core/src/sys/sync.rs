@@ -41,6 +41,16 @@ impl<T> Mutex<T> {
             Err(poisoned) => poisoned.into_inner(),
         }
     }
+
+    /// The guard, unless somebody has it.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.inner.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 /// Sleeps while `word` holds `expected`, until woken, or until `limit`.
@@ -107,24 +117,31 @@ pub(crate) fn wake_all(word: &AtomicU32) {
 /// on top of it would wait for its own thread.
 pub(crate) fn without_signals<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(percpu_linux)]
-    {
-        struct Restore(libc::sigset_t);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                // SAFETY: the set was written by the kernel in `without_signals`.
-                unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
-            }
-        }
-        let mut all = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: fills the set.
-        unsafe { libc::sigfillset(all.as_mut_ptr()) };
-        let mut old = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: reads one set and writes the other; both are locals.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr()) };
-        // SAFETY: zeroed is a valid set, and the call above overwrote it.
-        let _restore = Restore(unsafe { old.assume_init() });
-        f()
-    }
-    #[cfg(not(percpu_linux))]
+    let _blocked = block_signals();
     f()
+}
+
+/// Signals blocked in this thread; dropped, those of before may come again.
+#[cfg(percpu_linux)]
+pub(crate) struct Blocked(libc::sigset_t);
+
+/// Blocks all signals of this thread.
+#[cfg(percpu_linux)]
+pub(crate) fn block_signals() -> Blocked {
+    let mut all = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: fills the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    let mut old = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: reads one set and writes the other; both are locals.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr()) };
+    // SAFETY: zeroed is a valid set, and the call above overwrote it.
+    Blocked(unsafe { old.assume_init() })
+}
+
+#[cfg(percpu_linux)]
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set was written by the kernel in `block_signals`.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
+    }
 }

@@ -154,11 +154,13 @@ impl Topology {
     #[must_use]
     #[doc(alias = "cpu_possible_mask")]
     #[doc(alias = "for_each_possible_cpu")]
+    #[doc(alias = "num_possible_cpus")]
     pub fn possible(&self) -> &CpuSet {
         &self.possible
     }
 
-    /// The CPUs that ran when this was made. Never empty.
+    /// The CPUs that ran when this was made. Never empty. What changed since, see
+    /// [`hotplug`](crate::hotplug).
     #[must_use]
     #[doc(alias = "cpu_online_mask")]
     pub fn online(&self) -> &CpuSet {

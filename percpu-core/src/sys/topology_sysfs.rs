@@ -78,6 +78,16 @@ impl Topology {
     }
 }
 
+/// The CPUs that run now, by the sysfs mounted at `root`. Never empty.
+pub(crate) fn read_online(root: &Path) -> Result<CpuSet, TopologyError> {
+    let file = root.join("devices/system/cpu/online");
+    match read_list(&file)? {
+        Some(online) if online.is_empty() => Err(TopologyError::NoCpus),
+        Some(online) => Ok(online),
+        None => Err(TopologyError::Unreadable { file, kind: io::ErrorKind::NotFound }),
+    }
+}
+
 /// What `devices/system/cpu` says.
 struct Cpus {
     possible: CpuSet,

@@ -42,10 +42,19 @@ pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
         }
         return;
     }
+    let setting = MODES.iter().find(|mode| mode.1 == env).map_or("its own setting", |mode| mode.0);
+    for line in child(test, env, |_| ()) {
+        println!("{test}: {setting}: {line}");
+    }
+}
+
+/// The child of `in_child`, which `prepare` may change first: what it says.
+pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command)) -> Vec<String> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
     command.env_remove("GLIBC_TUNABLES").env_remove("PERCPU_MODE");
     command.env("PERCPU_TEST_CHILD", "1").envs(env.iter().copied());
+    prepare(&mut command);
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
@@ -54,17 +63,15 @@ pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    let setting = MODES.iter().find(|mode| mode.1 == env).map_or("its own setting", |mode| mode.0);
     let harness = format!("test {test} ... ");
-    for line in text.lines().map(|line| line.strip_prefix(&harness).unwrap_or(line)) {
-        if !(line.is_empty()
-            || line == "ok"
+    let said = text.lines().map(|line| line.strip_prefix(&harness).unwrap_or(line));
+    let of_the_harness = |line: &&str| {
+        line.is_empty()
+            || *line == "ok"
             || line.starts_with("running ")
-            || line.starts_with("test result:"))
-        {
-            println!("{test}: {setting}: {line}");
-        }
-    }
+            || line.starts_with("test result:")
+    };
+    said.filter(|line| !of_the_harness(line)).map(str::to_owned).collect()
 }
 
 /// As `in_child`, once for each of `MODES`; if the environment asks for one, in
@@ -173,11 +180,14 @@ pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
     while left.load(Ordering::Acquire) > 0 && !workers.iter().any(|w| w.is_finished()) {
         for worker in &workers {
             // SAFETY: the thread waits for `over`, or panicked but is not joined.
-            unsafe { libc::pthread_kill(worker.as_pthread_t(), libc::SIGUSR1) };
+            unsafe { libc::pthread_kill(worker.as_pthread_t() as libc::pthread_t, libc::SIGUSR1) };
         }
         let victim = &workers[random.next() as usize % threads];
         let mask = random.next() & cpus;
-        pthread_affinity(victim.as_pthread_t(), if mask == 0 { cpus } else { mask });
+        pthread_affinity(
+            victim.as_pthread_t() as libc::pthread_t,
+            if mask == 0 { cpus } else { mask },
+        );
         std::thread::sleep(Duration::from_micros(100));
     }
     over.store(true, Ordering::Release);

@@ -280,10 +280,10 @@ L10:
 	ret
 
 try_lock:
-	sub sp, sp, #64
-	stp x29, x30, [sp, #32]
-	str x19, [sp, #48]
-	add x29, sp, #32
+	sub sp, sp, #80
+	stp x29, x30, [sp, #48]
+	stp x20, x19, [sp, #64]
+	add x29, sp, #48
 	add x9, x0, #24
 	ldar x10, [x9]
 	cbz x10, L1
@@ -326,9 +326,9 @@ L6:
 	cbz x9, L1
 	cbz w11, L9
 	mov w9, #4
-	strb w9, [x8, #16]
+	strb w9, [x8, #24]
 L10:
-	ldp x29, x30, [sp, #32]
-	ldr x19, [sp, #48]
-	add sp, sp, #64
+	ldp x20, x19, [sp, #64]
+	ldp x29, x30, [sp, #48]
+	add sp, sp, #80
 	ret

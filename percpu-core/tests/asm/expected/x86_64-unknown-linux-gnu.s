@@ -245,15 +245,16 @@ L6:
 	je L1
 	test edi, edi
 	je L8
-	mov byte ptr [rcx + 16], 4
+	mov byte ptr [rcx + 24], 4
 	jmp L9
 L8:
 	mov dl, 2
 L10:
-	mov rsi, qword ptr [rsp + 24]
+	mov rdi, qword ptr [rsp + 24]
 	mov qword ptr [rcx], rax
 	mov qword ptr [rcx + 8], rsi
-	mov byte ptr [rcx + 16], dl
+	mov qword ptr [rcx + 16], rdi
+	mov byte ptr [rcx + 24], dl
 L9:
 	mov rax, rcx
 	add rsp, 40

@@ -1,0 +1,189 @@
+"""Compares docs/conformance.md with the tests there are, and the kernel's names with
+the documentation.
+
+Each check takes texts and yields problems as sentences, so that conformance_test.py
+can show each one failing.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+# The rows of the specification's sections 5.1 to 5.7 and 5.11 to 5.13.
+ROWS = {
+    "AD": 11, "SV": 12, "FC": 16, "CA": 5, "DA": 18, "OP": 14, "GL": 7,
+    "HP": 4, "NU": 4, "ST": 7, "FB": 9,
+}  # fmt: skip
+WANTED = [f"{family}-{number:02}" for family, count in ROWS.items() for number in range(1, count + 1)]
+
+REFERENCE = re.compile(r"`((?:[\w/.]+::|ci/|doc |fuzz/)[^`]*)`")
+
+
+# --- the tests there are --------------------------------------------------------------
+
+
+def listed(text):
+    """Names in what `cargo test -- --list` says: `tests/x.rs::name`, `src::name` and
+    `doc src/x.rs Item`."""
+    names, where = set(), None
+    for line in text.splitlines():
+        if found := re.match(r"\s+Running (?:unittests )?(\S+) \(", line):
+            where = "src" if found[1].startswith("src/") else found[1]
+        elif re.match(r"\s+Doc-tests ", line):
+            where = "doc"
+        elif found := re.match(r"(.+): test$", line):
+            if where == "doc":
+                # percpu-core/src/per_cpu.rs - per_cpu::PerCpu<T>::zeroed (line 75)
+                file, _, item = found[1].partition(" - ")
+                file = re.sub(r"^.*?(?=src/)", "", file)
+                item = re.sub(r"<.*?>(?=::|$)", "", re.sub(r"\s*\(line \d+\).*$", "", item))
+                inside = file.removeprefix("src/").removesuffix(".rs").replace("/", "::")
+                item = item.removeprefix(inside).removeprefix("::")
+                names.add(f"doc {file} {item}".strip())
+            elif where:
+                names.add(f"{where}::{found[1]}")
+    return names
+
+
+def short(names, file, prefix):
+    """The names of one test file under a shorter name."""
+    return {prefix + name.removeprefix(file) for name in names if name.startswith(file)}
+
+
+def all_tests(plain, ignored, loom, inject):
+    """Every name that a row may use. What is ignored does not run."""
+    return (
+        (listed(plain) - listed(ignored))
+        | short(listed(loom), "tests/loom/main.rs::", "loom::")
+        | short(listed(inject), "tests/inject.rs::", "inject::")
+    )
+
+
+# --- the table ------------------------------------------------------------------------
+
+
+def rows(table):
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and re.fullmatch(r"[A-Z]{2}-\d+", cells[0]):
+            yield cells
+
+
+def exists(reference, tests, scripts, targets):
+    """`scripts`: {name: text} of those that .ci/run runs or names."""
+    if reference.startswith("ci/"):
+        script, _, part = reference.partition(" ")
+        code = re.sub(r"^\s*#.*$", "", scripts.get(script, ""), flags=re.M)
+        return bool(part and re.search(rf"\b{re.escape(part)}\b", code))
+    if reference.startswith("fuzz/"):
+        return reference.removeprefix("fuzz/") in targets
+    return reference in tests
+
+
+def check_rows(table, tests, scripts=(), targets=()):
+    found = {}
+    for cells in rows(table):
+        name = cells[0]
+        if name in found:
+            yield f"{name} is there twice"
+        found[name] = cells
+        if name not in WANTED:
+            yield f"{name} is no row of the specification"
+        if len(cells) != 4:
+            yield f"{name} has {len(cells)} columns, not 4"
+            continue
+        mode, shown = cells[2], cells[3]
+        references = REFERENCE.findall(shown)
+        for reference in references:
+            if not exists(reference, tests, dict(scripts), targets):
+                yield f"{name} names `{reference}`, and no such test runs"
+        if shown == "missing":
+            continue
+        if shown.startswith("otherwise:"):
+            if len(shown) < 25:
+                yield f"{name} is answered otherwise, without a reason"
+        elif not references:
+            yield f"{name} names no test"
+        elif mode in ("", "-"):
+            yield f"{name} does not say in which mode it is shown"
+    for name in WANTED:
+        if name not in found:
+            yield f"{name} has no row"
+
+
+def missing(table):
+    return [cells[0] for cells in rows(table) if cells[-1] == "missing"]
+
+
+# --- the kernel's names ---------------------------------------------------------------
+
+
+def kernel_names(text):
+    """(names that must be found, names that must be later)."""
+    now, later = [], []
+    for line in text.splitlines():
+        line = line.partition("#")[0].strip()
+        if line.startswith("elsewhere:"):
+            continue
+        is_later = line.startswith("later:")
+        (later if is_later else now).extend(line.removeprefix("later:").split())
+    return now, later
+
+
+def aliases(sources):
+    found = set()
+    for text in sources:
+        for attribute in re.findall(r"doc\(alias\s*(?:=|\()([^\]]*)\]", text):
+            found.update(re.findall(r'"([^"]+)"', attribute))
+    return found
+
+
+def is_on(page, name):
+    return re.search(rf"`{re.escape(name)}=?`", page) is not None
+
+
+def check_names(names, page, known):
+    now, later = names
+    for name in now:
+        if name not in known:
+            yield f"the documentation's search does not know {name}: it is no doc(alias)"
+        if not is_on(page, name):
+            yield f"{name} is not on the page src/kernel.rs"
+    for name in later:
+        if name in known and is_on(page, name):
+            yield f"{name} is there: it is not for later any more (ci/kernel-names.txt)"
+
+
+# --- all of it ------------------------------------------------------------------------
+
+
+def main(plain, ignored, loom, inject, *options):
+    def read(path):
+        return Path(path).read_text(encoding="utf-8")
+
+    named = " ".join(re.findall(r"^(?:scripts|campaigns)=\((.*?)^\)", read(".ci/run"), re.M | re.S)).split()
+    scripts = {f"ci/{name}.sh": read(f"ci/{name}.sh") for name in named}
+    targets = re.findall(r'^path = "fuzz_targets/(\w+)\.rs"', read("fuzz/Cargo.toml"), re.M)
+    tests = all_tests(*map(read, (plain, ignored, loom, inject)))
+    table = read("docs/conformance.md")
+    sources = [path.read_text(encoding="utf-8") for path in Path("percpu-core/src").rglob("*.rs")]
+    names = kernel_names(read("ci/kernel-names.txt"))
+
+    problems = list(check_rows(table, tests, scripts, targets))
+    problems += check_names(names, read("percpu-core/src/kernel.rs"), aliases(sources))
+    left = [f"row {row} shows nothing yet" for row in missing(table)]
+    left += [f"the kernel's {name} leads nowhere yet" for name in names[1]]
+    if "--strict" in options:
+        problems += left
+    else:
+        if left:
+            print("warning: not yet:", ", ".join([*missing(table), *names[1]]))
+    for problem in problems:
+        print(problem)
+    answered = len(WANTED) - len(missing(table))
+    print(f"conformance: {len(tests)} tests, {answered} of {len(WANTED)} rows, {len(problems)} problems")
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

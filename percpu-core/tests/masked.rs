@@ -1,0 +1,288 @@
+//! System calls that a filter refuses: the crate finds another way, or says no.
+//!
+//! The filters are what containers and sandboxes install. A filter that is there
+//! before the program starts is put into a child between fork and exec; one that
+//! comes later is installed by the running process for all its threads.
+//!
+//! # Safety
+//!
+//! Installs filters of system calls in this process's children and in itself,
+//! where it is a child made for that.
+
+#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![allow(unsafe_code)]
+
+mod common;
+
+use std::io;
+use std::os::unix::process::CommandExt;
+
+use percpu_core::atomic::AtomicU64;
+use percpu_core::{Error, LocalLock, PerCpu, Unit, fence, info, percpu};
+
+percpu! {
+    static WORD: AtomicU64 = AtomicU64::new(3);
+    static LOCK: LocalLock<u64> = LocalLock::new(0);
+}
+
+/// A system call, or one of its commands: `first` is its first argument then.
+#[derive(Clone, Copy)]
+struct Call {
+    name: &'static str,
+    number: libc::c_long,
+    first: Option<u32>,
+}
+
+const fn call(name: &'static str, number: libc::c_long) -> Call {
+    Call { name, number, first: None }
+}
+
+const RSEQ: Call = call("rseq", libc::SYS_rseq);
+const MEMBARRIER: Call = call("membarrier", libc::SYS_membarrier);
+const CALLS: [Call; 6] = [
+    RSEQ,
+    MEMBARRIER,
+    call("mbind", libc::SYS_mbind),
+    call("set_mempolicy", libc::SYS_set_mempolicy),
+    call("madvise", libc::SYS_madvise),
+    // What names mappings.
+    Call { name: "prctl", number: libc::SYS_prctl, first: Some(libc::PR_SET_VMA as u32) },
+];
+
+/// A program for the kernel's filter machine: `calls` fail with `errno`.
+fn filter(calls: &[Call], errno: i32) -> Vec<libc::sock_filter> {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    // Of `struct seccomp_data`: the number, and the low half of the first argument.
+    let load = |offset| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
+    let equal = |k, jt, jf| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, k);
+    let give = |k| step(libc::BPF_RET | libc::BPF_K, 0, 0, k);
+    let first = if cfg!(target_endian = "little") { 16 } else { 20 };
+    let mut program = Vec::new();
+    for call in calls {
+        program.push(load(0));
+        match call.first {
+            None => program.push(equal(call.number as u32, 0, 1)),
+            Some(command) => {
+                program.extend([equal(call.number as u32, 0, 3), load(first), equal(command, 0, 1)])
+            }
+        }
+        program.push(give(libc::SECCOMP_RET_ERRNO | errno as u32));
+    }
+    program.push(give(libc::SECCOMP_RET_ALLOW));
+    program
+}
+
+/// Puts the filter on every thread of this process.
+fn install(program: &[libc::sock_filter]) -> io::Result<()> {
+    let program =
+        libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    // SAFETY: gives up new privileges, without which a filter is refused.
+    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel reads the program, which outlives the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_TSYNC,
+            &raw const program,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// As `common::child`, under a filter from its first instruction on.
+fn masked_child(test: &str, env: &[(&str, &str)], calls: &[Call], errno: i32) -> Vec<String> {
+    let program = filter(calls, errno);
+    common::child(test, env, |command| {
+        // SAFETY: two system calls between fork and exec.
+        unsafe { command.pre_exec(move || install(&program)) };
+    })
+}
+
+/// Counters, locks, memory, statics: exact, with threads that come and go.
+fn suite(threads: u64) {
+    const EACH: u64 = 5_000;
+    let units = Unit::all().unwrap().count() as u64;
+    let before = WORD.sum() - 3 * units;
+    let dynamic = PerCpu::<AtomicU64>::zeroed().unwrap();
+    let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
+    let work = || {
+        for n in 0..EACH {
+            WORD.inc();
+            dynamic.add(n);
+            locks.with(|value| *value += 1);
+            if n % 100 == 0 {
+                let large = PerCpu::<[AtomicU64; 4096]>::zeroed().unwrap();
+                large.at(4095).inc();
+                assert_eq!(large.at(4095).sum(), 1);
+            }
+        }
+    };
+    work();
+    for _ in 0..2 {
+        std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    }
+    let times = 1 + 2 * threads;
+    assert_eq!(WORD.sum(), 3 * units + before + times * EACH);
+    assert_eq!(dynamic.sum(), times * (EACH * (EACH - 1) / 2));
+    // A copy at a time, from here if this thread can go there.
+    let locked: u64 = locks.iter().map(|(unit, _)| locks.lock_on(unit).map_or(0, |n| *n)).sum();
+    if fence::all().is_ok() {
+        assert_eq!(locked, times * EACH);
+    }
+    let values = PerCpu::new_with(|unit| unit.to_string()).unwrap();
+    assert!(values.iter().all(|(unit, text)| *text.get() == unit.to_string()));
+}
+
+const GLIBC: (&str, &[(&str, &str)]) = ("libc registers", &[]);
+const OWN: (&str, &[(&str, &str)]) = ("we register", &[("GLIBC_TUNABLES", "glibc.pthread.rseq=0")]);
+
+/// Whether the environment asks for one mode: then there is nothing to choose.
+fn asked() -> bool {
+    ["GLIBC_TUNABLES", "PERCPU_MODE"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+#[test]
+fn calls_masked_before_the_start_lead_to_another_way() {
+    let name = "calls_masked_before_the_start_lead_to_another_way";
+    if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
+        suite(4);
+        assert_eq!(fence::all(), Ok(()));
+        return println!("{}", info().unwrap().mode());
+    }
+    for (registration, env) in [GLIBC, OWN] {
+        if asked() {
+            return;
+        }
+        let usual = common::child(name, env, |_| ());
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            for masked in CALLS.iter().map(std::slice::from_ref).chain([&CALLS[..]]) {
+                let names: Vec<_> = masked.iter().map(|call| call.name).collect();
+                let mode = masked_child(name, env, masked, errno);
+                println!("{registration}, {names:?} masked with {errno}: {}", mode[0]);
+                let wanted = match usual[0].starts_with("rseq") {
+                    true if names.contains(&"rseq") => {
+                        format!("portable (the kernel refused to register a thread, error {errno})")
+                    }
+                    true if names.contains(&"membarrier") => {
+                        format!("portable (the kernel has no rseq membarrier, error {errno})")
+                    }
+                    _ => usual[0].clone(),
+                };
+                assert_eq!(mode, [wanted], "{registration}, {names:?} masked with {errno}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_filter_refuses_what_it_names_and_nothing_else() {
+    common::in_child("the_filter_refuses_what_it_names_and_nothing_else", &[], || {
+        // SAFETY: asks what there is.
+        let query = || unsafe { libc::syscall(libc::SYS_membarrier, 0, 0, 0) };
+        // SAFETY: asks for this thread's name's address, or sets nothing.
+        let other = || unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
+        let (queried, dumpable) = (query(), other());
+        install(&filter(&CALLS, libc::EXDEV)).unwrap();
+        assert_eq!(query(), -1);
+        assert_eq!(io::Error::last_os_error().raw_os_error(), Some(libc::EXDEV));
+        assert_eq!(other(), dumpable);
+        println!("membarrier said {queried} before");
+    });
+}
+
+/// With membarrier masked after the start sections go on, and are exact; what
+/// needs a fence is refused, and nothing proceeds without it.
+#[test]
+fn membarrier_masked_after_the_start_refuses_fences_only() {
+    common::in_each_mode("membarrier_masked_after_the_start_refuses_fences_only", || {
+        suite(2);
+        let rseq = info().unwrap().mode().is_rseq();
+        let unit = Unit::current().unwrap();
+        let guard = LOCK.lock_on(unit).unwrap();
+        install(&filter(&[MEMBARRIER], libc::EPERM)).unwrap();
+        // Held from before: let go of as ever.
+        drop(guard);
+        if !rseq {
+            assert_eq!(fence::all(), Ok(()));
+            return suite(4);
+        }
+        let refused = Error::FenceRefused { errno: libc::EPERM };
+        assert_eq!(fence::all(), Err(refused.clone()));
+        assert_eq!(fence::unit(unit), Err(refused.clone()));
+        for unit in Unit::all().unwrap().filter(|unit| !unit.is_shared()) {
+            assert_eq!(LOCK.lock_on(unit).map(drop), Err(refused.clone()));
+        }
+        // The refused ones left no stop behind, and do not disturb holders.
+        let done = std::sync::atomic::AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..20_000 {
+                        LOCK.with(|n| {
+                            let seen = *n;
+                            std::hint::black_box(&seen);
+                            *n = seen + 1;
+                        });
+                    }
+                    done.fetch_add(1, std::sync::atomic::Ordering::Release);
+                });
+            }
+            while done.load(std::sync::atomic::Ordering::Acquire) < 3 {
+                assert_eq!(LOCK.lock_on(unit).map(drop), Err(refused.clone()));
+                std::thread::yield_now();
+            }
+        });
+        // Waiting without a fence is polling: slower, and nobody is forgotten.
+        let total: u64 = on_each_cpu(|| *LOCK.lock());
+        assert_eq!(total, 60_000);
+        suite(4);
+    });
+}
+
+/// The sum of what `body` says on each CPU that this process may use.
+fn on_each_cpu(body: impl Fn() -> u64) -> u64 {
+    let cpus = common::allowed();
+    let bits = (0..64).map(|cpu| 1 << cpu).filter(|bit| cpus & bit != 0);
+    let sum = bits.map(|bit| (common::set_affinity(bit), body()).1).sum();
+    common::set_affinity(cpus);
+    sum
+}
+
+/// Registration masked after the start. Under libc's, this thread goes on (and
+/// glibc ends a program whose new threads cannot be registered, so it makes
+/// none). Under ours, new threads work on the shared unit.
+#[test]
+fn rseq_masked_after_the_start_changes_nothing_for_registered_threads() {
+    let name = "rseq_masked_after_the_start_changes_nothing_for_registered_threads";
+    common::in_each_mode(name, || {
+        suite(2);
+        let mode = info().unwrap().mode();
+        let before = Unit::current().unwrap().is_shared();
+        install(&filter(&[RSEQ], libc::EPERM)).unwrap();
+        let own = std::env::var_os("GLIBC_TUNABLES").is_some();
+        suite(if own { 4 } else { 0 });
+        assert_eq!(info().unwrap().mode(), mode);
+        assert_eq!(Unit::current().unwrap().is_shared(), before);
+        assert_eq!(fence::all(), Ok(()));
+        if own && mode.is_rseq() {
+            let there = std::thread::spawn(|| Unit::current().unwrap().is_shared());
+            assert!(there.join().unwrap(), "a thread that could not register");
+        }
+    });
+}
+
+#[test]
+fn memory_calls_masked_after_the_start_are_done_without() {
+    common::in_each_mode("memory_calls_masked_after_the_start_are_done_without", || {
+        suite(2);
+        install(&filter(&CALLS[2..], libc::ENOSYS)).unwrap();
+        let chunks = info().unwrap().chunks();
+        let many: Vec<_> = (0..200).map(|_| PerCpu::<[u8; 32 << 10]>::zeroed().unwrap()).collect();
+        assert!(info().unwrap().chunks() > chunks);
+        drop(many);
+        suite(4);
+    });
+}
