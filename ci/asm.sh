@@ -15,7 +15,8 @@ out=${CARGO_TARGET_DIR:-$root/target}/asm
 unset CARGO_TARGET_DIR RUSTFLAGS
 cp Cargo.lock "$crate/Cargo.lock"
 compiler=$(rustc -V | cut -d ' ' -f 1,2)
-functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock'
+functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock push pop push_batch pop_batch
+    pair_swap pair_compare_exchange list_push list_pop buffer_push buffer_pop'
 
 say() { echo "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
@@ -61,8 +62,8 @@ normalise() {
         }'
 }
 
-# Instructions that lock, call or enter the kernel.
-locks_or_calls='^\t(lock|xchg|call|syscall|sysenter|int|bl|blr|svc|ld(a|l)?xr|ldaxr|stl?xr|cas|swp|ld(add|clr|set|eor))[a-z]*( |$)'
+# Instructions that lock, call or enter the kernel. (grep knows no \t.)
+locks_or_calls=$'^\t(lock|xchg|call|syscall|sysenter|int|bl|blr|svc|ld(a|l)?xr|ldaxr|stl?xr|cas|swp|ld(add|clr|set|eor))[a-z]*( |$)'
 
 check() {
     local function=$1 text=$2 from to body bodies="" count=0
@@ -76,7 +77,7 @@ check() {
             fail "$function: the section locks or calls"
         fi
         # The last instruction of the section is its commit: a store.
-        tail -n 1 <<<"$body" | grep -Eq '^	((mov|add|and|or|xor) [a-z]+ ptr \[|str[bh]? )' ||
+        tail -n 1 <<<"$body" | grep -Eq '^	((mov|add|and|or|xor) [a-z]+ ptr \[|stl?r[bh]? )' ||
             fail "$function: the section ends with $(tail -n 1 <<<"$body")"
     done < <(sed -n 's/^\t; descriptor \(L[0-9]*-L[0-9]*\)$/\1/p' "$text")
     [ "$count" -ge 1 ] || fail "$function: no section"

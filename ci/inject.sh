@@ -5,10 +5,10 @@
 begin inject
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/inject
 run() {
-    RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --test inject "${@:2}"
+    RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --test inject --test inject_structures "${@:2}"
 }
 run "" -- --nocapture
-RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --test conformance --test stress --test addressing
+RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --test conformance --test stress --test addressing --test stack --test structures
 
 # A mutation must break the tests named for it.
 must_fail() {
@@ -26,3 +26,7 @@ must_fail() {
 must_fail no_arm exact_with_a_delay_before_the_commit
 must_fail no_arm exact_with_a_delay_after_the_address
 must_fail no_arm two_never_hold_a_lock_with_a_delay_before_the_commit
+must_fail no_arm each_value_comes_out_once_with_a_delay_before_the_commit
+must_fail no_stop each_value_comes_out_once_with_a_delay_before_the_commit
+must_fail no_arm structures_are_conserved_with_a_delay_after_the_address
+must_fail no_arm structures_are_conserved_with_a_delay_before_the_commit

@@ -30,8 +30,9 @@ machines() {
     echo "x612 x86_64  bookworm-backports Nehalem      8 possible CPUs 0-7; ${four/\%s/}"
     echo "x7   x86_64  trixie-backports   Nehalem      8 possible CPUs 0-7; ${four/\%s/}"
 }
-tests=(conformance stress local_lock memory machines)
-injected=(exact_with_a_delay_before_the_commit two_never_hold_a_lock_with_a_delay_before_the_commit)
+tests=(conformance stress local_lock stack memory machines)
+injected=(exact_with_a_delay_before_the_commit two_never_hold_a_lock_with_a_delay_before_the_commit
+    each_value_comes_out_once_with_a_delay_before_the_commit)
 export PERCPU_TEST_SCALE=${PERCPU_TEST_SCALE:-0.1}
 : "${PERCPU_MACHINE_SECONDS:=900}"
 

@@ -10,6 +10,7 @@ use crate::home::Home;
 use crate::ops;
 use crate::place::Place;
 use crate::process::{self, Admission};
+use crate::unit::Unit;
 
 /// One `T` on every unit of this process: what a handle leads to.
 ///
@@ -44,11 +45,26 @@ impl<T> Copies<T> {
     #[doc(alias = "this_cpu_ptr")]
     #[inline]
     pub fn hint(&self) -> &T {
-        let place = self.home.resolved();
-        match ops::here(place) {
-            Some(copy) => copy,
-            None => hint_cold(place),
-        }
+        hinted(self.home.resolved())
+    }
+
+    /// The unit that `copy` is the copy of.
+    pub(crate) fn unit_of(&self, copy: &T) -> Option<Unit> {
+        let base = Some(self.home.resolved().base_of(copy));
+        let process = process::get_or_panic();
+        // Mostly this thread has not gone elsewhere yet.
+        let mut units =
+            core::iter::once(process::current_unit(process)).chain(0..process.units.count());
+        units.find(|&unit| process.units.base(unit) == base).map(Unit::new)
+    }
+}
+
+/// The copy at `place` that this CPU had a moment ago.
+#[inline(always)]
+pub(crate) fn hinted<T>(place: Place<'_, T>) -> &T {
+    match ops::here(place) {
+        Some(copy) => copy,
+        None => hint_cold(place),
     }
 }
 

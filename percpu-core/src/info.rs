@@ -83,6 +83,13 @@ impl Info {
         process::aborts()
     }
 
+    /// Operations that went without sections in a process that has them: those of
+    /// threads without restartable sequences, on the shared unit. Always 0 in
+    /// portable mode, where every operation goes that way.
+    pub fn fallbacks(&self) -> u64 {
+        process::fallbacks()
+    }
+
     /// What was wrong with the environment's settings, if anything.
     pub fn warnings(&self) -> &'static [String] {
         &self.process.warnings
@@ -111,6 +118,7 @@ impl fmt::Debug for Info {
             .field("active_units", &self.active_units())
             .field("chunks", &self.chunks())
             .field("aborts", &self.aborts())
+            .field("fallbacks", &self.fallbacks())
             .finish_non_exhaustive()
     }
 }

@@ -41,8 +41,12 @@
 //! | allocate one | [`PerCpu`] | `alloc_percpu` |
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
 //! | change a word of a struct or an array | [`field!`], [`Copies::field`], [`Copies::at`] | `this_cpu_inc(var.field)` |
+//! | change two words together | [`DoubleWord`] | `this_cpu_cmpxchg128` |
+//! | keep nodes or records per CPU | [`LocalList`], [`LocalBuffer`] | |
+//! | go without protection | [`Copies::asserted`], [`Copies::raw`] | `__this_cpu_add`, `raw_cpu_add`, ... |
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
+//! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
@@ -56,7 +60,7 @@
 //!
 //! ```text
 //!   hotplug                                                            CPUs that come and go
-//!   static_var  per_cpu  copies  word  element  field  local_lock  unit  remote  fence  info  here
+//!   static_var  per_cpu  copies  word  element  field  local_lock  stack  unit  remote  fence  info  here
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \
@@ -73,6 +77,8 @@ mod bytes;
 mod config;
 mod copies;
 mod cpu;
+mod double_word;
+mod drain;
 mod element;
 mod error;
 pub mod fence;
@@ -81,6 +87,8 @@ mod here;
 pub mod hotplug;
 mod info;
 pub mod kernel;
+mod local_buffer;
+mod local_list;
 mod local_lock;
 #[cfg(not(percpu_loom))]
 mod location;
@@ -89,16 +97,21 @@ mod mutate;
 mod ops;
 #[cfg(not(percpu_loom))]
 mod options;
+mod raw_stack;
 mod remote;
 pub mod signal_safety;
 #[cfg(not(percpu_loom))]
 mod slice;
+mod stack;
+mod stack_copy;
+mod stack_word;
 mod static_var;
 #[cfg(not(percpu_loom))]
 mod stats;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod trace;
 mod unit;
+mod unprotected;
 mod word;
 mod zeroable;
 
@@ -111,6 +124,8 @@ mod per_cpu;
 mod place;
 #[cfg_attr(percpu_loom, path = "model/process.rs")]
 mod process;
+#[cfg_attr(percpu_loom, path = "model/stack_area.rs")]
+mod stack_area;
 
 #[cfg(percpu_loom)]
 pub mod model;
@@ -139,17 +154,21 @@ pub use error::Error;
 pub use field::Field;
 pub use here::{current_cpu, current_node};
 pub use info::{Info, info};
+pub use local_buffer::LocalBuffer;
+pub use local_list::{ListNode, LocalList};
 pub use local_lock::{LocalLock, LocalLockGuard};
 #[cfg(not(percpu_loom))]
 pub use location::{Location, MemoryRegion, locate};
 pub use mode::{Mechanism, Mode, PortableReason, Registration};
-pub use ops::{BitWord, IntWord, Word};
+pub use ops::{BitWord, DoubleWord, IntWord, Word};
 #[cfg(not(percpu_loom))]
 pub use options::AllocOptions;
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
 #[cfg(not(percpu_loom))]
 pub use slice::PerCpuSlice;
+pub use stack::{Full, PerCpuStack, RemoteStack};
+pub use stack_word::StackWord;
 pub use static_var::StaticPerCpu;
 #[cfg(not(percpu_loom))]
 pub use stats::stats;
@@ -158,6 +177,7 @@ pub use sys::{
     TopologyError, TopologySource,
 };
 pub use unit::Unit;
+pub use unprotected::{Asserted, Raw};
 pub use zeroable::Zeroable;
 
 /// What may be chosen before first use; see [`Config`].
@@ -209,6 +229,13 @@ pub mod __inject {
     pub fn set(point: usize, turns: u64) {
         crate::table::TABLE.inject[point].store(turns, core::sync::atomic::Ordering::Relaxed);
     }
+}
+
+/// What object caches build on: stacks of words; no promise is made about it.
+#[doc(hidden)]
+pub mod __raw {
+    pub use crate::ops::Refused;
+    pub use crate::raw_stack::RawStack;
 }
 
 /// What fuzz targets reach into; no promise is made about it.

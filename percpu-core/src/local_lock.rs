@@ -55,7 +55,6 @@ use crate::atomic::{AtomicU32, Ordering};
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::fence;
-use crate::home::Peek;
 use crate::mutate::mutated;
 use crate::ops::{self, Attempt};
 use crate::process::{self, Admission};
@@ -443,35 +442,24 @@ impl<'a, T> LocalLockGuard<'a, T> {
         way: Way<'a>,
         nested: nesting::Entry,
     ) -> Self {
-        Self { lock, copies, way, _nested: nested, not_send: PhantomData }
+        if nesting::KEPT {
+            nested.locked(copies.home.resolved().base_of(lock));
+        }
+        Self { copies, lock, way, _nested: nested, not_send: PhantomData }
     }
 
-    /// Whose copy is held: the same for as long as the guard lives, wherever its
-    /// thread goes.
+    /// The unit whose copy is held. It stays the same wherever the thread goes.
+    /// Called as `LocalLockGuard::unit(&guard)`, as guards lead to what they guard.
     ///
-    /// ```
-    /// use percpu_core::{LocalLock, percpu};
-    /// percpu! { static S: LocalLock<u64> = LocalLock::new(0); }
-    /// let guard = S.lock();
-    /// let unit = guard.unit();
-    /// drop(guard);
-    /// assert_eq!(S.lock_on(unit)?.unit(), unit);
-    /// # Ok::<(), percpu_core::Error>(())
-    /// ```
+    /// # Panics
+    /// Never: a guard's copy is some unit's.
     ///
     /// # Performance
-    /// Looks through the units: nothing is remembered for it.
+    /// A few loads, unless the thread was migrated since; then one a unit.
     #[doc(alias = "get_cpu")]
     #[doc(alias = "smp_processor_id")]
-    pub fn unit(&self) -> Unit {
-        let place = self.copies.home.resolved();
-        let source = self.copies.home.source();
-        let held = |&unit: &u32| match source.peek(place, unit) {
-            Peek::Copy(copy) => core::ptr::eq(copy, self.lock),
-            Peek::Zero => false,
-        };
-        let mut units = 0..process::get_or_panic().units.count();
-        Unit::new(units.find(held).expect("a guard's copy is some unit's"))
+    pub fn unit(guard: &Self) -> Unit {
+        guard.copies.unit_of(guard.lock).expect("a copy is some unit's")
     }
 }
 

@@ -63,6 +63,14 @@ impl<'a, T> Place<'a, T> {
     }
 }
 
+impl<T> Place<'_, T> {
+    /// The base of the unit whose copy here is `copy`.
+    #[inline]
+    pub(crate) fn base_of(self, copy: &T) -> usize {
+        core::ptr::from_ref(copy).addr().wrapping_sub(self.pointer)
+    }
+}
+
 impl<'a, W, const N: usize> Place<'a, [W; N]> {
     /// The place of one element.
     ///

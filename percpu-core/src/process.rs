@@ -21,7 +21,7 @@
 
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::area::allocator::Allocator;
 use crate::area::first_chunk::{self, First};
@@ -52,6 +52,10 @@ pub(crate) struct Process {
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 /// What `configure` left for `get`. Held while the process is built.
 static CONFIG: Mutex<Option<Config>> = Mutex::new(None);
+
+/// Operations that a process with sections did without; counted where they are
+/// cold already.
+static FALLBACKS: AtomicU64 = AtomicU64::new(0);
 
 /// What an operation whose fast path is closed should do.
 pub(crate) enum Admission<'a, T> {
@@ -240,10 +244,17 @@ fn start_rseq(_: Mechanism) -> Result<Mode, PortableReason> {
 #[cold]
 #[inline(never)]
 pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
-    match admit_thread(get_or_panic()) {
+    let process = get_or_panic();
+    match admit_thread(process) {
         None => Admission::Retry,
-        // SAFETY: the base of an active unit, as `admit_thread` promises.
-        Some(base) => Admission::Atomic(unsafe { place.at(base) }),
+        Some(base) => {
+            if process.mode.is_rseq() {
+                // Relaxed: a count.
+                FALLBACKS.fetch_add(1, Ordering::Relaxed);
+            }
+            // SAFETY: the base of an active unit, as `admit_thread` promises.
+            Admission::Atomic(unsafe { place.at(base) })
+        }
     }
 }
 
@@ -326,6 +337,11 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
 /// Sections aborted so far.
 pub(crate) fn aborts() -> u64 {
     crate::table::TABLE.aborts.load(Ordering::Relaxed)
+}
+
+/// Operations that went to the shared unit so far.
+pub(crate) fn fallbacks() -> u64 {
+    FALLBACKS.load(Ordering::Relaxed)
 }
 
 /// In portable mode threads take the CPUs' units in turn and keep theirs: no

@@ -10,6 +10,7 @@ use core::fmt;
 
 use crate::copies::Copies;
 use crate::ops::Word;
+use crate::place::Place;
 use crate::process;
 use crate::unit::Unit;
 
@@ -43,10 +44,7 @@ impl<T> Copies<T> {
     #[doc(alias = "per_cpu")]
     #[doc(alias = "per_cpu_ptr")]
     pub fn on(&self, unit: Unit) -> Remote<'_, T> {
-        let place = self.home.resolved();
-        let base = process::get_or_panic().units.activate(unit.index());
-        // SAFETY: the unit was just made active.
-        Remote::new(unit, unsafe { place.at(base) })
+        Remote::new(unit, copy_on(self.home.resolved(), unit))
     }
 
     /// Every unit's copy: each possible CPU's, ascending, then the shared one.
@@ -56,6 +54,14 @@ impl<T> Copies<T> {
         self.home.resolved();
         Iter::new(self)
     }
+}
+
+/// The copy at `place` of `unit`, which becomes active if it was not.
+#[inline]
+pub(crate) fn copy_on<T>(place: Place<'_, T>, unit: Unit) -> &T {
+    let base = process::get_or_panic().units.activate(unit.index());
+    // SAFETY: the unit was just made active.
+    unsafe { place.at(base) }
 }
 
 impl<'a, T> IntoIterator for &'a Copies<T> {

@@ -60,6 +60,19 @@ fn run<W, R>(
     }
 }
 
+/// As `run`, for copies of any type.
+#[inline(always)]
+pub(crate) fn run_at<T, R>(
+    place: Place<'_, T>,
+    section: impl Fn(Place<'_, T>) -> Option<R>,
+    atomic: impl Fn(&T) -> R,
+) -> R {
+    match section(place) {
+        Some(result) => result,
+        None => cold(place, section, atomic),
+    }
+}
+
 /// The fast path is closed: opens it, or goes round it.
 #[cold]
 #[inline(never)]

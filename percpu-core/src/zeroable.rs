@@ -10,6 +10,7 @@ use crate::atomic::{
     AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8,
     AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
 };
+use crate::ops::DoubleWord;
 
 /// Types for which all bytes zero are a valid value.
 ///
@@ -49,6 +50,13 @@ unsafe impl<T> Zeroable for AtomicPtr<T> {
     #[cfg(percpu_loom)]
     fn zero() -> Self {
         Self::default()
+    }
+}
+// SAFETY: atomics and an open lock: the pair (0, 0).
+unsafe impl Zeroable for DoubleWord {
+    #[cfg(percpu_loom)]
+    fn zero() -> Self {
+        Self::new(0, 0)
     }
 }
 // SAFETY: each element is zero bytes.

@@ -1,19 +1,28 @@
 //! What must hold on any system and in any body, Miri's included: small.
+//!
+//! # Safety
+//!
+//! Boxes that go through a stack as pointers.
 
 #![cfg(not(percpu_loom))]
+#![allow(unsafe_code)]
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
 use percpu_core::{
-    Error, FirstChunk, LocalLock, PerCpu, Topology, Unit, fence, field, info, percpu,
+    DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList, LocalLock,
+    LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, field, info, percpu,
 };
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(2);
     static WORDS: [AtomicI16; 5] = [const { AtomicI16::new(-1) }; 5];
     static TEXT: LocalLock<Option<String>> = LocalLock::new(None);
+    static PAIR: DoubleWord = DoubleWord::new(0, u64::MAX);
+    static LIST: LocalList<String> = LocalList::new();
+    static BUFFER: LocalBuffer<(u32, &str, u8), 4> = LocalBuffer::new();
     static FUNCTION: Wrapped = Wrapped { name: "relocated", call: seven };
     #[page_aligned] static PAGE: AtomicI16 = AtomicI16::new(3);
     #[shared_aligned] static SHARED: (AtomicI16, [AtomicU64; 2]) =
@@ -100,6 +109,41 @@ fn locks_exclude_on_one_copy() {
 }
 
 #[test]
+fn what_is_pushed_comes_out_once() {
+    let boxes = PerCpuStack::<*mut String>::with_capacity(8).unwrap();
+    let left = Mutex::new(0);
+    let free = |pointer: *mut String| {
+        // SAFETY: it came from a box, and comes out once.
+        assert_eq!(*unsafe { Box::from_raw(pointer) }, "boxed");
+        *left.lock().unwrap() -= 1;
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for n in 0..EACH {
+                    *left.lock().unwrap() += 1;
+                    if let Err(Full(pointer)) = boxes.push(Box::into_raw(Box::new("boxed".into())))
+                    {
+                        free(pointer);
+                    }
+                    if n % 2 == 0 {
+                        boxes.pop().into_iter().for_each(free);
+                    } else {
+                        let mut some = [core::ptr::null_mut(); 3];
+                        let popped = boxes.pop_batch(&mut some);
+                        assert_eq!(boxes.push_batch(&[]), 0);
+                        some[..popped].iter().copied().for_each(free);
+                    }
+                }
+            });
+        }
+        scope.spawn(|| (0..10).for_each(|_| boxes.drain(|_, pointer| free(pointer)).unwrap()));
+    });
+    boxes.drain(|_, pointer| free(pointer)).unwrap();
+    assert_eq!((left.into_inner().unwrap(), boxes.len()), (0, 0));
+}
+
+#[test]
 fn templates_with_pointers_are_copied_relocated() {
     for (_, copy) in &FUNCTION {
         assert_eq!((copy.get().name, (copy.get().call)()), ("relocated", 7));
@@ -141,4 +185,73 @@ fn families_are_aligned_and_fields_are_words() {
         assert!(core::ptr::from_ref(shared).addr().is_multiple_of(64));
         assert_eq!((PAGE.on(unit).load(), HOT.on(unit).load()), (3, true));
     }
+}
+
+#[test]
+fn double_words_are_never_torn() {
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    let mut seen = PAIR.load();
+                    while let Err(found) = PAIR.compare_exchange(seen, (seen.0 + 1, !(seen.0 + 1)))
+                    {
+                        seen = found;
+                    }
+                }
+            });
+        }
+        for (_, pair) in &PAIR {
+            let (first, second) = pair.load();
+            assert_eq!(second, !first);
+        }
+    });
+    assert_eq!(PAIR.iter().map(|(_, pair)| pair.load().0).sum::<u64>(), THREADS as u64 * EACH);
+}
+
+#[test]
+fn nodes_and_records_come_out_once() {
+    fn left(count: &std::sync::atomic::AtomicU64) {
+        count.fetch_sub(1, Relaxed);
+    }
+    let count = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for n in 0..EACH {
+                    let pushed = LIST.push(ListNode::new(n.to_string())).is_ok();
+                    let popped = LIST.pop().is_some();
+                    count.fetch_add(u64::from(pushed) + 1 - u64::from(popped), Relaxed);
+                    let pushed = BUFFER.push((n as u32, "text", 3)).is_ok();
+                    let popped = BUFFER.pop();
+                    assert!(popped.is_none_or(|(_, text, three)| (text, three) == ("text", 3)));
+                    count.fetch_add(u64::from(pushed) + 1 - u64::from(popped.is_some()), Relaxed);
+                }
+            });
+        }
+        LIST.drain(|_, _| left(&count)).unwrap();
+        BUFFER.drain(|_, _| left(&count)).unwrap();
+    });
+    LIST.drain(|_, _| left(&count)).unwrap();
+    BUFFER.drain(|_, _| left(&count)).unwrap();
+    assert_eq!(count.into_inner(), 2 * THREADS as u64 * EACH);
+}
+
+#[test]
+fn asserted_operations_under_their_lock_are_exact() {
+    percpu! {
+        static LOCK: LocalLock<()> = LocalLock::new(());
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    let guard = LOCK.lock();
+                    COUNT.asserted(LocalLockGuard::unit(&guard)).inc();
+                }
+            });
+        }
+    });
+    assert_eq!(COUNT.sum(), THREADS as u64 * EACH);
 }

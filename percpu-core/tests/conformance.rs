@@ -132,6 +132,20 @@ fn signs_and_widths_wrap_in_the_words_own_type() {
         assert_eq!(SIGNED.load(), -1);
         SIGNED.inc();
         assert_eq!(SIGNED.load(), 0);
+        // `sub` negates in the word's own type.
+        SIGNED.sub(1);
+        assert_eq!(SIGNED.load(), -1);
+        // A negated narrower value is what its own cast says: here zero-extended.
+        let minus_one = 1_u32.wrapping_neg();
+        SIGNED.store(0);
+        SIGNED.add(i64::from(minus_one));
+        assert_eq!(SIGNED.load(), 0xffff_ffff);
+        SIGNED.add(1);
+        assert_eq!(SIGNED.load(), 0x1_0000_0000);
+        SIGNED.store(1);
+        SIGNED.add(i64::from(minus_one));
+        assert_eq!(SIGNED.load(), 0x1_0000_0000);
+        SIGNED.store(0);
         let unsigned = PerCpu::<AtomicU64>::zeroed().unwrap();
         unsigned.inc();
         unsigned.add(u64::MAX);
@@ -141,10 +155,75 @@ fn signs_and_widths_wrap_in_the_words_own_type() {
         unsigned.store(0);
         unsigned.dec();
         assert_eq!(unsigned.load(), u64::MAX);
+        unsigned.store(0);
+        unsigned.sub(1);
+        assert_eq!(unsigned.load(), u64::MAX);
+        unsigned.store(0);
+        unsigned.add(1_u64.wrapping_neg());
+        assert_eq!(unsigned.load(), u64::MAX);
         unsigned.store(3);
         assert_eq!((unsigned.sub_return(1), unsigned.dec_return()), (2, 1));
         ARRAY.at(1).sub(8);
         assert_eq!(ARRAY.at(1).load(), u32::MAX);
         assert_eq!((ARRAY.at(0).load(), ARRAY.at(2).load()), (7, 7));
+    });
+}
+
+/// Every pair of bits, in every bit of every width: `0011 op 0101`.
+#[test]
+fn bit_operations_follow_their_truth_tables_on_every_width() {
+    macro_rules! tables {
+        ($($atomic:ident: $int:ty),*) => {$({
+            let word = PerCpu::<$atomic>::zeroed().unwrap();
+            let (a, b) = ((u64::MAX / 0xff * 0x33) as $int, (u64::MAX / 0xff * 0x55) as $int);
+            let of = |pattern: u64| (u64::MAX / 0xff * pattern) as $int;
+            for (name, run, fetch, table) in [
+                ("and", PerCpuOp::<$atomic>(|w, n| w.and(n)), PerCpuFetch::<$atomic>(|w, n| w.fetch_and(n)), 0x11),
+                ("or", PerCpuOp(|w, n| w.or(n)), PerCpuFetch(|w, n| w.fetch_or(n)), 0x77),
+                ("xor", PerCpuOp(|w, n| w.xor(n)), PerCpuFetch(|w, n| w.fetch_xor(n)), 0x66),
+            ] {
+                word.store(a);
+                (run.0)(&word, b);
+                assert_eq!(word.load(), of(table), "{name} on {}", stringify!($atomic));
+                word.store(a);
+                assert_eq!((fetch.0)(&word, b), a, "fetch_{name} on {}", stringify!($atomic));
+                assert_eq!(word.load(), of(table), "fetch_{name} on {}", stringify!($atomic));
+            }
+        })*};
+    }
+    struct PerCpuOp<W: percpu_core::Word>(fn(&PerCpu<W>, W::Value));
+    struct PerCpuFetch<W: percpu_core::Word>(fn(&PerCpu<W>, W::Value) -> W::Value);
+    let name = "bit_operations_follow_their_truth_tables_on_every_width";
+    common::in_each_mode(name, || {
+        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        tables!(AtomicU8: u8, AtomicI8: i8, AtomicU16: u16, AtomicI16: i16, AtomicU32: u32);
+        tables!(AtomicI32: i32, AtomicU64: u64, AtomicI64: i64, AtomicUsize: usize, AtomicIsize: isize);
+        let flag = PerCpu::<AtomicBool>::zeroed().unwrap();
+        for (a, b) in [(false, false), (false, true), (true, false), (true, true)] {
+            flag.store(a);
+            flag.and(b);
+            assert_eq!(flag.load(), a && b);
+            flag.store(a);
+            flag.or(b);
+            assert_eq!(flag.load(), a || b);
+            flag.store(a);
+            flag.xor(b);
+            assert_eq!(flag.load(), a != b);
+        }
+    });
+}
+
+#[test]
+fn a_pinned_thread_gets_every_value_in_order() {
+    common::in_each_mode("a_pinned_thread_gets_every_value_in_order", || {
+        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        let word = PerCpu::<AtomicI32>::zeroed().unwrap();
+        for n in 1..=1_000 {
+            assert_eq!((word.inc_return(), word.add_return(2)), (3 * n - 2, 3 * n));
+        }
+        for n in (0..1_000).rev() {
+            assert_eq!((word.dec_return(), word.sub_return(2)), (3 * n + 2, 3 * n));
+        }
+        assert_eq!((word.fetch_add(3), word.sub_return(1), word.sub_return(1)), (0, 2, 1));
     });
 }

@@ -167,3 +167,32 @@ fn two_never_hold_a_lock_with_a_delay_before_the_commit() {
         assert_eq!(held, 3 * 4 * EACH + words.sum());
     });
 }
+
+/// Each value comes out once, while threads spend their time at the points of the
+/// sections, handlers push and pop, and a thread drains.
+fn each_value_once_with_delays_at(test: &str, points: &[usize]) {
+    common::in_child(test, &[], || {
+        points.iter().for_each(|&point| percpu_core::__inject::set(point, 2_000));
+        common::tokens::each_comes_out_once_in_a_storm(6, 60_000);
+        assert!(info().unwrap().aborts() > 0);
+        assert!(info().unwrap().mode().is_rseq(), "this test is about sections");
+    });
+}
+
+#[test]
+fn each_value_comes_out_once_with_a_delay_after_the_address() {
+    let test = "each_value_comes_out_once_with_a_delay_after_the_address";
+    each_value_once_with_delays_at(test, &[1]);
+}
+
+#[test]
+fn each_value_comes_out_once_with_a_delay_before_the_commit() {
+    let test = "each_value_comes_out_once_with_a_delay_before_the_commit";
+    each_value_once_with_delays_at(test, &[2]);
+}
+
+#[test]
+fn each_value_comes_out_once_with_a_delay_before_arming() {
+    let test = "each_value_comes_out_once_with_a_delay_before_arming";
+    each_value_once_with_delays_at(test, &[0, 2]);
+}

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use percpu_core::{LocalLock, PerCpu, Unit, percpu};
+use percpu_core::{LocalLock, LocalLockGuard, PerCpu, Unit, percpu};
 
 percpu! {
     static PAIR: LocalLock<Pair> = LocalLock::new(Pair { inside: false, entries: 0, mirror: 0 });
@@ -140,26 +140,26 @@ fn a_guards_unit_stays_and_drop_unlocks_that_unit_wherever_the_thread_is() {
             for round in 0..200 {
                 common::set_affinity(bits[round % bits.len()]);
                 let mut guard = locks.lock();
-                let held = guard.unit();
+                let held = LocalLockGuard::unit(&guard);
                 assert_eq!(held, Unit::current().unwrap());
                 for &bit in &bits {
                     common::set_affinity(bit);
                     *guard += 1;
-                    assert_eq!(guard.unit(), held);
-                    let busy = locks.try_lock().map(|other| other.unit());
+                    assert_eq!(LocalLockGuard::unit(&guard), held);
+                    let busy = locks.try_lock().map(|other| LocalLockGuard::unit(&other));
                     assert_ne!(busy, Some(held), "held, from whichever CPU it is looked at");
                 }
                 drop(guard);
                 common::set_affinity(bits[round % bits.len()]);
                 let again = locks.try_lock().expect("the copy that was held is free");
-                assert_eq!(again.unit(), held);
+                assert_eq!(LocalLockGuard::unit(&again), held);
             }
             common::set_affinity(cpus);
             let remote = Unit::all().unwrap().map(|unit| locks.lock_on(unit).unwrap());
             let sum: u64 = remote.map(|guard| *guard).sum();
             assert_eq!(sum, 200 * bits.len() as u64);
             for unit in Unit::all().unwrap() {
-                assert_eq!(locks.lock_on(unit).unwrap().unit(), unit);
+                assert_eq!(LocalLockGuard::unit(&locks.lock_on(unit).unwrap()), unit);
             }
         }
     });

@@ -225,14 +225,14 @@ impl<S: System> Allocator<S> {
             return Err(Error::WouldBlock { size });
         }
         let _grow = self.grow.lock();
-        // Another thread may have brought a chunk, or freed, meanwhile.
-        if let Some(found) = self.find(request) {
-            return Ok(found);
+        loop {
+            // Another thread may have brought a chunk, or freed, meanwhile; and one
+            // may have been quicker to use the room of the chunk that came.
+            if let Some(found) = self.find(request) {
+                return Ok(found);
+            }
+            self.add_chunk()?;
         }
-        self.add_chunk()?;
-        // A whole fresh chunk has room for whatever passed the check; it may be
-        // gone already, to threads that were quicker.
-        self.find(request).ok_or(Error::OutOfMemory { bytes: size, errno: super::spans::NO_MEMORY })
     }
 
     fn find(&self, request: Request) -> Option<(Found, Fresh)> {

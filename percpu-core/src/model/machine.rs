@@ -33,6 +33,7 @@ pub(crate) struct State {
     /// The faults of the plan that came, in order, in words.
     taken: RefCell<Vec<String>>,
     aborts: Cell<u64>,
+    fallbacks: Cell<u64>,
     asleep: Mutex<()>,
     woken: Condvar,
 }
@@ -106,6 +107,7 @@ impl State {
             reached,
             taken: RefCell::default(),
             aborts: Cell::new(0),
+            fallbacks: Cell::new(0),
             asleep: Mutex::new(()),
             woken: Condvar::new(),
         });
@@ -232,6 +234,15 @@ impl State {
 
     pub(crate) fn aborts(&self) -> u64 {
         self.aborts.get()
+    }
+
+    /// An operation goes to the shared unit.
+    pub(crate) fn count_fallback(&self) {
+        self.fallbacks.set(self.fallbacks.get() + 1);
+    }
+
+    pub(crate) fn fallbacks(&self) -> u64 {
+        self.fallbacks.get()
     }
 
     /// The futex: sleeps if `word` holds `expected`, until a wake. One queue

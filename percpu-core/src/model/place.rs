@@ -61,6 +61,13 @@ impl<'a, T> Place<'a, T> {
     }
 }
 
+impl<T> Place<'_, T> {
+    /// The base of the unit whose copy here is `copy`.
+    pub(crate) fn base_of(self, copy: &T) -> usize {
+        (core::ptr::from_ref(copy).addr() - self.first.addr()) / self.stride
+    }
+}
+
 impl<'a, W, const N: usize> Place<'a, [W; N]> {
     /// The place of one element.
     ///

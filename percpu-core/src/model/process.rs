@@ -170,6 +170,9 @@ pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
     if process.mode.is_rseq() && machine::current().has_rseq() {
         return Admission::Retry;
     }
+    if process.mode.is_rseq() {
+        machine::current().count_fallback();
+    }
     let unit = current_unit(process);
     // SAFETY: the base of a unit of this machine.
     Admission::Atomic(unsafe { place.at(process.units.activate(unit)) })
@@ -198,6 +201,11 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
         }
     }
     Ok(())
+}
+
+/// Operations that went to the shared unit so far, in this execution.
+pub(crate) fn fallbacks() -> u64 {
+    machine::current().fallbacks()
 }
 
 /// Sections aborted so far, in this execution.

@@ -384,3 +384,14 @@ pub(super) fn here(p: usize) -> Option<usize> {
         base => Some(base.wrapping_add(p)),
     }
 }
+
+// Below the macros, which it uses.
+#[path = "aarch64_stack.rs"]
+pub(crate) mod stack;
+// Below the macros, which they use.
+#[path = "aarch64_buffer.rs"]
+pub(crate) mod buffer;
+#[path = "aarch64_list.rs"]
+pub(crate) mod list;
+#[path = "aarch64_pair.rs"]
+pub(crate) mod pair;

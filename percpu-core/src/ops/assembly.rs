@@ -41,6 +41,14 @@ mod body;
 #[path = "x86_64.rs"]
 mod body;
 
+pub(crate) use body::stack;
+/// The sections on several words.
+pub(crate) mod structures {
+    pub(crate) use super::body::buffer::{buffer_pop, buffer_push};
+    pub(crate) use super::body::list::{list_pop, list_push};
+    pub(crate) use super::body::pair::{pair_compare_exchange, pair_swap};
+}
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::place::Place;

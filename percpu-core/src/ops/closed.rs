@@ -6,6 +6,11 @@
 
 #![allow(unsafe_code)]
 
+#[path = "closed_stack.rs"]
+pub(crate) mod stack;
+#[path = "closed_structures.rs"]
+pub(crate) mod structures;
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::place::Place;

@@ -1,7 +1,7 @@
 //! What every body must do: the operations in pseudo-code.
 //!
 //! The assembly files hold these sections and nothing else; loops and choices
-//! are shared Rust in `word.rs` and `local_lock.rs`. `p` is a per-CPU pointer.
+//! are shared Rust in `word.rs` and its neighbours. `p` is a per-CPU pointer.
 //!
 //! ```text
 //! enter(p):                                         # the late form
@@ -24,6 +24,39 @@
 //! acquire(p)               enter; acquire-load [a].stop != 0 -> busy(a);
 //!                          acquire-load [a].held != 0 -> busy(a); (2)
 //!                                                             COMMIT [a].held = 1;  result a
+//!
+//! pair swap(p, n, m)       enter; i = [a].sequence;
+//!                          r, s = slot i & 1;
+//!                          slot (i + 1) & 1 = n, m; (2)       COMMIT [a].sequence = i + 1;
+//!                                                                                   result r, s
+//! pair compare_exchange(p, o, q, n, m)
+//!                          the same, but r, s != o, q -> result r, s, before the slot is written
+//! gate(p)                  enter; acquire-load [a].stop != 0 -> no
+//! list push(p, n)          gate; r = [a].word; [n] = r; (2)   COMMIT [a].word = n;  result yes
+//! list pop(p)              gate; r = [a].word; r == 0 -> no; (2)
+//!                          r2 = [r]; (2)                      COMMIT [a].word = r2; result r
+//! buffer push(p, record)   gate; l = [a].word; l == N -> no;
+//!                          slot l = record; (2)               COMMIT [a].word = l + 1; result yes
+//! buffer pop(p, record)    gate; l = [a].word; l == 0 -> no;
+//!                          record = slot l - 1; (2)           COMMIT [a].word = l - 1; result yes
+//! ```
+//! On a stack (`stack_copy.rs`): `stop`, `len`, and slots behind them.
+//! ```text
+//! open                     enter; acquire-load [a].stop != 0 -> stopped
+//!                          n = [a].len                           # after `stop`
+//! push(p, v, limit)        open; n >= limit -> bounds
+//!                          [a].slot[n] = v; (2)               COMMIT [a].len = n + 1
+//! pop(p)                   open; n == 0 -> bounds
+//!                          r = [a].slot[n - 1]; (2)           COMMIT [a].len = n - 1;  result r
+//! push_batch(p, from, want, least, limit)
+//!                          open; n >= limit -> bounds
+//!                          k = min(limit - n, want); k < least -> bounds
+//!                          copy k words from `from` to [a].slot[n]; (2)
+//!                                                             COMMIT [a].len = n + k;  result k
+//! pop_batch(p, to, want, least)
+//!                          open; k = min(n, want); k < least -> bounds
+//!                          copy k words from [a].slot[n - k] to `to`; (2)
+//!                                                             COMMIT [a].len = n - k;  result k
 //! ```
 //!
 //! - **No compare.** The number is read inside the section, so a thread that
@@ -33,18 +66,27 @@
 //!   stored before the area is known, is had here by testing the distance.
 //! - **Commit.** One store, the last instruction of the section. On x86-64 a
 //!   read-modify-write instruction without `lock` is one instruction for the
+//!   CPU that runs it, so `add [a], n` is load and commit in one. What a section
+//!   on a stack writes before that (a slot above the length, a buffer of the
+//!   caller's) means nothing until the commit, and is written again after an
+//!   abort. `want` is at most 64, so that a section ends before the next interrupt.
 //!   CPU that runs it, so `add [a], n` is load and commit in one.
+//! - **Before the commit** a section on several words may also store where nobody
+//!   looks before the commit: the slot that is not current, the caller's own node
+//!   or record, a slot beyond the length. The next section writes it again.
 //! - **Abort.** Preemption, migration or a signal between arming and commit
 //!   sends the thread to `again`; the abort handler counts it and changes no
 //!   other word.
 //! - **Outcome.** Bodies retry by themselves. "Cold" is not an abort: it says
 //!   that this thread needs the slow path (see `table.rs`), decided there once.
-//! - **Ordering.** Relaxed towards other CPUs, except `acquire`. On its own CPU
+//! - **Ordering.** Relaxed towards other CPUs, except `acquire` and `open`. On its own CPU
 //!   a section sees everything that the sections before it committed there:
-//!   either the same thread, or a thread that the kernel switched from.
+//!   either the same thread, or a thread that the kernel switched from. What a
+//!   remote reader of a pair, and a drain, may rely on: `pair.rs`, `drain.rs`.
 //! - **Sizes.** 1, 2, 4 and 8 bytes; arithmetic wraps in the word's own width.
 //! - **Injection.** `(0)`, `(1)`, `(2)` are delay loops under
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them.
 //! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
-//!   out; the injected stress test must then fail (`ci/inject.sh`).
+//!   out, `"no_stop"` what `open` asks of a stack; the injected stress tests must
+//!   then fail (`ci/inject.sh`).

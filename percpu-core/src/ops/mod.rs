@@ -1,13 +1,13 @@
 //! This-CPU operations: one face, one body per target.
 //!
 //! ```text
-//!   word.rs, local_lock.rs      loops, choices, cold paths (shared Rust)
+//!   word.rs, local_lock.rs, raw_stack.rs    loops, choices, cold paths
 //!        |
 //!      this face                one function an operation, generic over the word
 //!        |
 //!   assembly | model | closed   sections only: contract.rs says what they do
 //!      |
-//!   x86_64 | aarch64
+//!   x86_64 | aarch64            and theirs for a pair, a list, a buffer
 //!
 //!   portable                    the atomics that serve where no section may run
 //! ```
@@ -17,7 +17,12 @@
 
 mod attempt;
 mod contract;
+mod gate;
+mod pair;
 mod portable;
+pub(crate) mod portable_stack;
+mod refused;
+mod shape;
 // The one choice of body, on what build.rs derived from the target.
 #[cfg_attr(percpu_rseq, path = "assembly.rs")]
 #[cfg_attr(percpu_loom, path = "model.rs")]
@@ -25,8 +30,15 @@ mod portable;
 mod sections;
 
 pub(crate) use attempt::Attempt;
+pub(crate) use gate::Gate;
+pub use pair::DoubleWord;
 pub use portable::{BitWord, IntWord, Word};
+pub use refused::Refused;
+pub(crate) use sections::structures::{
+    buffer_pop, buffer_push, list_pop, list_push, pair_compare_exchange, pair_swap,
+};
 pub(crate) use sections::{
     acquire, add, and, compare_exchange, dec, fetch_add, fetch_and, fetch_or, fetch_xor, here, inc,
-    or, store, swap, xor,
+    or, stack, store, swap, xor,
 };
+pub(crate) use shape::Shape;

@@ -10,6 +10,11 @@
 
 #![allow(unsafe_code)]
 
+#[path = "model_stack.rs"]
+pub(crate) mod stack;
+#[path = "model_structures.rs"]
+pub(crate) mod structures;
+
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};

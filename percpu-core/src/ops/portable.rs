@@ -21,7 +21,12 @@ use crate::mutate::mutated;
 /// use percpu_core::{Copies, atomic::AtomicU64};
 /// fn bump(word: &Copies<AtomicU64>) { word.add(1); }
 /// ```
-/// but not wider ones:
+/// but takes its own type only, so no value is widened behind one's back:
+/// ```compile_fail,E0308
+/// use percpu_core::{Copies, atomic::AtomicI64};
+/// fn bump(word: &Copies<AtomicI64>, n: u32) { word.add(n); }
+/// ```
+/// and there is none for wider ones:
 /// ```compile_fail,E0599
 /// use percpu_core::Copies;
 /// fn bump(word: &Copies<u128>) { word.add(1); }

@@ -385,3 +385,14 @@ pub(super) fn here(p: usize) -> Option<usize> {
         base => Some(base.wrapping_add(p)),
     }
 }
+
+// Below the macros, which it uses.
+#[path = "x86_64_stack.rs"]
+pub(crate) mod stack;
+// Below the macros, which they use.
+#[path = "x86_64_buffer.rs"]
+pub(crate) mod buffer;
+#[path = "x86_64_list.rs"]
+pub(crate) mod list;
+#[path = "x86_64_pair.rs"]
+pub(crate) mod pair;

@@ -7,8 +7,9 @@
 //!   memory      reservations                 sync    locks, waiting, signals
 //!   rseq        registration of threads      membarrier   the grace period
 //!   object      keeps code with sections mapped            fork    locks held over a fork
-//!   getcpu      which CPU                        pretend (tests)   any machine, failing
+//!   getcpu      which CPU                                  lock    32 bits of lock
 //!   protect     what pages may be used for
+//!   pretend     (tests) any machine, failing on demand
 //! ```
 
 pub(crate) mod cpulist;
@@ -18,6 +19,7 @@ mod errno;
 pub(crate) mod fork;
 #[cfg(percpu_linux)]
 pub(crate) mod getcpu;
+pub(crate) mod lock;
 #[cfg(percpu_rseq)]
 pub(crate) mod membarrier;
 pub(crate) mod memory;

@@ -1,4 +1,4 @@
-//! Which locks a thread holds, remembered in debug builds.
+//! Which locks a thread holds, and of which units, remembered in debug builds.
 //!
 //! A handler may interrupt any step here; it leaves the slots as it found them.
 
@@ -8,8 +8,12 @@ mod kept {
 
     const DEPTH: usize = 16;
 
+    /// Whether anything is remembered.
+    pub(crate) const KEPT: bool = true;
+
     thread_local! {
         static HELD: [Cell<usize>; DEPTH] = const { [const { Cell::new(0) }; DEPTH] };
+        static BASES: [Cell<usize>; DEPTH] = const { [const { Cell::new(0) }; DEPTH] };
     }
 
     /// Which slot remembers the lock; deeper than `DEPTH` none does.
@@ -22,7 +26,7 @@ mod kept {
     pub(crate) fn enter<T>(lock: &T) -> Entry {
         let id = core::ptr::from_ref(lock).addr();
         let taken = HELD.with(|held| held.iter().any(|slot| slot.get() == id));
-        assert!(!taken, "this thread already holds this LocalLock and would wait for itself");
+        assert!(!taken, "this thread already holds this lock and would wait for itself");
         remember(id)
     }
 
@@ -41,9 +45,26 @@ mod kept {
         })
     }
 
+    /// Whether this thread holds a lock in the unit whose base this is, as far as
+    /// is remembered.
+    pub(crate) fn holds(base: usize) -> bool {
+        BASES.with(|bases| bases.iter().any(|held| held.get() == base))
+            || HELD.with(|held| held.iter().all(|slot| slot.get() != 0))
+    }
+
+    impl Entry {
+        /// The lock was taken in the unit whose base this is.
+        pub(crate) fn locked(&self, base: usize) {
+            if let Some(at) = self.0 {
+                BASES.with(|bases| bases[at].set(base));
+            }
+        }
+    }
+
     impl Drop for Entry {
         fn drop(&mut self) {
             if let Some(at) = self.0 {
+                BASES.with(|bases| bases[at].set(0));
                 HELD.with(|held| held[at].set(0));
             }
         }
@@ -52,7 +73,19 @@ mod kept {
 
 #[cfg(not(all(debug_assertions, not(percpu_loom))))]
 mod kept {
+    pub(crate) const KEPT: bool = false;
+
     pub(crate) struct Entry;
+
+    impl Entry {
+        #[inline(always)]
+        pub(crate) fn locked(&self, _: usize) {}
+    }
+
+    #[inline(always)]
+    pub(crate) fn holds(_: usize) -> bool {
+        true
+    }
 
     #[inline(always)]
     pub(crate) fn enter<T>(_: &T) -> Entry {
@@ -65,4 +98,4 @@ mod kept {
     }
 }
 
-pub(crate) use kept::{Entry, enter, enter_try};
+pub(crate) use kept::{Entry, KEPT, enter, enter_try, holds};

@@ -8,6 +8,8 @@
 
 #![allow(unsafe_code, dead_code, missing_docs, unreachable_pub)]
 
+pub mod tokens;
+
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -115,6 +117,47 @@ pub fn allowed() -> u64 {
     (0..64)
         .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
         .fold(0, |mask, cpu| mask | 1 << cpu)
+}
+
+/// Takes the calling thread's registration for restartable sequences away, which
+/// libc made. Whether the kernel did so.
+pub fn leave_rseq() -> bool {
+    const UNREGISTER: libc::c_int = 1;
+    #[cfg(target_arch = "x86_64")]
+    const SIGNATURE: u32 = 0x5305_3053;
+    #[cfg(not(target_arch = "x86_64"))]
+    const SIGNATURE: u32 = 0xd428_bc00;
+    let word = |name: &std::ffi::CStr| {
+        // SAFETY: looks a symbol up.
+        let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        assert!(!symbol.is_null(), "libc registers no threads");
+        symbol
+    };
+    // SAFETY: libc's `ptrdiff_t`, constant since it registered a thread.
+    let offset = unsafe { *word(c"__rseq_offset").cast::<isize>() };
+    // SAFETY: libc's `unsigned int`, likewise.
+    let size = unsafe { *word(c"__rseq_size").cast::<u32>() };
+    let area = thread_pointer().wrapping_add_signed(offset);
+    // What it was registered with depends on libc, whatever it says is used.
+    [32, size, size.next_multiple_of(32)].into_iter().any(|length| {
+        // SAFETY: takes this thread's own area back from the kernel, or fails.
+        unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
+    })
+}
+
+fn thread_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reads the thread pointer, which the psABI keeps there.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("mov {}, qword ptr fs:[0]", out(reg) pointer, options(nostack, readonly));
+    }
+    // SAFETY: reads the thread pointer register.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, nomem));
+    }
+    pointer
 }
 
 /// A small generator: tests must not depend on a seed they cannot print.

@@ -6,4 +6,6 @@
 mod fence;
 mod local_lock;
 mod plan;
+mod stack;
+mod structures;
 mod words;

@@ -261,3 +261,241 @@ L9:
 	pop rbx
 	pop r14
 	ret
+
+push:
+	push rbx
+	mov rdx, rsi
+	mov eax, dword ptr [rdi + 16]
+	mov rcx, qword ptr [rdi]
+	mov rsi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov r8, qword ptr [rsi]
+	test r8, r8
+	je L5
+	lea r10, [rip + L6]
+	mov qword ptr fs:[r8 + 8], r10
+L1:
+	movzx r9d, word ptr fs:[r8 + 4]
+	mov r8, qword ptr [rsi + 8*r9 + 40]
+	test r8, r8
+	je L5
+	add r8, rcx
+	mov r9d, dword ptr [r8]
+	test r9d, r9d
+	jne L7
+	mov r9d, dword ptr [r8 + 4]
+	cmp r9d, eax
+	jae L7
+	mov qword ptr [r8 + 8*r9 + 8], rdx
+	add r9d, 1
+	mov dword ptr [r8 + 4], r9d
+L2:
+L3:
+	lock inc qword ptr [rsi + 8]	; out of line
+	jmp L4	; out of line
+	xor eax, eax
+	pop rbx
+	ret
+
+pop:
+	mov rsi, rdi
+	mov rcx, qword ptr [rdi]
+	mov rdi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov r8, qword ptr [rdi]
+	test r8, r8
+	je L5
+	lea r10, [rip + L6]
+	mov qword ptr fs:[r8 + 8], r10
+L1:
+	movzx r9d, word ptr fs:[r8 + 4]
+	mov r8, qword ptr [rdi + 8*r9 + 40]
+	test r8, r8
+	je L5
+	add r8, rcx
+	mov eax, dword ptr [r8]
+	test eax, eax
+	jne L5
+	mov eax, dword ptr [r8 + 4]
+	sub eax, 1
+	jb L5
+	mov rdx, qword ptr [r8 + 8*rax + 8]
+	mov dword ptr [r8 + 4], eax
+L2:
+L3:
+	lock inc qword ptr [rdi + 8]	; out of line
+	jmp L4	; out of line
+L5:
+	test r8, r8
+	je L7
+	not eax
+	test eax, -2
+	sete al
+	xor al, 1
+	movzx eax, al
+	ret
+
+push_batch:
+	push rbp
+	push r15
+	push r14
+	push r12
+	push rbx
+	mov rcx, qword ptr [rsi]
+	mov r9d, dword ptr [rsi + 16]
+	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov r10d, 30
+	mov r11d, 30
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov rbx, qword ptr [r8]
+	test rbx, rbx
+	je L5
+	lea r14, [rip + L6]
+	mov qword ptr fs:[rbx + 8], r14
+L1:
+	movzx ebp, word ptr fs:[rbx + 4]
+	mov rbx, qword ptr [r8 + 8*rbp + 40]
+	test rbx, rbx
+	je L5
+	add rbx, rcx
+	mov eax, dword ptr [rbx]
+	test eax, eax
+	jne L5
+	mov ebp, dword ptr [rbx + 4]
+	xor eax, eax
+	mov r15d, r9d
+	sub r15d, ebp
+	jbe L5
+	cmp r15, r10
+	cmova r15, r10
+	cmp r15, r11
+	jb L5
+	mov eax, r15d
+	lea r12, [rbx + 8*rbp]
+L7:
+	mov r14, qword ptr [rdx + 8*r15 - 8]
+	mov qword ptr [r12 + 8*r15], r14
+	dec r15d
+	jne L7
+	add ebp, eax
+	mov dword ptr [rbx + 4], ebp
+L2:
+L3:
+	lock inc qword ptr [r8 + 8]	; out of line
+	jmp L4	; out of line
+L5:
+	test rbx, rbx
+	je L8
+	cmp eax, -2
+	je L9
+	test eax, eax
+	jne L10
+	mov dl, 1
+	xor ecx, ecx
+	jmp L11
+L9:
+	mov cl, 1
+	mov dl, 1
+	jmp L11
+L10:
+	mov eax, eax
+	xor edx, edx
+L11:
+	mov byte ptr [rdi], dl
+	mov byte ptr [rdi + 1], cl
+	mov qword ptr [rdi + 8], rax
+	mov rax, rdi
+L12:
+	pop rbx
+	pop r12
+	pop r14
+	pop r15
+	pop rbp
+	ret
+
+pop_batch:
+	push rbp
+	push r15
+	push r14
+	push rbx
+	push rax
+	mov rcx, qword ptr [rsi]
+	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov r9d, 30
+	mov r10d, 1
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov r11, qword ptr [r8]
+	test r11, r11
+	je L5
+	lea rbp, [rip + L6]
+	mov qword ptr fs:[r11 + 8], rbp
+L1:
+	movzx ebx, word ptr fs:[r11 + 4]
+	mov r11, qword ptr [r8 + 8*rbx + 40]
+	test r11, r11
+	je L5
+	add r11, rcx
+	mov eax, dword ptr [r11]
+	test eax, eax
+	jne L5
+	mov ebx, dword ptr [r11 + 4]
+	xor eax, eax
+	mov r14d, ebx
+	cmp r14, r9
+	cmova r14, r9
+	cmp r14, r10
+	jb L5
+	mov eax, r14d
+	sub ebx, r14d
+	lea r15, [r11 + 8*rbx]
+L7:
+	mov rbp, qword ptr [r15 + 8*r14]
+	mov qword ptr [rdx + 8*r14 - 8], rbp
+	dec r14d
+	jne L7
+	mov dword ptr [r11 + 4], ebx
+L2:
+L3:
+	lock inc qword ptr [r8 + 8]	; out of line
+	jmp L4	; out of line
+L5:
+	test r11, r11
+	je L8
+	cmp eax, -2
+	je L9
+	test eax, eax
+	jne L10
+	mov dl, 1
+	xor ecx, ecx
+	jmp L11
+L9:
+	mov cl, 1
+	mov dl, 1
+	jmp L11
+L10:
+	mov eax, eax
+	xor edx, edx
+L11:
+	mov byte ptr [rdi], dl
+	mov byte ptr [rdi + 1], cl
+	mov qword ptr [rdi + 8], rax
+	mov rax, rdi
+L12:
+	add rsp, 8
+	pop rbx
+	pop r14
+	pop r15
+	pop rbp
+	ret

@@ -1,8 +1,14 @@
 //! The path of each operation as a caller's compiler makes it. What stands in
 //! `expected/` is this, as assembly, by `ci/asm.sh`.
 
+use core::mem::MaybeUninit;
+
+use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
-use percpu_core::{Copies, LocalLock, LocalLockGuard, percpu};
+use percpu_core::{
+    Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock, LocalLockGuard, PerCpuStack,
+    percpu,
+};
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
 
@@ -46,4 +52,74 @@ pub fn compare_exchange(word: &Copies<AtomicU64>, current: u64, new: u64) -> Res
 #[unsafe(no_mangle)]
 pub fn try_lock(lock: &Copies<LocalLock<u64>>) -> Option<LocalLockGuard<'_, u64>> {
     lock.try_lock()
+}
+
+/// Onto a stack.
+#[unsafe(no_mangle)]
+pub fn push(stack: &PerCpuStack<u64>, value: u64) -> Result<(), Full<u64>> {
+    stack.push(value)
+}
+
+/// Off a stack.
+#[unsafe(no_mangle)]
+pub fn pop(stack: &PerCpuStack<u64>) -> Option<u64> {
+    stack.pop()
+}
+
+/// Many onto a stack, all or nothing.
+#[unsafe(no_mangle)]
+pub fn push_batch(stack: &RawStack, items: &[u64; 30]) -> Result<usize, Refused> {
+    stack.push_batch(items, 30, usize::MAX)
+}
+
+/// Many off a stack, or as many as there are.
+#[unsafe(no_mangle)]
+pub fn pop_batch(stack: &RawStack, out: &mut [MaybeUninit<u64>; 30]) -> Result<usize, Refused> {
+    stack.pop_batch(out, 1)
+}
+
+/// Two words, without a condition.
+#[unsafe(no_mangle)]
+pub fn pair_swap(pair: &Copies<DoubleWord>, new: (u64, u64)) -> (u64, u64) {
+    pair.swap(new)
+}
+
+/// Two words, with one.
+#[unsafe(no_mangle)]
+pub fn pair_compare_exchange(
+    pair: &Copies<DoubleWord>,
+    current: (u64, u64),
+    new: (u64, u64),
+) -> Result<(u64, u64), (u64, u64)> {
+    pair.compare_exchange(current, new)
+}
+
+/// A node into a list.
+#[unsafe(no_mangle)]
+pub fn list_push(
+    list: &Copies<LocalList<u64>>,
+    node: Box<ListNode<u64>>,
+) -> Result<(), Box<ListNode<u64>>> {
+    list.push(node)
+}
+
+/// And out of it.
+#[unsafe(no_mangle)]
+pub fn list_pop(list: &Copies<LocalList<u64>>) -> Option<Box<ListNode<u64>>> {
+    list.pop()
+}
+
+/// A record into a buffer.
+#[unsafe(no_mangle)]
+pub fn buffer_push(
+    buffer: &Copies<LocalBuffer<[u64; 3], 8>>,
+    record: [u64; 3],
+) -> Result<(), [u64; 3]> {
+    buffer.push(record)
+}
+
+/// And out of it.
+#[unsafe(no_mangle)]
+pub fn buffer_pop(buffer: &Copies<LocalBuffer<[u64; 3], 8>>) -> Option<[u64; 3]> {
+    buffer.pop()
 }

@@ -1,0 +1,52 @@
+//! [`StackArea`] on the pretend machine. Twin of `src/stack_area.rs`: a boxed
+//! slice with one stack for each unit.
+//!
+//! # Safety
+//!
+//! Makes places of stacks that each have slots of their own.
+
+#![allow(unsafe_code)]
+
+use crate::error::Error;
+use crate::place::Place;
+use crate::process::{self, Admission};
+use crate::stack_copy::{StackCopy, StackPlace, StackRef};
+
+/// The stacks; one for each unit.
+#[derive(Debug)]
+pub(crate) struct StackArea {
+    stacks: Box<[StackCopy]>,
+    capacity: u32,
+}
+
+impl StackArea {
+    /// Empty stacks.
+    pub(crate) fn new(capacity: usize) -> Result<Self, Error> {
+        let units = process::get()?.units.count();
+        let stacks = (0..units).map(|_| StackCopy::new(capacity)).collect();
+        Ok(Self { stacks, capacity: capacity as u32 })
+    }
+
+    pub(crate) fn place(&self) -> StackPlace<'_> {
+        // SAFETY: each was made with this many slots.
+        unsafe { StackPlace::new(Place::new(&self.stacks), self.capacity) }
+    }
+
+    /// For an operation whose fast path was closed: this thread's stack, by
+    /// atomics, or `None` if the fast path may be open now.
+    pub(crate) fn admit(&self) -> Option<StackRef<'_>> {
+        let at = self.place();
+        match process::admit(at.place()) {
+            Admission::Retry => None,
+            // SAFETY: one of the place's own copies.
+            Admission::Atomic(head) => Some(unsafe { at.of(head) }),
+        }
+    }
+
+    /// The stack of `unit`; every unit is active.
+    pub(crate) fn on(&self, unit: u32) -> Option<StackRef<'_>> {
+        let base = process::get_or_panic().units.base(unit)?;
+        // SAFETY: the base of a unit of this machine.
+        Some(unsafe { self.place().at(base) })
+    }
+}

@@ -1,0 +1,67 @@
+//! The sections of a list for aarch64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! As for `aarch64.rs`, with a live `Gate` at entry + `p` whose word is 0 or the
+//! address of a live node, which begins with the word that says the same of the
+//! next one. Nodes are freed only by who popped them or drained the unit; either
+//! restarts a section that had read their address. `stop` is loaded with
+//! acquire: the last drain stored the word on another CPU.
+
+#![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
+
+use core::arch::asm;
+
+use crate::place::Place;
+use crate::sys::object::hold;
+use crate::table::{CpuTable, TABLE};
+
+/// Whether `node`, the caller's own, went in.
+///
+/// # Safety
+/// `T` begins with a `Gate` and keeps the module's requirements; `node` is the
+/// address of a node.
+#[inline(always)]
+pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool> {
+    let closed = section_with_result!(
+        concat!(
+            "add {v}, {a}, #8\n",
+            "ldar {v:w}, [{v}]\n",
+            "mov {r}, #1\n",
+            "cbnz {v:w}, 9f\n",
+            "ldr {v}, [{a}]\n",
+            "str {v}, [{n}]\n",
+            "mov {r}, #0\n",
+            inject!("2"),
+            "str {n}, [{a}]\n",
+        ),
+        p = at.pointer(),
+        n = node
+    );
+    closed.map(|closed| closed == 0)
+}
+
+/// The address of the node that came out, or 0.
+///
+/// # Safety
+/// `T` begins with a `Gate` and keeps the module's requirements.
+#[inline(always)]
+pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
+    let node = section_with_result!(
+        concat!(
+            "add {v}, {a}, #8\n",
+            "ldar {v:w}, [{v}]\n",
+            "mov {r}, #0\n",
+            "cbnz {v:w}, 9f\n",
+            "ldr {r}, [{a}]\n",
+            "cbz {r}, 9f\n",
+            inject!("2"),
+            "ldr {v}, [{r}]\n",
+            inject!("2"),
+            "str {v}, [{a}]\n",
+        ),
+        p = at.pointer()
+    );
+    node.map(|node| node as usize)
+}

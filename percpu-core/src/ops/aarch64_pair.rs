@@ -1,0 +1,84 @@
+//! The sections of a double word for aarch64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! As for `aarch64.rs`, with a live `DoubleWord` at entry + `p`, as
+//! [`Place`] promises. Here `cpu` holds
+//! the sequence number and `v`, `d` the addresses of slots, once they are free.
+//! The barrier is the Release fence of `pair.rs`, for stores; the commit is a
+//! store-release.
+
+#![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
+
+use core::arch::asm;
+
+use crate::ops::pair::{DoubleWord, Two};
+use crate::place::Place;
+use crate::sys::object::hold;
+use crate::table::{CpuTable, TABLE};
+
+/// The section, with `$compare` between the load of the pair and its change.
+macro_rules! exchange {
+    ($compare:expr $(, $name:ident = $value:expr)*) => {{
+        let (a, first, second): (usize, u64, u64);
+        // SAFETY: as in `section!`, for the words of the `DoubleWord` at `a`, by
+        // `Place`'s invariant.
+        unsafe {
+            asm!(
+                concat!(
+                    enter!(),
+                    "ldr {cpu}, [{a}, #32]\n",
+                    "and {v}, {cpu}, #1\n",
+                    "add {v}, {a}, {v}, lsl #4\n",
+                    "ldp {r}, {s}, [{v}]\n",
+                    $compare,
+                    // The other slot.
+                    "add {cpu}, {cpu}, #1\n",
+                    "and {v}, {cpu}, #1\n",
+                    "add {v}, {a}, {v}, lsl #4\n",
+                    "dmb ishst\n",
+                    "stp {n}, {m}, [{v}]\n",
+                    inject!("2"),
+                    "add {v}, {a}, #32\n",
+                    "stlr {cpu}, [{v}]\n",
+                    leave!(),
+                ),
+                t = in(reg) &raw const TABLE,
+                $($name = in(reg) $value,)*
+                a = out(reg) a, r = out(reg) first, s = out(reg) second, area = out(reg) _,
+                cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
+                bases = const CpuTable::BASES,
+                aborts = const CpuTable::ABORTS,
+                inject = const CpuTable::INJECT,
+                hold = sym hold,
+                out("x16") _, out("x17") _,
+                options(nostack),
+            );
+        }
+        if a == 0 { None } else { Some((first, second)) }
+    }};
+}
+
+#[inline(always)]
+pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two) -> Option<Two> {
+    exchange!("", p = at.pointer(), n = new.0, m = new.1)
+}
+
+/// The words found; they were replaced if they are `current`.
+#[inline(always)]
+pub(crate) fn pair_compare_exchange(
+    at: Place<'_, DoubleWord>,
+    current: Two,
+    new: Two,
+) -> Option<Two> {
+    // The branches out leave the section by its end: nothing stored.
+    exchange!(
+        "cmp {r}, {o}\nb.ne 9f\ncmp {s}, {q}\nb.ne 9f\n",
+        p = at.pointer(),
+        o = current.0,
+        q = current.1,
+        n = new.0,
+        m = new.1
+    )
+}

@@ -1,0 +1,35 @@
+//! No sections: the fast path is closed to every thread.
+
+use core::mem::MaybeUninit;
+
+use crate::ops::refused::Refused;
+use crate::stack_copy::StackPlace;
+
+#[inline(always)]
+pub(crate) fn push(_: StackPlace<'_>, _: u64, _: u32) -> Option<Result<(), Refused>> {
+    None
+}
+
+#[inline(always)]
+pub(crate) fn pop(_: StackPlace<'_>) -> Option<Result<u64, Refused>> {
+    None
+}
+
+#[inline(always)]
+pub(crate) fn push_batch(
+    _: StackPlace<'_>,
+    _: &[u64],
+    _: usize,
+    _: u32,
+) -> Option<Result<usize, Refused>> {
+    None
+}
+
+#[inline(always)]
+pub(crate) fn pop_batch(
+    _: StackPlace<'_>,
+    _: &mut [MaybeUninit<u64>],
+    _: usize,
+) -> Option<Result<usize, Refused>> {
+    None
+}

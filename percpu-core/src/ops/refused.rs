@@ -1,0 +1,25 @@
+//! [`Refused`]: why a stack did nothing.
+
+/// Why an operation on a stack did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No room for what was to go in, or not as many there as were to come out.
+    Bounds,
+    /// A drain stops the unit; on a unit without sections also: somebody else is
+    /// in the middle of an operation.
+    Stopped,
+}
+
+/// What a section on a batch left: the copy's address, 0 if it was cold; and how
+/// many items it moved, 0 if the bounds did not let so many, or what `stop` held.
+#[cfg(percpu_rseq)]
+#[inline(always)]
+pub(crate) fn moved(copy: usize, count: u64) -> Option<Result<usize, Refused>> {
+    use crate::stack_copy::STOPPED;
+    match (copy, count as u32) {
+        (0, _) => None,
+        (_, 0) => Some(Err(Refused::Bounds)),
+        (_, STOPPED) => Some(Err(Refused::Stopped)),
+        (_, count) => Some(Ok(count as usize)),
+    }
+}

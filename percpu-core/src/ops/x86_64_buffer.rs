@@ -1,0 +1,112 @@
+//! The sections of a buffer for x86-64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! As for `x86_64.rs`, with a live `Gate` at entry + `p`, whose word is at most
+//! `capacity`, and behind it, `items` bytes from its start, so many slots of
+//! `stride` bytes, a multiple of 8 and not 0. Only sections and drains touch
+//! the slots. `record` is the address of as many bytes, the caller's own.
+
+#![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
+
+use core::arch::asm;
+
+use crate::ops::shape::Shape;
+use crate::place::Place;
+use crate::sys::object::hold;
+use crate::table::{CpuTable, TABLE};
+
+/// The section: `$index` leaves in `x` which slot, or goes out; `$from` and `$to`
+/// say which way the record goes; `$length` makes the new length of `x`.
+macro_rules! copy {
+    (
+        $at:ident, $record:ident, $shape:ident, $index:expr, $from:literal, $to:literal,
+        $length:expr
+        $(, $name:ident = $value:expr)*
+    ) => {{
+        let (a, r): (usize, u64);
+        // SAFETY: as in `section!`, for the length and the slots at `a`, and the
+        // record.
+        unsafe {
+            asm!(
+                concat!(
+                    enter!("9f"),
+                    "mov {r:e}, 1\n",
+                    "cmp dword ptr [{a} + 8], 0\n",
+                    "jne 9f\n",
+                    "mov {x}, qword ptr [{a}]\n",
+                    $index,
+                    "mov {d}, {x}\n",
+                    "imul {d}, {stride}\n",
+                    "add {d}, {items}\n",
+                    "add {d}, {a}\n",
+                    // The record, eight bytes at a time, from its end.
+                    "mov {cpu}, {stride}\n",
+                    "8:\n",
+                    "mov {r}, qword ptr [{", $from, "} + {cpu} - 8]\n",
+                    "mov qword ptr [{", $to, "} + {cpu} - 8], {r}\n",
+                    "sub {cpu}, 8\n",
+                    "jnz 8b\n",
+                    $length,
+                    "xor {r:e}, {r:e}\n",
+                    inject!("2"),
+                    "mov qword ptr [{a}], {x}\n",
+                    leave!(),
+                    "9:\n",
+                ),
+                t = in(reg) &raw const TABLE,
+                p = in(reg) $at.pointer(),
+                record = in(reg) $record.expose_provenance(),
+                stride = in(reg) $shape.stride,
+                items = in(reg) $shape.items,
+                $($name = in(reg) $value,)*
+                a = out(reg) a, r = out(reg) r, x = out(reg) _,
+                cpu = out(reg) _, d = out(reg) _,
+                bases = const CpuTable::BASES,
+                aborts = const CpuTable::ABORTS,
+                inject = const CpuTable::INJECT,
+                hold = sym hold,
+                options(nostack),
+            );
+        }
+        if a == 0 { None } else { Some(r == 0) }
+    }};
+}
+
+/// Whether the record went in.
+///
+/// # Safety
+/// `T` begins with a `Gate` and keeps the module's requirements, which speak of
+/// `record` too.
+#[inline(always)]
+pub(crate) unsafe fn buffer_push<T>(
+    at: Place<'_, T>,
+    record: *const u64,
+    shape: Shape,
+) -> Option<bool> {
+    copy!(
+        at,
+        record,
+        shape,
+        "cmp {x}, {capacity}\njae 9f\n",
+        "record",
+        "d",
+        "inc {x}\n",
+        capacity = shape.capacity
+    )
+}
+
+/// Whether a record came out.
+///
+/// # Safety
+/// `T` begins with a `Gate` and keeps the module's requirements, which speak of
+/// `record` too.
+#[inline(always)]
+pub(crate) unsafe fn buffer_pop<T>(
+    at: Place<'_, T>,
+    record: *mut u64,
+    shape: Shape,
+) -> Option<bool> {
+    copy!(at, record, shape, "sub {x}, 1\njb 9f\n", "d", "record", "")
+}

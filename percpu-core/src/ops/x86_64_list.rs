@@ -1,0 +1,65 @@
+//! The sections of a list for x86-64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! As for `x86_64.rs`, with a live `Gate` at entry + `p` whose word is 0 or the
+//! address of a live node, which begins with the word that says the same of the
+//! next one. Nodes are freed only by who popped them or drained the unit; either
+//! restarts a section that had read their address.
+
+#![allow(unsafe_code)]
+#![allow(named_asm_labels, reason = "one, `hold!`'s, which defines itself once")]
+
+use core::arch::asm;
+
+use crate::place::Place;
+use crate::sys::object::hold;
+use crate::table::{CpuTable, TABLE};
+
+/// Whether `node`, the caller's own, went in.
+///
+/// # Safety
+/// `T` begins with a `Gate` and keeps the module's requirements; `node` is the
+/// address of a node.
+#[inline(always)]
+pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool> {
+    let closed = section_with_result!(
+        concat!(
+            "mov {r:e}, 1\n",
+            "cmp dword ptr [{a} + 8], 0\n",
+            "jne 9f\n",
+            "mov {cpu}, qword ptr [{a}]\n",
+            "mov qword ptr [{n}], {cpu}\n",
+            "xor {r:e}, {r:e}\n",
+            inject!("2"),
+            "mov qword ptr [{a}], {n}\n",
+        ),
+        p = at.pointer(),
+        n = node
+    );
+    closed.map(|closed| closed == 0)
+}
+
+/// The address of the node that came out, or 0.
+///
+/// # Safety
+/// `T` begins with a `Gate` and keeps the module's requirements.
+#[inline(always)]
+pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
+    let node = section_with_result!(
+        concat!(
+            "xor {r:e}, {r:e}\n",
+            "cmp dword ptr [{a} + 8], 0\n",
+            "jne 9f\n",
+            "mov {r}, qword ptr [{a}]\n",
+            "test {r}, {r}\n",
+            "jz 9f\n",
+            inject!("2"),
+            "mov {cpu}, qword ptr [{r}]\n",
+            inject!("2"),
+            "mov qword ptr [{a}], {cpu}\n",
+        ),
+        p = at.pointer()
+    );
+    node.map(|node| node as usize)
+}

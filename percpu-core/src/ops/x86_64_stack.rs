@@ -1,0 +1,234 @@
+//! The sections on stacks for x86-64; `contract.rs` says what each does.
+//!
+//! # Safety
+//!
+//! Each block is handed a [`StackPlace`], whose invariant is all it requires:
+//! `a` is the head of a live stack with the slots that the bounds admit. What
+//! the blocks share, register by register, stands in `x86_64.rs`; beside that:
+//! - `cpu` (scratch): once `a` is the address, a length.
+//! - `from`, `to`: one is (in) a live buffer of the caller's of at least `want`
+//!   words, the other (scratch) the slots.
+//! - A slot, or the buffer, may be written by an attempt that is aborted: slots
+//!   above the length hold anything, and the buffer is written again.
+//! - `stop` is loaded first. A processor of this kind loads in order, so what
+//!   an open `stop` lets in is no older than the drain that opened it.
+
+#![allow(unsafe_code)]
+
+use core::arch::asm;
+use core::mem::{MaybeUninit, offset_of};
+
+use crate::ops::refused::{Refused, moved};
+use crate::stack_copy::{BATCH, STOPPED, StackCopy, StackPlace};
+use crate::sys::object::hold;
+use crate::table::{CpuTable, TABLE};
+
+/// Leaves to `$stopped` with `$r` not 0 if a drain stops this unit.
+#[cfg(not(percpu_mutate = "no_stop"))]
+macro_rules! open {
+    ($r:literal, $stopped:literal) => {
+        concat!("mov ", $r, ", dword ptr [{a}]\ntest ", $r, ", ", $r, "\njnz ", $stopped, "\n")
+    };
+}
+#[cfg(percpu_mutate = "no_stop")]
+macro_rules! open {
+    ($r:literal, $stopped:literal) => {
+        concat!("xor ", $r, ", ", $r, "\njnz ", $stopped, "\n")
+    };
+}
+
+const LEN: usize = offset_of!(StackCopy, len);
+const SLOTS: usize = size_of::<StackCopy>();
+
+/// Puts one item on top, if fewer than `limit` are there.
+#[inline(always)]
+pub(crate) fn push(at: StackPlace<'_>, bits: u64, limit: u32) -> Option<Result<(), Refused>> {
+    let limit = limit.min(at.capacity());
+    // SAFETY: the module's; the slot is below the capacity.
+    unsafe {
+        asm!(
+            concat!(
+                enter!("{cold}"),
+                open!("{cpu:e}", "{stopped}"),
+                "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                "cmp {cpu:e}, {limit:e}\n",
+                "jae {full}\n",
+                "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
+                inject!("2"),
+                "add {cpu:e}, 1\n",
+                "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                leave!(),
+            ),
+            t = in(reg) &raw const TABLE,
+            p = in(reg) at.place().pointer(),
+            bits = in(reg) bits,
+            limit = in(reg) limit,
+            a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
+            len = const LEN,
+            slots = const SLOTS,
+            bases = const CpuTable::BASES,
+            aborts = const CpuTable::ABORTS,
+            inject = const CpuTable::INJECT,
+            hold = sym hold,
+            cold = label { return None },
+            stopped = label { return Some(Err(Refused::Stopped)) },
+            full = label { return Some(Err(Refused::Bounds)) },
+            options(nostack),
+        );
+    }
+    Some(Ok(()))
+}
+
+/// Takes the item on top.
+#[inline(always)]
+pub(crate) fn pop(at: StackPlace<'_>) -> Option<Result<u64, Refused>> {
+    // `n`: what `stop` held, or the length less one: all ones if that was 0.
+    let (a, n, r): (usize, u64, u64);
+    // SAFETY: the module's; below the length lie items.
+    unsafe {
+        asm!(
+            concat!(
+                enter!("9f"),
+                open!("{n:e}", "9f"),
+                "mov {n:e}, dword ptr [{a} + {len}]\n",
+                "sub {n:e}, 1\n",
+                "jb 9f\n",
+                "mov {r}, qword ptr [{a} + 8 * {n} + {slots}]\n",
+                inject!("2"),
+                "mov dword ptr [{a} + {len}], {n:e}\n",
+                leave!(),
+                "9:\n",
+            ),
+            t = in(reg) &raw const TABLE,
+            p = in(reg) at.place().pointer(),
+            a = out(reg) a, n = out(reg) n, r = out(reg) r,
+            cpu = out(reg) _, d = out(reg) _,
+            len = const LEN,
+            slots = const SLOTS,
+            bases = const CpuTable::BASES,
+            aborts = const CpuTable::ABORTS,
+            inject = const CpuTable::INJECT,
+            hold = sym hold,
+            options(nostack),
+        );
+    }
+    if a == 0 {
+        return None;
+    }
+    Some(match n as u32 {
+        STOPPED => Err(Refused::Stopped),
+        u32::MAX => Err(Refused::Bounds),
+        _ => Ok(r),
+    })
+}
+
+/// Puts `items` on top, or as many from the first on as `limit` has room for,
+/// if these are at least `least`; never more than [`BATCH`].
+#[inline]
+pub(crate) fn push_batch(
+    at: StackPlace<'_>,
+    items: &[u64],
+    least: usize,
+    limit: u32,
+) -> Option<Result<usize, Refused>> {
+    let limit = limit.min(at.capacity());
+    let (a, r): (usize, u64);
+    // SAFETY: the module's; the slots are below the capacity.
+    unsafe {
+        asm!(
+            concat!(
+                enter!("9f"),
+                open!("{r:e}", "9f"),
+                "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                "xor {r:e}, {r:e}\n",
+                "mov {i:e}, {limit:e}\n",
+                "sub {i:e}, {cpu:e}\n",
+                "jbe 9f\n",
+                "cmp {i}, {want}\n",
+                "cmova {i}, {want}\n",
+                "cmp {i}, {least}\n",
+                "jb 9f\n",
+                "mov {r:e}, {i:e}\n",
+                "lea {to}, [{a} + 8 * {cpu} + {slots} - 8]\n",
+                "22: mov {d}, qword ptr [{from} + 8 * {i} - 8]\n",
+                "mov qword ptr [{to} + 8 * {i}], {d}\n",
+                "dec {i:e}\n",
+                "jnz 22b\n",
+                inject!("2"),
+                "add {cpu:e}, {r:e}\n",
+                "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                leave!(),
+                "9:\n",
+            ),
+            t = in(reg) &raw const TABLE,
+            p = in(reg) at.place().pointer(),
+            from = in(reg) items.as_ptr(),
+            want = in(reg) items.len().min(BATCH),
+            least = in(reg) least.max(1),
+            limit = in(reg) limit,
+            a = out(reg) a, r = out(reg) r,
+            cpu = out(reg) _, d = out(reg) _, i = out(reg) _, to = out(reg) _,
+            len = const LEN,
+            slots = const SLOTS,
+            bases = const CpuTable::BASES,
+            aborts = const CpuTable::ABORTS,
+            inject = const CpuTable::INJECT,
+            hold = sym hold,
+            options(nostack),
+        );
+    }
+    moved(a, r)
+}
+
+/// Takes the items on top, as many as `out` has room for, if these are at least
+/// `least`; never more than [`BATCH`]. The one on top comes last.
+#[inline]
+pub(crate) fn pop_batch(
+    at: StackPlace<'_>,
+    out: &mut [MaybeUninit<u64>],
+    least: usize,
+) -> Option<Result<usize, Refused>> {
+    let (a, r): (usize, u64);
+    // SAFETY: the module's; below the length lie items.
+    unsafe {
+        asm!(
+            concat!(
+                enter!("9f"),
+                open!("{r:e}", "9f"),
+                "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                "xor {r:e}, {r:e}\n",
+                "mov {i:e}, {cpu:e}\n",
+                "cmp {i}, {want}\n",
+                "cmova {i}, {want}\n",
+                "cmp {i}, {least}\n",
+                "jb 9f\n",
+                "mov {r:e}, {i:e}\n",
+                "sub {cpu:e}, {i:e}\n",
+                "lea {from}, [{a} + 8 * {cpu} + {slots} - 8]\n",
+                "22: mov {d}, qword ptr [{from} + 8 * {i}]\n",
+                "mov qword ptr [{to} + 8 * {i} - 8], {d}\n",
+                "dec {i:e}\n",
+                "jnz 22b\n",
+                inject!("2"),
+                "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                leave!(),
+                "9:\n",
+            ),
+            t = in(reg) &raw const TABLE,
+            p = in(reg) at.place().pointer(),
+            to = in(reg) out.as_mut_ptr(),
+            want = in(reg) out.len().min(BATCH),
+            least = in(reg) least.max(1),
+            a = out(reg) a, r = out(reg) r,
+            cpu = out(reg) _, d = out(reg) _, i = out(reg) _, from = out(reg) _,
+            len = const LEN,
+            slots = const SLOTS,
+            bases = const CpuTable::BASES,
+            aborts = const CpuTable::ABORTS,
+            inject = const CpuTable::INJECT,
+            hold = sym hold,
+            options(nostack),
+        );
+    }
+    moved(a, r)
+}

@@ -1,0 +1,71 @@
+//! [`StackArea`]: the memory of a stack in every unit.
+//!
+//! `model/stack_area.rs` is its twin on loom's pretend machine.
+//!
+//! # Safety
+//!
+//! Makes places of an area that the allocator handed to one owner.
+
+#![allow(unsafe_code)]
+
+use crate::area::request::Request;
+use crate::error::Error;
+use crate::place::Place;
+use crate::process::{self, Admission};
+use crate::stack_copy::{StackCopy, StackPlace, StackRef};
+
+/// The area that a stack's copies lie in; given back on drop.
+#[derive(Debug)]
+pub(crate) struct StackArea {
+    pointer: usize,
+    capacity: u32,
+}
+
+impl StackArea {
+    /// Empty stacks.
+    pub(crate) fn new(capacity: usize) -> Result<Self, Error> {
+        let size = StackCopy::size(capacity);
+        // Whole cache lines, unless it is less than one.
+        let align = if size < 64 { align_of::<u64>() } else { 64 };
+        let pointer = process::alloc_zeroed(Request::dynamic(size, align))?;
+        // An area is far smaller than 2^32 slots.
+        Ok(Self { pointer, capacity: capacity as u32 })
+    }
+
+    #[inline(always)]
+    pub(crate) fn place(&self) -> StackPlace<'_> {
+        // SAFETY: the area is this value's alone until it drops, large and
+        // aligned enough, and zero, which is an empty stack, in every unit that
+        // is or becomes active.
+        let place = unsafe { Place::new(self.pointer) };
+        // SAFETY: as above; its size counts this many slots.
+        unsafe { StackPlace::new(place, self.capacity) }
+    }
+
+    /// For an operation whose fast path was closed: this thread's stack, by
+    /// atomics, or `None` if the fast path may be open now.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn admit(&self) -> Option<StackRef<'_>> {
+        let at = self.place();
+        match process::admit(at.place()) {
+            Admission::Retry => None,
+            // SAFETY: one of the place's own copies.
+            Admission::Atomic(head) => Some(unsafe { at.of(head) }),
+        }
+    }
+
+    /// The stack of `unit`; `None` if the unit is inactive, as nothing was ever
+    /// pushed there.
+    pub(crate) fn on(&self, unit: u32) -> Option<StackRef<'_>> {
+        let base = process::get_or_panic().units.base(unit)?;
+        // SAFETY: the base of an active unit.
+        Some(unsafe { self.place().at(base) })
+    }
+}
+
+impl Drop for StackArea {
+    fn drop(&mut self) {
+        process::give_back(self.pointer, StackCopy::size(self.capacity as usize));
+    }
+}

@@ -1,0 +1,137 @@
+//! One unit's stack, and a per-CPU pointer to stacks that may be used.
+//!
+//! ```text
+//!   stop | len | slot 0 | slot 1 | ... | slot capacity - 1
+//!                ------- len items ----|-- anything ------
+//! ```
+//!
+//! # Safety
+//!
+//! The invariants of [`StackPlace`] and [`StackRef`] are what the sections and
+//! the readers stand on; who makes one promises it.
+
+#![allow(unsafe_code)]
+
+use crate::atomic::{AtomicU32, AtomicU64};
+use crate::place::Place;
+
+/// What `stop` holds while a drain stops a unit with sections. Also what a
+/// section leaves with that found it, so no length may look like it.
+pub(crate) const STOPPED: u32 = u32::MAX - 1;
+
+/// The most items that one section moves: it is restarted whenever its thread
+/// is interrupted, so it must be short.
+pub(crate) const BATCH: usize = 64;
+
+/// The head of one unit's stack; its slots follow. All zeroes: empty and open.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct StackCopy {
+    /// On a unit with sections 0 or [`STOPPED`], written by drains only;
+    /// elsewhere a lock, see `ops/portable_stack.rs`.
+    pub(crate) stop: AtomicU32,
+    /// How many items there are.
+    pub(crate) len: AtomicU32,
+    // loom's words are more than their bytes.
+    #[cfg(percpu_loom)]
+    slots: Box<[AtomicU64]>,
+}
+
+impl StackCopy {
+    /// Bytes of a stack of `capacity` items; more than there is if that is too many.
+    #[cfg(not(percpu_loom))]
+    pub(crate) fn size(capacity: usize) -> usize {
+        capacity.saturating_mul(size_of::<u64>()).saturating_add(size_of::<Self>())
+    }
+
+    /// An empty stack.
+    #[cfg(percpu_loom)]
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            stop: AtomicU32::new(0),
+            len: AtomicU32::new(0),
+            slots: (0..capacity).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+}
+
+/// One unit's stack, with what it can hold.
+///
+/// INVARIANT: `capacity` live slots follow the head, for `'a`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StackRef<'a> {
+    head: &'a StackCopy,
+    capacity: u32,
+}
+
+impl<'a> StackRef<'a> {
+    pub(crate) fn head(self) -> &'a StackCopy {
+        self.head
+    }
+
+    /// # Panics
+    /// If there is no such slot.
+    pub(crate) fn slot(self, index: u32) -> &'a AtomicU64 {
+        assert!(index < self.capacity, "slot {index} of a stack of {}", self.capacity);
+        #[cfg(percpu_loom)]
+        {
+            &self.head.slots[index as usize]
+        }
+        #[cfg(not(percpu_loom))]
+        {
+            // Not by the reference, which is to the head alone.
+            let slots = core::ptr::from_ref(self.head).addr() + size_of::<StackCopy>();
+            let slot = slots + index as usize * size_of::<u64>();
+            // SAFETY: the invariant, and the index was checked.
+            unsafe { &*core::ptr::with_exposed_provenance(slot) }
+        }
+    }
+}
+
+/// A per-CPU pointer to stacks of one capacity, good for `'a`.
+///
+/// INVARIANT: in each unit that is or becomes active, `capacity` slots, live
+/// and aligned, follow the copy; they and the head are changed by the bodies in
+/// `ops` and by drains only.
+#[derive(Clone, Copy)]
+pub(crate) struct StackPlace<'a> {
+    place: Place<'a, StackCopy>,
+    capacity: u32,
+}
+
+impl<'a> StackPlace<'a> {
+    /// # Safety
+    /// The invariant must hold.
+    #[inline(always)]
+    pub(crate) unsafe fn new(place: Place<'a, StackCopy>, capacity: u32) -> Self {
+        Self { place, capacity }
+    }
+
+    #[inline(always)]
+    pub(crate) fn place(self) -> Place<'a, StackCopy> {
+        self.place
+    }
+
+    #[inline(always)]
+    pub(crate) fn capacity(self) -> u32 {
+        self.capacity
+    }
+
+    /// The stack whose head lies at `base`.
+    ///
+    /// # Safety
+    /// `base` is the base of an active unit.
+    pub(crate) unsafe fn at(self, base: usize) -> StackRef<'a> {
+        // SAFETY: the caller's word.
+        let head = unsafe { self.place.at(base) };
+        StackRef { head, capacity: self.capacity }
+    }
+
+    /// The stack that begins with `head`.
+    ///
+    /// # Safety
+    /// `head` is a copy of this place's.
+    pub(crate) unsafe fn of(self, head: &'a StackCopy) -> StackRef<'a> {
+        StackRef { head, capacity: self.capacity }
+    }
+}
