@@ -39,12 +39,16 @@ impl<T> fmt::Debug for AllocOptions<T> {
     }
 }
 
-impl<T> AllocOptions<T> {
-    pub(crate) fn new() -> Self {
+impl<T> PerCpu<T> {
+    /// How the allocation is to be made, where [`zeroed`](Self::zeroed) and
+    /// [`new_with`](Self::new_with) do not do.
+    pub fn options() -> AllocOptions<T> {
         let request = Request::dynamic(size_of::<T>(), align_of::<T>());
-        Self { request, copies: PhantomData }
+        AllocOptions { request, copies: PhantomData }
     }
+}
 
+impl<T> AllocOptions<T> {
     /// Without asking the system for memory: from what is mapped already, and
     /// with [`Backing::Eager`](crate::Backing) backed. Fails more often, never
     /// takes long; [`balance`](crate::balance()) brings memory up for the next.

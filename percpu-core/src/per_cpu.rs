@@ -17,7 +17,6 @@ use crate::area::request::Request;
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::home::{Home, Source};
-use crate::options::AllocOptions;
 use crate::process::{self, Process};
 use crate::unit::Unit;
 use crate::zeroable::Zeroable;
@@ -86,7 +85,7 @@ impl<T: Zeroable> PerCpu<T> {
     #[doc(alias = "__alloc_percpu")]
     #[inline]
     pub fn zeroed() -> Result<Self, Error> {
-        Self::options().zeroed()
+        Self::zeroed_as(Request::dynamic(size_of::<T>(), align_of::<T>()))
     }
 
     #[inline]
@@ -97,14 +96,6 @@ impl<T: Zeroable> PerCpu<T> {
         // aligned enough, and zero in every unit that is or becomes active.
         let home = unsafe { Home::allocated(pointer, Source::Zeroed) };
         Ok(Self { copies: Copies { home } })
-    }
-}
-
-impl<T> PerCpu<T> {
-    /// How the allocation is to be made, where [`zeroed`](Self::zeroed) and
-    /// [`new_with`](Self::new_with) do not do.
-    pub fn options() -> AllocOptions<T> {
-        AllocOptions::new()
     }
 }
 
@@ -130,7 +121,7 @@ impl<T: Send + Sync> PerCpu<T> {
     /// # Ok::<(), percpu_core::Error>(())
     /// ```
     pub fn new_with(init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
-        Self::options().new_with(init)
+        Self::new_as(Request::dynamic(size_of::<T>(), align_of::<T>()), init)
     }
 
     pub(crate) fn new_as(request: Request, init: impl FnMut(Unit) -> T) -> Result<Self, Error> {

@@ -4,11 +4,12 @@
 //!   first_chunk  chooses a layout and reserves it        units     which copies are in use
 //!      |                                                 section   the statics' templates
 //!   layout       the search, pure                        image     how they lie in a unit
-//!   allocator    chunks on demand, zeroed areas          hidden    hardened mode
-//!      |                                                 pointer   the number space
-//!   index -> slots, chunk -> block -> bitmap             (pure: which bytes are taken)
-//!
-//!   address_space -> vm_area                             (pure: where in a space areas fit)
+//!   allocator    front (shelves), balance, stats         hidden    hardened mode
+//!      |      \                                          pointer   the number space
+//!      |     spans   chunks as memory: reserved, bound, populated
+//!   state -> index (reclaim) -> slots, chunk (populate) -> block -> bitmap
+//!                                                        (pure: which bytes are taken)
+//!   vm_area      congruent areas, pure
 //! ```
 //!
 //! A chunk is one reservation; its units lie at the same distances in every
@@ -46,6 +47,7 @@ pub(crate) mod section;
 mod sizes;
 mod slots;
 mod spans;
+mod state;
 mod stats;
 pub(crate) mod units;
 mod update;
