@@ -62,8 +62,8 @@ kinds() {
         case $profile in
         debug) build "$folder" "$flags" -p plain -p across ;;
         release) build "$folder" "$flags" -p plain -p across --release ;;
-        lto)
-            CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 \
+        lto | thin)
+            CARGO_PROFILE_RELEASE_LTO=${profile/lto/fat} CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 \
                 build "$folder" "$flags" -p plain -p across --release
             profile=release
             ;;
@@ -84,6 +84,7 @@ kinds() {
             *) fail "$name: wanted $want, got $linker$type" ;;
             esac
             expect "$libc_registers" "$program"
+            PERCPU_HARDENED=1 expect "$libc_registers" "$program"
         done
         say "kinds: $name ($linker, $type): exact, $libc_registers"
     done <<KINDS
@@ -92,8 +93,11 @@ kinds() {
     bfd             | debug   | bfdDYN | $bfd
     bfd-release     | release | bfdDYN | $bfd
     bfd-lto         | lto     | bfdDYN | $bfd
+    bfd-thin-lto    | thin    | bfdDYN | $bfd
+    lld-debug       | debug   | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-release     | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-lto         | lto     | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
+    lld-thin-lto    | thin    | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     bfd-start-stop-gc | release | bfdDYN | $bfd -Clink-arg=-Wl,-z,start-stop-gc
     lld-start-stop-gc | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Clink-arg=-Wl,-z,start-stop-gc
     bfd-no-pie      | target  | bfdEXEC | $bfd -Crelocation-model=static
@@ -136,7 +140,7 @@ fifty() {
 
 # Plug-ins closed while threads block whose last section was theirs.
 plugins() {
-    local profile flag copies log closed='50 plug-ins closed under blocked threads'
+    local profile flag copies log hardened closed='50 plug-ins closed under blocked threads'
     rm -rf "$out/copies"
     for profile in debug release; do
         flag=(); [ $profile = release ] && flag=(--release)
@@ -158,6 +162,14 @@ plugins() {
             { echo "$log"; fail "host_over $profile"; }
         grep -qF "$closed, 50 with sections" <<<"$log" || { echo "$log"; fail "host_over"; }
         say "plugins: $profile: core in a shared dylib: $closed, $(tail -n 1 <<<"$log")"
+
+        build dylib -Cprefer-dynamic -p host_statics -p plugin_statics "${flag[@]}"
+        mapfile -t copies < <(fifty "$folder/libplugin_statics.so" | head -n 8)
+        for hardened in 0 1; do
+            log=$(PERCPU_HARDENED=$hardened LD_LIBRARY_PATH=$(dylib_path "$folder") \
+                "$folder/host_statics" "${copies[@]}") || { echo "$log"; fail "host_statics $profile"; }
+        done
+        say "plugins: $profile: $(tail -n 2 <<<"$log" | paste -s -d ,)"
     done
 
     # The test of the test: without pinning, both kinds crash.
@@ -209,6 +221,7 @@ versions() {
             --manifest-path "$stage/Cargo.toml" --target-dir "$stage/target"
         local program=$stage/target/$profile/two
         expect "$libc_registers and ${libc_registers#mode }" "$program"
+        PERCPU_HARDENED=1 expect "$libc_registers and ${libc_registers#mode }" "$program"
         for version in 0_1 0_2; do
             readelf -SW "$program" | grep "percpu_core_${version}_data" >/dev/null ||
                 fail "no section percpu_core_${version}_data"
@@ -217,7 +230,7 @@ versions() {
     # Without libc only one of them can register a thread; the other is portable.
     log=$(GLIBC_TUNABLES=glibc.pthread.rseq=0 "$stage/target/release/two") ||
         { echo "$log"; fail "two versions without libc's registration"; }
-    say "versions: cargo refuses equal links; renamed, both exact; without libc's registration:" \
+    say "versions: cargo refuses equal links; renamed, both exact, hardened too; without libc's registration:" \
         "$(tail -n 1 <<<"$log")"
 }
 

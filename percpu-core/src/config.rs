@@ -36,10 +36,11 @@ pub enum Backing {
 
 /// What may be chosen before first use; from [`config`](crate::config()).
 ///
-/// Two environment variables win over what the program chose, as boot
+/// Three environment variables win over what the program chose, as boot
 /// parameters do: `PERCPU_ALLOC=embed|page|auto` over
 /// [`first_chunk`](Self::first_chunk), `PERCPU_MODE=rseq|portable|auto` over
-/// [`mechanism`](Self::mechanism). An unknown value changes nothing and is
+/// [`mechanism`](Self::mechanism), `PERCPU_HARDENED=0|1` over
+/// [`hardened`](Self::hardened). An unknown value changes nothing and is
 /// reported by [`Info::warnings`](crate::Info::warnings).
 ///
 /// ```
@@ -58,6 +59,7 @@ pub struct Config {
     pub(crate) minimum_unit: usize,
     pub(crate) dynamic: usize,
     pub(crate) reserved: usize,
+    pub(crate) hardened: bool,
     pub(crate) backing: Backing,
     pub(crate) bind: bool,
     pub(crate) dump: bool,
@@ -72,6 +74,7 @@ impl Default for Config {
             minimum_unit: 32 << 10,
             dynamic: 28 << 10,
             reserved: 8 << 10,
+            hardened: false,
             backing: Backing::default(),
             bind: true,
             dump: true,
@@ -115,6 +118,25 @@ impl Config {
     #[doc(alias = "PERCPU_MODULE_RESERVE")]
     pub fn reserved(mut self, bytes: usize) -> Self {
         self.reserved = bytes;
+        self
+    }
+
+    /// Whether the initial values of statics are made inaccessible once they
+    /// were copied: code that gets at one by mistake crashes, instead of working
+    /// on what is no CPU's copy. Default: no.
+    ///
+    /// Covers the pages that the statics of one family and library fill alone:
+    /// each page of a `#[page_aligned]` one, the inner pages where others take
+    /// more than a page together. Statics of a few bytes share their page with
+    /// other data, and stay readable.
+    /// [`Info::hidden_bytes`](crate::Info::hidden_bytes) tells what came of it.
+    /// On Linux only; elsewhere a warning says so.
+    ///
+    /// # Performance
+    /// One more copy of the statics in memory, and for `sum` a few more loads for
+    /// each unit that was never used.
+    pub fn hardened(mut self, hardened: bool) -> Self {
+        self.hardened = hardened;
         self
     }
 
@@ -172,6 +194,13 @@ impl Config {
                 _ => unknown("PERCPU_MODE", &value, "rseq, portable or auto"),
             }
         }
+        if let Some(value) = read("PERCPU_HARDENED") {
+            match value.to_str() {
+                Some("0" | "") => self.hardened = false,
+                Some("1") => self.hardened = true,
+                _ => unknown("PERCPU_HARDENED", &value, "0 or 1"),
+            }
+        }
         warnings
     }
 }
@@ -185,10 +214,12 @@ mod tests {
         let mut config = Config::default().first_chunk(FirstChunk::Embed);
         let warnings = config.apply_environment(|name| match name {
             "PERCPU_ALLOC" => Some("page".into()),
+            "PERCPU_HARDENED" => Some("1".into()),
             _ => Some("fast".into()),
         });
         assert_eq!(config.first_chunk, FirstChunk::Page);
         assert_eq!(config.mechanism, Mechanism::Auto);
+        assert!(config.hardened);
         assert_eq!(warnings, ["PERCPU_MODE=fast is unknown (try rseq, portable or auto)"]);
     }
 }

@@ -1,4 +1,4 @@
-//! [`Element`]: one word of a per-CPU array.
+//! [`Element`]: a part of a per-CPU value.
 
 use core::fmt;
 
@@ -6,8 +6,9 @@ use crate::copies::Copies;
 use crate::home::Source;
 use crate::place::Place;
 
-/// One word of an array that every unit has a copy of; from [`Copies::at`].
-/// It has all the operations of a single per-CPU word.
+/// A part of a value that every unit has a copy of: an element of an array, from
+/// [`Copies::at`], or a field of a struct, from [`Copies::field`]. A word has all
+/// the operations of a single per-CPU word.
 pub struct Element<'a, W> {
     pub(crate) place: Place<'a, W>,
     pub(crate) source: Source,
@@ -19,6 +20,25 @@ impl<W> Clone for Element<'_, W> {
     }
 }
 impl<W> Copy for Element<'_, W> {}
+
+impl<T> Copies<T> {
+    #[inline(always)]
+    pub(crate) fn whole(&self) -> Element<'_, T> {
+        Element { place: self.home.resolved(), source: self.home.source() }
+    }
+}
+
+impl<'a, W, const N: usize> Element<'a, [W; N]> {
+    /// The word at `index` of this part, if it is an array.
+    ///
+    /// # Panics
+    /// If `index` is not below `N`.
+    #[inline]
+    pub fn at(self, index: usize) -> Element<'a, W> {
+        let source = self.source.part(index * size_of::<W>());
+        Element { place: self.place.element(index), source }
+    }
+}
 
 impl<W, const N: usize> Copies<[W; N]> {
     /// The word at `index` of the array.
@@ -35,9 +55,7 @@ impl<W, const N: usize> Copies<[W; N]> {
     /// ```
     #[inline]
     pub fn at(&self, index: usize) -> Element<'_, W> {
-        let place = self.home.resolved();
-        let source = self.home.source().element(index * size_of::<W>());
-        Element { place: place.element(index), source }
+        self.whole().at(index)
     }
 
     /// How many words the array has.

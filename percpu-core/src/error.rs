@@ -27,6 +27,14 @@ pub enum Error {
         /// Bytes allowed.
         max: usize,
     },
+    /// The `#[hot]` statics of one program or library take more than they may:
+    /// all of them are to share a cache line.
+    HotTooLarge {
+        /// Bytes they take, what lies between words of different width included.
+        size: usize,
+        /// Bytes they may take.
+        max: usize,
+    },
     /// The system refused address space or memory.
     OutOfMemory {
         /// Bytes asked of the system.
@@ -93,6 +101,11 @@ impl fmt::Display for Error {
             Self::Alignment { align, max } => {
                 write!(f, "an alignment of {align} is more than a page ({max})")
             }
+            Self::HotTooLarge { size, max } => write!(
+                f,
+                "the hot statics take {size} bytes, more than a cache line ({max}); \
+                 take #[hot] away from some"
+            ),
             Self::OutOfMemory { bytes, errno } => write!(
                 f,
                 "the system refused {bytes} bytes of per-CPU memory (error {errno}); \

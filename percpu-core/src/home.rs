@@ -6,9 +6,9 @@
 //! # Safety
 //!
 //! Keeps the promise of [`Place`] for as long as a handle lives, and turns bases
-//! of active units, and templates, into copies. `percpu!` promises that a handle's
-//! template lies in the section its `range` tells, where no user's code can break
-//! it: both are made by the same expansion.
+//! of active units, and templates, into copies. `percpu!` promises that a static's
+//! template lies in the link unit that it tells, and that the handle is a static,
+//! where no user's code can break it: all are made by the same expansion.
 
 #![allow(unsafe_code)]
 
@@ -16,7 +16,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::area::section::{SectionRange, Template};
+use crate::area::section::Declared;
+use crate::area::units::Asked;
 use crate::error::Error;
 use crate::place::Place;
 use crate::process;
@@ -24,7 +25,8 @@ use crate::process;
 #[doc(hidden)]
 pub struct Home<T> {
     /// INVARIANT: 0, or a pointer that `Place::new` may have for as long as
-    /// this value is borrowed. Goes from 0 to its value once (statics only).
+    /// this value is borrowed. Goes from 0 to its value once (statics only), and
+    /// once more each time after `unregister_statics!`.
     pointer: AtomicUsize,
     source: Source,
     copies: PhantomData<T>,
@@ -37,8 +39,8 @@ pub(crate) enum Source {
     Zeroed,
     /// Written in every unit, active or not, by `PerCpu::new_with`.
     Written,
-    /// A static's initial value; its address and its link unit's section.
-    Template(*const (), fn() -> SectionRange),
+    /// The initial value of a static, or what lies so many bytes into it.
+    Template(&'static Declared, usize),
 }
 
 // SAFETY: through a shared reference only `&T` of some copy, and operations on
@@ -71,12 +73,10 @@ impl<T> Home<T> {
     /// For [`percpu!`](crate::percpu) only.
     ///
     /// # Safety
-    /// `template` lies in the section that `range` tells, for ever.
-    pub const unsafe fn of_static(
-        template: &'static Template<T>,
-        range: fn() -> SectionRange,
-    ) -> Self {
-        let source = Source::Template(core::ptr::from_ref(template).cast(), range);
+    /// The template of `declared` is a `T` in the link unit it tells, for ever.
+    /// The value is kept in a static.
+    pub const unsafe fn of_static(declared: &'static Declared) -> Self {
+        let source = Source::Template(declared, 0);
         Self { pointer: AtomicUsize::new(0), source, copies: PhantomData }
     }
 
@@ -88,7 +88,7 @@ impl<T> Home<T> {
     #[inline(always)]
     pub(crate) fn place(&self) -> Option<Place<'_, T>> {
         // Acquire: whoever sees the pointer sees the section's copies, which
-        // were made before (partner: the Release in `try_resolve`). Sections
+        // were made before (partner: the Release in `units`, `resolve`). Sections
         // would get that from the address dependency alone; compiled code that
         // follows the pointer, in the portable body, would not. (Miri found it.)
         match self.pointer.load(Ordering::Acquire) {
@@ -102,10 +102,11 @@ impl<T> Home<T> {
     #[cold]
     #[inline(never)]
     pub(crate) fn try_resolve(&self) -> Result<Place<'_, T>, Error> {
-        if let Source::Template(template, range) = self.source {
-            let pointer = process::resolve_static(template.expose_provenance(), range)?;
-            // Release: the section's copies were made before. Partner: `place`.
-            self.pointer.store(pointer, Ordering::Release);
+        if let Source::Template(declared, _) = self.source {
+            let handle = core::ptr::from_ref(&self.pointer);
+            // SAFETY: this value is kept in a static, says who made it.
+            let handle: &'static AtomicUsize = unsafe { &*handle };
+            process::resolve_static(Asked { declared, handle })?;
         }
         // SAFETY: the invariant of `pointer`.
         Ok(unsafe { Place::new(self.pointer.load(Ordering::Relaxed)) })
@@ -133,35 +134,38 @@ impl<T> Home<T> {
     pub(crate) fn first_use(&self) -> Place<'_, T> {
         match self.try_resolve() {
             Ok(place) => place,
-            Err(error) => panic!("percpu: no memory for the statics: {error}"),
+            Err(error) => panic!("percpu: {error}"),
         }
     }
 }
 
-/// A static's handle, and its template.
+/// The handle of a static of a family, and its template.
+///
+/// # Safety
+/// The handle is kept in a static.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __static_per_cpu {
-    ($T:ty, $initial:expr) => {{
+    ($family:ident, $T:ty, $initial:expr) => {{
         // A constant, so that the rules for duplicating values hold.
         const INITIAL: $T = $initial;
-        $crate::__template!($T, INITIAL);
+        $crate::__template!($family, $T, INITIAL);
         #[inline(never)]
-        fn range() -> $crate::__private::SectionRange {
-            $crate::__section_range!(TEMPLATE)
+        fn link_unit() -> $crate::__private::LinkUnit {
+            $crate::__link_unit!(FAMILY, TEMPLATE)
         }
-        // SAFETY: the template above lies in the section of this link unit.
-        $crate::StaticPerCpu::__new(unsafe { $crate::__private::Home::of_static(&TEMPLATE, range) })
+        static DECLARED: $crate::__private::Declared =
+            $crate::__private::Declared::new((&raw const TEMPLATE).cast(), link_unit);
+        // The template above begins with a `T`, in this link unit.
+        $crate::StaticPerCpu::__new($crate::__private::Home::of_static(&DECLARED))
     }};
 }
 
 impl Source {
-    /// The source of an element `bytes` into the array.
-    pub(crate) fn element(self, bytes: usize) -> Self {
+    /// The source of a part that lies `bytes` into the value.
+    pub(crate) fn part(self, bytes: usize) -> Self {
         match self {
-            Self::Template(template, range) => {
-                Self::Template(template.wrapping_byte_add(bytes), range)
-            }
+            Self::Template(declared, inside) => Self::Template(declared, inside + bytes),
             other => other,
         }
     }
@@ -176,9 +180,16 @@ impl Source {
             (None, Self::Zeroed) => Peek::Zero,
             // SAFETY: inactive, but `new_with` wrote this unit's copy too.
             (None, Self::Written) => Peek::Copy(unsafe { place.at(units.home(unit)) }),
-            // SAFETY: a static `Template<T>`, transparent over `T`, alive for
-            // ever and never written: what a copy would start with.
-            (None, Self::Template(template, _)) => Peek::Copy(unsafe { &*template.cast::<T>() }),
+            (None, Self::Template(declared, bytes)) => {
+                let template = declared.template.wrapping_byte_add(bytes);
+                let template = match units.hidden_copy(template.addr()) {
+                    Some(copy) => core::ptr::with_exposed_provenance(copy),
+                    None => template.cast::<T>(),
+                };
+                // SAFETY: what a copy would start with, in the template or in the
+                // library's copy of it: alive for ever and never written.
+                Peek::Copy(unsafe { &*template })
+            }
         }
     }
 }

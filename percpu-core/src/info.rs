@@ -72,6 +72,12 @@ impl Info {
         self.process.memory.max_size()
     }
 
+    /// Bytes of initial values that [hardened mode](crate::Config::hardened) made
+    /// inaccessible so far.
+    pub fn hidden_bytes(&self) -> usize {
+        self.process.units.hidden_bytes()
+    }
+
     /// Sections that were aborted and restarted so far, in all threads.
     pub fn aborts(&self) -> u64 {
         process::aborts()

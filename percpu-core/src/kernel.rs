@@ -8,6 +8,10 @@
 //! | **Declared variables** | | |
 //! | `DEFINE_PER_CPU` | [`percpu!`](crate::percpu), [`StaticPerCpu`](crate::StaticPerCpu) | |
 //! | `DECLARE_PER_CPU`, `EXPORT_PER_CPU_SYMBOL` | `pub static` in [`percpu!`](crate::percpu) | used by its path, as any static |
+//! | `DEFINE_PER_CPU_CACHE_HOT`, `DEFINE_PER_CPU_READ_MOSTLY`, `DEFINE_PER_CPU_SHARED_ALIGNED`, `DEFINE_PER_CPU_ALIGNED`, `DEFINE_PER_CPU_PAGE_ALIGNED` | `#[hot]`, `#[read_mostly]`, `#[shared_aligned]`, `#[cache_aligned]`, `#[page_aligned]` in [`percpu!`](crate::percpu) | aligned in plug-ins too |
+//! | `DEFINE_PER_CPU_SECTION`, `DEFINE_PER_CPU_FIRST` | the families above | no sections of one's own |
+//! | `this_cpu_inc(var.field)` | [`Copies::field`](crate::Copies::field), [`field!`](crate::field!), [`Copies::at`](crate::Copies::at) | |
+//! | `percpu_modalloc`, `percpu_modfree` | first use of a plug-in's static, [`unregister_statics!`](crate::unregister_statics) | code stays mapped |
 //! | `__percpu` | [`Copies`](crate::Copies) | a type, not an annotation |
 //! | `__verify_pcpu_ptr` | the types: a handle is no reference, and made of none | |
 //! | `SHIFT_PERCPU_PTR`, `RELOC_HIDE` | inside: no address is computed by a user | |

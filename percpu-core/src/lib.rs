@@ -40,6 +40,7 @@
 //! | declare a variable | [`percpu!`], [`StaticPerCpu`] | `DEFINE_PER_CPU` |
 //! | allocate one | [`PerCpu`] | `alloc_percpu` |
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
+//! | change a word of a struct or an array | [`field!`], [`Copies::field`], [`Copies::at`] | `this_cpu_inc(var.field)` |
 //! | change two words together | [`DoubleWord`] | `this_cpu_cmpxchg128` |
 //! | keep nodes or records per CPU | [`LocalList`], [`LocalBuffer`] | |
 //! | go without protection | [`Copies::asserted`], [`Copies::raw`] | `__this_cpu_add`, `raw_cpu_add`, ... |
@@ -47,6 +48,7 @@
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
+//! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
 //! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
@@ -58,7 +60,7 @@
 //!
 //! ```text
 //!   hotplug                                                            CPUs that come and go
-//!   static_var  per_cpu  copies  word  element  local_lock  stack  unit  remote  fence  info  here
+//!   static_var  per_cpu  copies  word  element  field  local_lock  stack  unit  remote  fence  info  here
 //!          \________________________  |  _________________________/
 //!                  home, process     (which pointer, which unit, which mode)
 //!                    /        \
@@ -80,6 +82,7 @@ mod drain;
 mod element;
 mod error;
 pub mod fence;
+mod field;
 mod here;
 pub mod hotplug;
 mod info;
@@ -148,6 +151,7 @@ pub use copies::Copies;
 pub use cpu::CpuId;
 pub use element::Element;
 pub use error::Error;
+pub use field::Field;
 pub use here::{current_cpu, current_node};
 pub use info::{Info, info};
 pub use local_buffer::LocalBuffer;
@@ -207,9 +211,12 @@ pub fn init() -> Result<(), Error> {
 /// What the macros expand to; no promise is made about it.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::area::section::{SectionRange, Template};
+    pub use crate::area::section::{
+        CacheAligned, Declared, LinkUnit, PageAligned, SectionRange, Template,
+    };
     pub use crate::home::Home;
     pub use crate::mutate::mutated;
+    pub use crate::static_var::{only_words, unregister};
     #[cfg(percpu_loom)]
     pub use {crate::home::per_unit, loom::lazy_static::Lazy};
 }

@@ -51,6 +51,18 @@ impl<'a, T> Place<'a, T> {
     }
 }
 
+impl<'a, T> Place<'a, T> {
+    /// The place of a part.
+    ///
+    /// # Safety
+    /// In every `T` lies an aligned `W` at `offset`, as a part of it.
+    #[inline(always)]
+    pub(crate) unsafe fn field<W>(self, offset: usize) -> Place<'a, W> {
+        // SAFETY: the caller's promise, in every unit.
+        unsafe { Place::new(self.pointer.wrapping_add(offset)) }
+    }
+}
+
 impl<T> Place<'_, T> {
     /// The base of the unit whose copy here is `copy`.
     #[inline]

@@ -25,10 +25,11 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::area::allocator::{Allocator, Fresh};
 use crate::area::first_chunk::{self, First};
+use crate::area::image::Image;
 use crate::area::pointer::pointer;
 use crate::area::request::Request;
-use crate::area::section::{self, SectionRange};
-use crate::area::units::{UnitIndex, Units};
+use crate::area::section::{self, LinkUnit};
+use crate::area::units::{Asked, Room, UnitIndex, Units};
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
 use crate::mode::{Mechanism, Mode, PortableReason};
@@ -187,17 +188,21 @@ pub(crate) fn configure(new: Config) -> Result<(), Error> {
 }
 
 fn build(mut config: Config) -> Result<Process, Error> {
-    let warnings = config.apply_environment(|name| std::env::var_os(name));
+    let mut warnings = config.apply_environment(|name| std::env::var_os(name));
+    if config.hardened && cfg!(not(percpu_linux)) {
+        warnings.push("hardened mode needs Linux: templates stay accessible".into());
+    }
     let topology = config.topology.take().unwrap_or_else(Topology::detect);
-    let own = section::own();
-    let first = first_chunk::set_up(&config, &topology, own.len(), Machine)?;
+    let own = Image::of(&section::own());
+    own.check()?;
+    let first = first_chunk::set_up(&config, &topology, own.size(), Machine)?;
     let First { layout, spans, span, kind } = first;
     let mode = choose_mode(config.mechanism)?;
 
     let base = span.base();
     let cpus: Vec<_> = topology.possible().iter().collect();
     let addresses: Vec<_> = spans.units().iter().map(|offset| base + offset).collect();
-    let units = Units::new(cpus, &addresses, mode.is_rseq());
+    let units = Units::new(cpus, &addresses, mode.is_rseq(), config.hardened);
     let process = Process {
         mode,
         topology,
@@ -207,7 +212,8 @@ fn build(mut config: Config) -> Result<Process, Error> {
         warnings,
     };
     // The statics of the core's own link unit begin the first chunk.
-    process.units.register(own.start(), own.len(), || Ok::<_, Error>(pointer(base, base, 0)))?;
+    let room = Room { pointer: pointer(base, base, 0), lent: false };
+    process.units.register(&own, None, || Ok(room))?;
     Ok(process)
 }
 
@@ -354,25 +360,39 @@ fn portable_unit(cpus: UnitIndex) -> UnitIndex {
     })
 }
 
-/// The pointer of a static whose template is at `template`, in the section
-/// that `range` tells; registers the section if it is new.
-pub(crate) fn resolve_static(template: usize, range: fn() -> SectionRange) -> Result<usize, Error> {
+/// Sets the pointer of a static's handle; registers the statics of its link
+/// unit if they are new.
+pub(crate) fn resolve_static(asked: Asked) -> Result<(), Error> {
     let process = get()?;
-    let section = range();
-    let mut area = None;
-    let start = process.units.register(section.start(), section.len(), || {
+    let image = Image::of(&(asked.declared.unit)());
+    let mut found = None;
+    let used = process.units.register(&image, Some(asked), || {
+        image.check()?;
         #[cfg(percpu_linux)]
-        crate::sys::object::pin(range as *const _);
-        let request = Request::section(section.len(), process.memory.layout().page_size());
-        let found = process.memory.alloc(request, process.units.shared())?;
-        area = Some(found.pointer);
-        Ok::<_, Error>(found.pointer)
+        crate::sys::object::pin(asked.declared.unit as *const _);
+        let request = Request::section(image.size(), image.align());
+        let pointer = process.memory.alloc(request, process.units.shared())?.pointer;
+        found = Some(pointer);
+        Ok(Room { pointer, lent: true })
     })?;
     // Another thread was first: give back the area that nobody used.
-    if let Some(unused) = area.filter(|&found| found != start) {
-        process.memory.free(unused, section.len(), process.units.shared());
+    if let Some(pointer) = found.filter(|_| !used) {
+        process.memory.free(pointer, image.size(), process.units.shared());
     }
-    Ok(start + (template - section.start()))
+    Ok(())
+}
+
+/// Gives back the copies of a link unit's statics; whether there were any.
+///
+/// # Safety
+/// As `Units::unregister` asks.
+pub(crate) unsafe fn unregister_statics(unit: &LinkUnit) -> bool {
+    let Some(process) = existing() else { return false };
+    let image = Image::of(unit);
+    // SAFETY: the caller's promise.
+    let Some(pointer) = (unsafe { process.units.unregister(&image) }) else { return false };
+    process.memory.free(pointer, image.size(), process.units.shared());
+    true
 }
 
 /// An area that is zero in every unit, and nobody else's until `give_back`.

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
 use percpu_core::{
     DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList, LocalLock,
-    LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, info, percpu,
+    LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, field, info, percpu,
 };
 
 percpu! {
@@ -24,6 +24,10 @@ percpu! {
     static LIST: LocalList<String> = LocalList::new();
     static BUFFER: LocalBuffer<(u32, &str, u8), 4> = LocalBuffer::new();
     static FUNCTION: Wrapped = Wrapped { name: "relocated", call: seven };
+    #[page_aligned] static PAGE: AtomicI16 = AtomicI16::new(3);
+    #[shared_aligned] static SHARED: (AtomicI16, [AtomicU64; 2]) =
+        (AtomicI16::new(1), [const { AtomicU64::new(4) }; 2]);
+    #[hot] static HOT: AtomicBool = AtomicBool::new(true);
 }
 
 /// Pointers in a template: relocated before it is copied.
@@ -163,6 +167,24 @@ fn the_report_names_the_mode_and_the_layout() {
     assert!(text.starts_with("percpu: mode "), "{text}");
     assert!(text.contains("\npcpu-alloc: s"), "{text}");
     assert!(Topology::uniform(4, 2).is_ok());
+}
+
+#[test]
+fn families_are_aligned_and_fields_are_words() {
+    let _ = percpu_core::config().first_chunk(FirstChunk::Page).apply();
+    let units = Unit::all().unwrap().count() as u64;
+    type Pair = (AtomicI16, [AtomicU64; 2]);
+    SHARED.field(field!(Pair, 1)).at(1).add(5);
+    SHARED.field(field!(Pair, 0)).dec();
+    assert_eq!(SHARED.field(field!(Pair, 1)).at(1).sum(), 4 * units + 5);
+    assert_eq!(SHARED.field(field!(Pair, 1)).at(0).sum(), 4 * units);
+    assert_eq!(SHARED.field(field!(Pair, 0)).sum(), units as i16 - 1);
+    for unit in Unit::all().unwrap() {
+        let (page, shared) = (PAGE.on(unit).get(), SHARED.on(unit).get());
+        assert!(core::ptr::from_ref(page).addr().is_multiple_of(4096));
+        assert!(core::ptr::from_ref(shared).addr().is_multiple_of(64));
+        assert_eq!((PAGE.on(unit).load(), HOT.on(unit).load()), (3, true));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The quick part of `ci/link.sh`: statics of a library and of an executable
-//! over it, and plug-ins over the library that are closed under a thread whose
-//! last section was theirs. Builds fixtures of `tests/link`, optimised, as
+//! over it, plug-ins over the library that are closed under a thread whose
+//! last section was theirs, and plug-ins that give their statics back. Builds fixtures of `tests/link`, optimised, as
 //! sections are not inlined otherwise; they check their sums themselves.
 
 #![cfg(all(
@@ -66,9 +66,13 @@ fn copies(folder: &Path, plugin: &str) -> Vec<String> {
 
 #[test]
 fn libraries_and_plugins_over_them_count_exactly() {
-    let folder = build("-Cprefer-dynamic", &["over", "host_over", "plugin_over"]);
+    let packages = ["over", "host_over", "plugin_over", "host_statics", "plugin_statics"];
+    let folder = build("-Cprefer-dynamic", &packages);
     run(&folder, "over", &[]);
     run(&folder, "over", &["dylib-first".into()]);
     let printed = run(&folder, "host_over", &copies(&folder, "libplugin_over.so"));
     assert!(printed.contains(&format!("{PLUGINS} plug-ins closed under blocked threads")));
+    // Row SV-10.
+    let printed = run(&folder, "host_statics", &copies(&folder, "libplugin_statics.so"));
+    assert!(printed.contains(&format!("{PLUGINS} plug-ins with statics, one of them 1000 times")));
 }

@@ -3,12 +3,13 @@
 //! ```text
 //!   first_chunk  chooses a layout and reserves it        units     which copies are in use
 //!      |                                                 section   the statics' templates
-//!   layout       the search, pure                        pointer   the number space
-//!   allocator    front (shelves), balance, stats         vm_area   congruent areas, pure
-//!      |      \
+//!   layout       the search, pure                        image     how they lie in a unit
+//!   allocator    front (shelves), balance, stats         hidden    hardened mode
+//!      |      \                                          pointer   the number space
 //!      |     spans   chunks as memory: reserved, bound, populated
 //!   state -> index (reclaim) -> slots, chunk (populate) -> block -> bitmap
 //!                                                        (pure: which bytes are taken)
+//!   vm_area      congruent areas, pure
 //! ```
 //!
 //! A chunk is one reservation; its units lie at the same distances in every
@@ -25,6 +26,9 @@ mod chunk_check;
 pub(crate) mod chunk_stats;
 pub(crate) mod first_chunk;
 mod front;
+#[cfg(percpu_linux)]
+mod hidden;
+pub(crate) mod image;
 pub(crate) mod index;
 pub(crate) mod layout;
 mod layout_error;

@@ -1,28 +1,45 @@
-//! Statics: the template of each link unit and where its copies lie.
+//! Statics: the templates of each link unit, by family.
 //!
-//! `percpu!` puts the initial value of each static into one linker section.
-//! Every link unit (the executable, each library) has its own, with its own
-//! start and stop symbols, so a static carries a function of *its* link unit
-//! that tells them. Where there is no such section (other systems, Miri) each
-//! static is a section of its own.
+//! `percpu!` puts the initial value of each static into the linker section of
+//! its family. Every link unit (the executable, each library) has its own
+//! sections, with their own start and stop symbols, so a static carries a
+//! function of *its* link unit that tells them. `image` makes one of them:
 //!
 //! ```text
-//!   link unit A: [ a | b | c ]      first chunk:  [ a b c | dynamic ... ]   (the core's own)
-//!   link unit B: [ d | e ]          some chunk:   [ ... d e ... ]           (at first use)
+//!   link unit A: page  hot  read_mostly  data  shared      first chunk: [ A's image | reserved | dynamic ]
+//!   link unit B:       hot               data              reserved:            [ B's image ]
 //! ```
 //!
-//! The section's name carries the crate's version: two versions in one binary
+//! A family that a link unit does not use has no section there, so its symbols
+//! are weak: both are then zero, or at least equal. Where there are no such
+//! sections (other systems, Miri) each static is a link unit of its own.
+//!
+//! The sections' names carry the crate's version: two versions in one binary
 //! must not see each other's statics.
 //!
 //! # Safety
 //!
-//! Names symbols that the linker defines: the first byte of a link unit's section
-//! and the byte after its last. Shares templates between threads, which only ever
-//! read them.
+//! Names symbols that the linker defines: the first byte of a section and the byte
+//! after its last. Shares templates between threads, which only ever read them.
 
 #![allow(unsafe_code)]
 
 use core::cell::UnsafeCell;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// Families, in the order of an image.
+pub(crate) const FAMILIES: usize = 5;
+/// Whole pages.
+pub(crate) const PAGE: usize = 0;
+/// One cache line for all of them.
+pub(crate) const HOT: usize = 1;
+
+/// The alignment of page-aligned statics: the smallest page there is.
+pub(crate) const PAGE_ALIGN: usize = 4096;
+/// The alignment of the other families, and the most that a type in them may
+/// have: two cache lines, which some CPUs fetch together.
+pub(crate) const GROUP_ALIGN: usize = 128;
 
 /// The initial value of a static, never touched after the image is loaded.
 /// Interior mutability keeps all of them in one kind of section (writable).
@@ -35,14 +52,87 @@ pub struct Template<T>(UnsafeCell<T>);
 // and by shared references to `T`, which `T: Sync` allows.
 unsafe impl<T: Sync> Sync for Template<T> {}
 
+/// A value that shares its pages with no other.
+#[doc(hidden)]
+#[repr(C, align(4096))]
+#[derive(Debug)]
+pub struct PageAligned<T>(T);
+
+/// A value that shares its cache lines with no other.
+#[doc(hidden)]
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct CacheAligned<T>(T);
+
 impl<T> Template<T> {
     #[doc(hidden)]
     pub const fn new(value: T) -> Self {
+        const { assert!(align_of::<T>() <= GROUP_ALIGN, "aligned to more than 128: #[page_aligned]") };
         Self(UnsafeCell::new(value))
     }
 }
 
-/// First byte of a link unit's section and the byte after its last.
+impl<T> Template<CacheAligned<T>> {
+    #[doc(hidden)]
+    pub const fn cache_aligned(value: T) -> Self {
+        Self::new(CacheAligned(value))
+    }
+}
+
+impl<T> Template<PageAligned<T>> {
+    #[doc(hidden)]
+    pub const fn page_aligned(value: T) -> Self {
+        const { assert!(align_of::<T>() <= PAGE_ALIGN, "an alignment of more than a page") };
+        Self(UnsafeCell::new(PageAligned(value)))
+    }
+}
+
+/// What `percpu!` tells of a static beside its handle.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Declared {
+    /// The initial value.
+    pub(crate) template: *const (),
+    /// Its link unit.
+    pub(crate) unit: fn() -> LinkUnit,
+    /// The pointer in its handle, while it is set, and the next static of which
+    /// that is so. INVARIANT: null or static. Changed under the lock of `units`.
+    handle: AtomicPtr<AtomicUsize>,
+    next: AtomicPtr<Declared>,
+}
+
+// SAFETY: the template is shared as `Template` is; the rest is Sync.
+unsafe impl Sync for Declared {}
+
+impl Declared {
+    #[doc(hidden)]
+    pub const fn new(template: *const (), unit: fn() -> LinkUnit) -> Self {
+        let (handle, next) = (ptr::null_mut(), ptr::null_mut());
+        Self { template, unit, handle: AtomicPtr::new(handle), next: AtomicPtr::new(next) }
+    }
+
+    /// Remembers that `handle` is set, in front of `next`.
+    pub(crate) fn link(&self, handle: &'static AtomicUsize, next: Option<&'static Self>) {
+        // Relaxed, here and below: one thread at a time, by the lock of `units`.
+        self.handle.store(ptr::from_ref(handle).cast_mut(), Ordering::Relaxed);
+        let next = next.map_or(ptr::null(), ptr::from_ref);
+        self.next.store(next.cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Unsets the handle. Returns what was behind in the list.
+    pub(crate) fn forget(&self) -> Option<&'static Self> {
+        let handle = self.handle.swap(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the invariant.
+        if let Some(handle) = unsafe { handle.as_ref() } {
+            handle.store(0, Ordering::Relaxed);
+        }
+        let next = self.next.swap(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the invariant.
+        unsafe { next.as_ref() }
+    }
+}
+
+/// First byte of a section and the byte after its last.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct SectionRange {
@@ -51,102 +141,194 @@ pub struct SectionRange {
 }
 
 impl SectionRange {
+    const NONE: Self = Self { start: ptr::null(), stop: ptr::null() };
+
     pub(crate) fn start(self) -> usize {
         self.start.expose_provenance()
     }
 
     pub(crate) fn len(self) -> usize {
-        self.stop.addr() - self.start.addr()
+        self.stop.addr().saturating_sub(self.start.addr())
     }
 }
 
-/// The template of a static, `TEMPLATE`, in the section.
+/// The sections of a link unit, by family.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct LinkUnit {
+    pub families: [SectionRange; FAMILIES],
+}
+
+impl LinkUnit {
+    /// Without statics.
+    #[doc(hidden)]
+    pub const NONE: Self = Self { families: [SectionRange::NONE; FAMILIES] };
+
+    /// With one static.
+    #[doc(hidden)]
+    pub fn of_one<T>(family: usize, template: *const Template<T>) -> Self {
+        let start = template.cast::<u8>();
+        let mut unit = Self::NONE;
+        unit.families[family] = SectionRange { start, stop: start.wrapping_add(size_of::<T>()) };
+        unit
+    }
+}
+
+/// The template of a static, `TEMPLATE`, in the section of its family, and that
+/// family's number, `FAMILY`.
 #[doc(hidden)]
 #[macro_export]
-#[cfg(percpu_linux)]
 macro_rules! __template {
-    ($T:ty, $initial:expr) => {
-        #[used]
-        #[unsafe(link_section = "percpu_core_0_1_data")]
-        static TEMPLATE: $crate::__private::Template<$T> =
-            $crate::__private::Template::new($initial);
+    (page_aligned, $T:ty, $initial:expr) => {
+        $crate::__template!(
+            0,
+            "percpu_core_0_1_page",
+            $crate::__private::PageAligned<$T>,
+            page_aligned,
+            $initial
+        );
+    };
+    (hot, $T:ty, $initial:expr) => {
+        $crate::__template!(1, "percpu_core_0_1_hot", $T, new, $initial);
+    };
+    (read_mostly, $T:ty, $initial:expr) => {
+        $crate::__template!(2, "percpu_core_0_1_read_mostly", $T, new, $initial);
+    };
+    (plain, $T:ty, $initial:expr) => {
+        $crate::__template!(3, "percpu_core_0_1_data", $T, new, $initial);
+    };
+    (shared_aligned, $T:ty, $initial:expr) => {
+        $crate::__template!(
+            4,
+            "percpu_core_0_1_shared",
+            $crate::__private::CacheAligned<$T>,
+            cache_aligned,
+            $initial
+        );
+    };
+    (cache_aligned, $T:ty, $initial:expr) => {
+        $crate::__template!(shared_aligned, $T, $initial);
+    };
+    ($family:literal, $section:literal, $Held:ty, $new:ident, $initial:expr) => {
+        #[allow(dead_code, reason = "told only where there are no linker sections")]
+        const FAMILY: usize = $family;
+        $crate::__in_section! {
+            $section
+            static TEMPLATE: $crate::__private::Template<$Held> =
+                $crate::__private::Template::$new($initial);
+        }
     };
 }
 
-/// The template of a static, `TEMPLATE`, anywhere.
+/// The static, in the section.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(percpu_linux)]
+macro_rules! __in_section {
+    ($section:literal $($static:tt)*) => {
+        #[used]
+        #[unsafe(link_section = $section)]
+        $($static)*
+    };
+}
+
+/// The static, anywhere.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(percpu_linux))]
-macro_rules! __template {
-    ($T:ty, $initial:expr) => {
-        static TEMPLATE: $crate::__private::Template<$T> =
-            $crate::__private::Template::new($initial);
-    };
+macro_rules! __in_section {
+    ($section:literal $($static:tt)*) => { $($static)* };
 }
 
-/// A [`SectionRange`] of the link unit in which this is expanded.
+/// The [`LinkUnit`] in which this is expanded.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(percpu_linux)]
-macro_rules! __section_range {
-    ($template:ident) => {{
-        unsafe extern "C" {
-            #[link_name = "__start_percpu_core_0_1_data"]
-            static START: u8;
-            #[link_name = "__stop_percpu_core_0_1_data"]
-            static STOP: u8;
-        }
-        // Hidden: each link unit means its own section, not the first loaded.
-        // SAFETY: assembler directives only, no instruction.
+macro_rules! __link_unit {
+    ($($one:tt)*) => {
+        $crate::__link_unit_of!(
+            "percpu_core_0_1_page",
+            "percpu_core_0_1_hot",
+            "percpu_core_0_1_read_mostly",
+            "percpu_core_0_1_data",
+            "percpu_core_0_1_shared"
+        )
+    };
+}
+
+/// The same, of named sections.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(percpu_linux)]
+macro_rules! __link_unit_of {
+    ($($section:literal),*) => {{
+        let mut unit = $crate::__private::LinkUnit {
+            families: [$({
+                unsafe extern "C" {
+                    #[link_name = concat!("__start_", $section)]
+                    static START: u8;
+                    #[link_name = concat!("__stop_", $section)]
+                    static STOP: u8;
+                }
+                $crate::__private::SectionRange { start: &raw const START, stop: &raw const STOP }
+            }),*],
+        };
+        // Hidden: each link unit means its own sections, not the first loaded.
+        // Weak: it may lack some. The compiler takes addresses of two statics
+        // to differ and not to be null, which is wrong for a section that is not
+        // there: behind this it knows nothing about them any more.
+        // SAFETY: directives only; what is said to be changed is a local.
         unsafe {
             ::core::arch::asm!(
-                ".hidden __start_percpu_core_0_1_data",
-                ".hidden __stop_percpu_core_0_1_data",
-                options(nomem, nostack, preserves_flags)
+                $(
+                    concat!(".hidden __start_", $section),
+                    concat!(".hidden __stop_", $section),
+                    concat!(".weak __start_", $section),
+                    concat!(".weak __stop_", $section),
+                )*
+                "/* {0} */",
+                in(reg) &raw mut unit,
+                options(nostack, preserves_flags)
             )
         };
-        $crate::__private::SectionRange { start: &raw const START, stop: &raw const STOP }
+        unit
     }};
 }
 
-/// The template alone: a section of one.
+/// The template alone: a link unit of one.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(not(percpu_linux))]
-macro_rules! __section_range {
-    ($template:ident) => {{
-        let start = (&raw const $template).cast::<u8>();
-        $crate::__private::SectionRange {
-            start,
-            stop: start.wrapping_add(::core::mem::size_of_val(&$template)),
-        }
-    }};
+macro_rules! __link_unit {
+    () => {
+        $crate::__private::LinkUnit::NONE
+    };
+    ($family:expr, $template:expr) => {
+        $crate::__private::LinkUnit::of_one($family, &raw const $template)
+    };
 }
 
-/// The core's own static: with it every link unit that holds the core has a
-/// section, so a program without statics links.
+/// The core's own static: the link unit that holds the core has a section, so
+/// a program without statics has a first chunk.
 #[used]
 #[cfg_attr(percpu_linux, unsafe(link_section = "percpu_core_0_1_data"))]
 static ANCHOR: Template<[u64; 8]> = Template::new([0; 8]);
 
-/// The section of the link unit that holds the core; for most programs that is
-/// the executable, and the section holds all statics there are.
+/// The link unit that holds the core; for most programs that is the executable,
+/// and its sections hold all statics there are.
 #[inline(never)]
-pub(crate) fn own() -> SectionRange {
-    __section_range!(ANCHOR)
+pub(crate) fn own() -> LinkUnit {
+    // So that no linker drops it as unused.
+    core::hint::black_box(&raw const ANCHOR);
+    __link_unit!(3, ANCHOR)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_section_name_carries_the_version() {
-        let name = concat!(
-            "percpu_core_",
-            env!("CARGO_PKG_VERSION_MAJOR"),
-            "_",
-            env!("CARGO_PKG_VERSION_MINOR"),
-            "_data"
-        );
-        assert_eq!(name, "percpu_core_0_1_data", "the macros name the section by hand");
+    fn the_sections_names_carry_the_version() {
+        let version =
+            concat!(env!("CARGO_PKG_VERSION_MAJOR"), "_", env!("CARGO_PKG_VERSION_MINOR"));
+        assert_eq!(version, "0_1", "the macros name the sections by hand");
     }
 }

@@ -22,14 +22,20 @@
 //! # Safety
 //!
 //! Copies templates into units: the ranges are the linker's or a static's own,
-//! the destinations were given by `Sections` inside the chunk.
+//! the destinations were given by `Section`s inside the chunk. Sets the pointers
+//! of handles, which are statics.
 
 #![allow(unsafe_code)]
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(percpu_linux)]
+use super::hidden::Hidden;
+use super::image::Image;
 use super::pointer::BIAS;
+use super::section::Declared;
 use crate::cpu::CpuId;
+use crate::error::Error;
 #[cfg(percpu_linux)]
 use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
@@ -55,6 +61,9 @@ pub(crate) struct Units {
     by_cpu: Box<[UnitIndex]>,
     /// Whether active units are published to the fast path.
     publish: bool,
+    /// Where hidden templates can be read; none without hardened mode.
+    #[cfg(percpu_linux)]
+    hidden: Option<Hidden>,
     state: Mutex<State>,
 }
 
@@ -63,15 +72,34 @@ struct State {
     sections: Vec<Section>,
 }
 
-/// A link unit's statics: where their template lies, and their pointer.
+/// A link unit's statics: where their templates lie, and their pointer.
+#[derive(Debug)]
+struct Section {
+    image: Image,
+    /// Per-CPU pointer of the copy of the image's first byte.
+    pointer: usize,
+    /// Whether the area can be given back. Statics that begin the first chunk
+    /// stay.
+    lent: bool,
+    /// Those whose handles have their pointer, unless the statics stay.
+    resolved: Option<&'static Declared>,
+}
+
+/// Room for the statics of a link unit.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Section {
-    /// Exposed address of the template.
-    pub(crate) template: usize,
-    /// Bytes.
-    pub(crate) len: usize,
-    /// Per-CPU pointer of the copy of the first byte.
+pub(crate) struct Room {
+    /// Per-CPU pointer of its first byte.
     pub(crate) pointer: usize,
+    /// Whether it can be given back.
+    pub(crate) lent: bool,
+}
+
+/// A static that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) declared: &'static Declared,
+    /// The pointer in its handle.
+    pub(crate) handle: &'static AtomicUsize,
 }
 
 const NONE: UnitIndex = UnitIndex::MAX;
@@ -83,7 +111,13 @@ pub(crate) struct Held<'a>(#[allow(dead_code, reason = "held, not read")] MutexG
 impl Units {
     /// Units for `cpus`, ascending, whose first-chunk parts lie at `addresses`,
     /// with the shared unit's address last.
-    pub(crate) fn new(cpus: Vec<CpuId>, addresses: &[usize], publish: bool) -> Self {
+    #[cfg_attr(not(percpu_linux), allow(unused_variables, reason = "nothing can be hidden"))]
+    pub(crate) fn new(
+        cpus: Vec<CpuId>,
+        addresses: &[usize],
+        publish: bool,
+        hardened: bool,
+    ) -> Self {
         debug_assert_eq!(cpus.len() + 1, addresses.len());
         let ids = cpus.last().map_or(0, |cpu| cpu.index() + 1);
         let mut by_cpu = vec![NONE; ids].into_boxed_slice();
@@ -98,6 +132,8 @@ impl Units {
             cpus: cpus.into_boxed_slice(),
             by_cpu,
             publish,
+            #[cfg(percpu_linux)]
+            hidden: hardened.then(Hidden::default),
             state: Mutex::new(State::default()),
         }
     }
@@ -159,7 +195,7 @@ impl Units {
             let base = self.home(unit);
             if self.base(unit).is_none() {
                 for section in &state.sections {
-                    section.copy_to(base);
+                    self.copy(section, base);
                 }
                 // Relaxed: the lock is held, and the count below publishes it.
                 let nth = self.active_count.load(Ordering::Relaxed);
@@ -186,47 +222,119 @@ impl Units {
         Held(self.state.lock())
     }
 
-    /// Registers a section, once: copies its template into the active units
-    /// and remembers it for the others. `place` is asked for the pointer only
-    /// if the section is new, with no lock of units held.
+    /// Registers the statics of a link unit, once: copies their templates into
+    /// the active units and remembers them for the others. `place` is asked for
+    /// room only if the link unit is new, with no lock of units held. Then sets
+    /// the pointer of the static that is asked for, if one is.
     ///
-    /// Returns the section's pointer; it is another than `place` gave if another
-    /// thread registered the section meanwhile.
-    pub(crate) fn register<E>(
+    /// Returns whether the room that `place` gave is used: else another thread was
+    /// faster.
+    pub(crate) fn register(
         &self,
-        template: usize,
-        len: usize,
-        place: impl FnOnce() -> Result<usize, E>,
-    ) -> Result<usize, E> {
-        let known = |state: &State| {
-            state.sections.iter().find(|s| s.template == template).map(|s| s.pointer)
+        image: &Image,
+        asked: Option<Asked>,
+        place: impl FnOnce() -> Result<Room, Error>,
+    ) -> Result<bool, Error> {
+        let known = |state: &mut State| {
+            let section = state.sections.iter_mut().find(|section| section.image.is(image));
+            section.map(|section| section.resolve(asked)).is_some()
         };
-        if let Some(pointer) = without_signals(|| known(&self.state.lock())) {
-            return Ok(pointer);
+        let done = without_signals(|| {
+            let mut state = self.state.lock();
+            if known(&mut state) {
+                return Ok(true);
+            }
+            // Before there is anything to give back.
+            #[cfg(percpu_linux)]
+            if let Some(hidden) = &self.hidden {
+                hidden.hide(image)?;
+            }
+            Ok::<_, Error>(false)
+        })?;
+        if done {
+            return Ok(true);
         }
-        let pointer = place()?;
+        let Room { pointer, lent } = place()?;
         Ok(without_signals(|| {
             let mut state = self.state.lock();
-            if let Some(pointer) = known(&state) {
-                return pointer;
+            if known(&mut state) {
+                return false;
             }
-            let section = Section { template, len, pointer };
+            let mut section = Section { image: *image, pointer, lent, resolved: None };
             for base in self.active() {
-                section.copy_to(base);
+                self.copy(&section, base);
             }
+            section.resolve(asked);
             state.sections.push(section);
-            pointer
+            true
         }))
+    }
+
+    /// Forgets the statics of a link unit: their handles have no pointer any
+    /// more, units that become active later get no copies. Returns the pointer of
+    /// the area that held the copies; none if there are none, or if they stay.
+    ///
+    /// # Safety
+    /// Nobody uses one of the copies, nor a handle, during or since the call,
+    /// but for handles that are resolved again.
+    pub(crate) unsafe fn unregister(&self, image: &Image) -> Option<usize> {
+        without_signals(|| {
+            let mut state = self.state.lock();
+            let mut sections = state.sections.iter();
+            let nth = sections.position(|s| s.image.is(image) && s.lent)?;
+            let section = state.sections.swap_remove(nth);
+            let mut resolved = section.resolved;
+            while let Some(declared) = resolved {
+                resolved = declared.forget();
+            }
+            Some(section.pointer)
+        })
+    }
+
+    /// Where the template at `address` can be read, if it is hidden.
+    #[cfg_attr(not(percpu_linux), allow(unused_variables, reason = "nothing can be hidden"))]
+    pub(crate) fn hidden_copy(&self, address: usize) -> Option<usize> {
+        #[cfg(percpu_linux)]
+        return self.hidden.as_ref()?.copy_of(address);
+        #[cfg(not(percpu_linux))]
+        return None;
+    }
+
+    fn copy(&self, section: &Section, base: usize) {
+        for piece in section.image.pieces() {
+            let template = self.hidden_copy(piece.start).unwrap_or(piece.start);
+            let template = core::ptr::with_exposed_provenance::<u8>(template);
+            let copy = base.wrapping_add(section.pointer).wrapping_add(piece.offset);
+            let copy = core::ptr::with_exposed_provenance_mut::<u8>(copy);
+            // SAFETY: the template is `len` bytes that nobody writes; the copy lies
+            // in a unit where this area belongs to the section alone and, as the
+            // section (or the unit) is not published yet, nobody looks at it.
+            unsafe { core::ptr::copy_nonoverlapping(template, copy, piece.len) };
+        }
+    }
+
+    /// Bytes of templates that may not be accessed any more.
+    pub(crate) fn hidden_bytes(&self) -> usize {
+        #[cfg(percpu_linux)]
+        return self.hidden.as_ref().map_or(0, Hidden::bytes);
+        #[cfg(not(percpu_linux))]
+        return 0;
     }
 }
 
 impl Section {
-    fn copy_to(self, base: usize) {
-        let template = core::ptr::with_exposed_provenance::<u8>(self.template);
-        let copy = core::ptr::with_exposed_provenance_mut::<u8>(base.wrapping_add(self.pointer));
-        // SAFETY: the template is `len` bytes that nobody writes; the copy lies
-        // in a unit where this area belongs to the section alone and, as the
-        // section (or the unit) is not published yet, nobody looks at it.
-        unsafe { core::ptr::copy_nonoverlapping(template, copy, self.len) };
+    /// Sets the pointer of a static's handle, unless it is set.
+    fn resolve(&mut self, asked: Option<Asked>) {
+        let Some(Asked { declared, handle }) = asked else { return };
+        if handle.load(Ordering::Relaxed) != 0 {
+            return;
+        }
+        let offset = self.image.offset_of(declared.template.addr());
+        let offset = offset.expect("a template lies in its link unit");
+        // Release: the copies were made before. Partner: `Home::place`.
+        handle.store(self.pointer.wrapping_add(offset), Ordering::Release);
+        if self.lent {
+            declared.link(handle, self.resolved.replace(declared));
+        }
     }
 }

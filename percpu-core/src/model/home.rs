@@ -83,8 +83,8 @@ impl<T> Home<T> {
 }
 
 impl Source {
-    /// The source of an element `bytes` into the array.
-    pub(crate) fn element(self, _bytes: usize) -> Self {
+    /// The source of a part that lies `bytes` into the value.
+    pub(crate) fn part(self, _bytes: usize) -> Self {
         self
     }
 
@@ -102,11 +102,15 @@ pub fn per_unit<T>(initial: impl Fn() -> T) -> Box<[T]> {
     (0..machine::current().cpus() + 1).map(|_| initial()).collect()
 }
 
-/// A static's handle, and the copies of each execution.
+/// The handle of a static, and the copies of each execution. Families are for
+/// memory, which there is none of.
+///
+/// # Safety
+/// As its twin.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __static_per_cpu {
-    ($T:ty, $initial:expr) => {{
+    ($family:ident, $T:ty, $initial:expr) => {{
         fn copies() -> *const [$T] {
             static COPIES: $crate::__private::Lazy<Box<[$T]>> = $crate::__private::Lazy {
                 init: || $crate::__private::per_unit(|| $initial),
@@ -114,7 +118,7 @@ macro_rules! __static_per_cpu {
             };
             ::core::ptr::from_ref::<[$T]>(COPIES.get())
         }
-        // SAFETY: the function above returns them.
-        $crate::StaticPerCpu::__new(unsafe { $crate::__private::Home::of_static(copies) })
+        // The function above returns them.
+        $crate::StaticPerCpu::__new($crate::__private::Home::of_static(copies))
     }};
 }

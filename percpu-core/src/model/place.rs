@@ -49,6 +49,18 @@ impl<'a, T> Place<'a, T> {
     }
 }
 
+impl<'a, T> Place<'a, T> {
+    /// The place of a part.
+    ///
+    /// # Safety
+    /// As its twin.
+    pub(crate) unsafe fn field<W>(self, offset: usize) -> Place<'a, W> {
+        // SAFETY: the caller's promise: inside of a `T`.
+        let first = unsafe { self.first.byte_add(offset) }.cast();
+        Place { first, stride: self.stride, copies: PhantomData }
+    }
+}
+
 impl<T> Place<'_, T> {
     /// The base of the unit whose copy here is `copy`.
     pub(crate) fn base_of(self, copy: &T) -> usize {

@@ -116,12 +116,16 @@ impl Units {
         Some(self.activate(unit))
     }
 
-    pub(crate) fn active(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn active(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         0..self.count() as usize
     }
 
     pub(crate) fn activate(&self, unit: UnitIndex) -> usize {
         unit as usize
+    }
+
+    pub(crate) fn hidden_bytes(&self) -> usize {
+        0
     }
 }
 
@@ -207,4 +211,9 @@ pub(crate) fn fallbacks() -> u64 {
 /// Sections aborted so far, in this execution.
 pub(crate) fn aborts() -> u64 {
     machine::current().aborts()
+}
+
+/// Nothing to give back: statics are made for each execution.
+pub(crate) unsafe fn unregister_statics(_: &crate::area::section::LinkUnit) -> bool {
+    false
 }

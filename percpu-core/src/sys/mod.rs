@@ -8,6 +8,7 @@
 //!   rseq        registration of threads      membarrier   the grace period
 //!   object      keeps code with sections mapped            fork    locks held over a fork
 //!   getcpu      which CPU                                  lock    32 bits of lock
+//!   protect     what pages may be used for
 //!   pretend     (tests) any machine, failing on demand
 //! ```
 
@@ -27,6 +28,8 @@ pub(crate) mod nesting;
 pub(crate) mod object;
 #[cfg(test)]
 pub(crate) mod pretend;
+#[cfg(percpu_linux)]
+pub(crate) mod protect;
 #[cfg(percpu_rseq)]
 pub(crate) mod rseq;
 pub(crate) mod sync;

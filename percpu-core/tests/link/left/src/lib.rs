@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use percpu_core::{atomic::AtomicU64, percpu};
+use percpu_core::{atomic::AtomicU64, field, percpu};
 
 percpu! { static OWN: AtomicU64 = AtomicU64::new(0); }
 
@@ -13,6 +13,10 @@ pub fn run(n: u64) {
         base::CALLS.inc();
         *base::LOCK.lock() += 1;
         OWN.inc();
+        base::HOT.inc();
+        base::SHARED.inc();
+        base::STATS.field(field!(base::Stats, calls)).inc();
+        base::STATS.field(field!(base::Stats, kinds)).at(0).inc();
     }
 }
 

@@ -9,6 +9,8 @@ percpu! {
     static OF_EXECUTABLE: AtomicU64 = AtomicU64::new(1000);
     static SECOND: AtomicU64 = AtomicU64::new(0);
     static LOCK: LocalLock<u64> = LocalLock::new(0);
+    #[read_mostly] static NAME: &'static str = "over";
+    #[shared_aligned] static LAST: AtomicU64 = AtomicU64::new(2000);
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,6 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     work::count_locked("executable's lock", &LOCK);
     shared::count();
     work::count("dylib's static in the executable", &shared::OF_DYLIB);
+    work::count("dylib's hot static in the executable", &shared::HOT_OF_DYLIB);
+    work::count("executable's last static", &LAST);
 
     let here = PerCpu::zeroed()?;
     shared::count_on(&here);
@@ -31,6 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let units = percpu_core::info()?.units() as u64;
     assert_eq!(OF_EXECUTABLE.sum(), 1000 * units + work::EACH);
     assert_eq!(SECOND.sum(), 0);
+    assert!(NAME.iter().all(|(_, name)| *name.get() == "over"));
+    assert_eq!(LAST.sum(), 2000 * units + work::EACH);
+    assert_eq!(shared::HOT_OF_DYLIB.sum(), units + work::EACH);
     let turns = 2 + u64::from(std::env::args().len() > 1);
     assert_eq!(shared::OF_DYLIB.sum(), 7 * units + turns * work::EACH);
     work::print_mode();
