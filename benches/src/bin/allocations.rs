@@ -48,8 +48,11 @@ const MACHINES: [(u32, bool, &str); 7] = [
     (1024, true, "1024 in use"),
 ];
 
-/// What a run measures, and by how many threads; the first two are ours.
-const JOBS: [(&str, usize, fn(Duration) -> f64); 4] = [
+/// What is measured: its name, by how many threads, and a run of some length.
+type Job = (&'static str, usize, fn(Duration) -> f64);
+
+/// The first two are ours.
+const JOBS: [Job; 4] = [
     ("PerCpu::zeroed + drop", 1, ours),
     ("the same, 2 threads", 2, ours),
     ("boxed slice of padded words, one a CPU here", 1, boxed),
@@ -168,8 +171,7 @@ fn measure(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let here = summary(0, 0).median;
     let mut rows = vec![("on this machine, ns".to_owned(), here, MOST)];
     rows.push(("two threads / one".to_owned(), summary(0, 1).median / here, GROWTH));
-    for machine in 1..4 {
-        let (.., name) = MACHINES[machine];
+    for (machine, (.., name)) in MACHINES.iter().enumerate().take(4).skip(1) {
         rows.push((format!("{name} / this machine"), summary(machine, 0).median / here, GROWTH));
     }
     for (name, figure, bound) in &rows {

@@ -160,8 +160,11 @@ impl<S: System> Spans<S> {
     /// hold anything then.
     pub(crate) fn discard(&self, span: &S::Span, pages: Range<usize>) -> bool {
         let bytes = pages.start * self.plan.page..pages.end * self.plan.page;
-        let discard = |unit: &usize| span.discard(unit + bytes.start..unit + bytes.end).is_ok();
-        // Each of them, whether or not one before was refused.
-        self.plan.units.iter().fold(true, |done, unit| discard(unit) && done)
+        let mut all = true;
+        for unit in &self.plan.units {
+            // Each of them, whether or not one before was refused.
+            all &= span.discard(unit + bytes.start..unit + bytes.end).is_ok();
+        }
+        all
     }
 }
