@@ -56,6 +56,7 @@ def all_tests(plain, ignored, loom, inject):
         (listed(plain) - listed(ignored))
         | short(listed(loom), "tests/loom/main.rs::", "loom::")
         | short(listed(inject), "tests/inject.rs::", "inject::")
+        | short(listed(inject), "tests/inject_structures.rs::", "inject::")
     )
 
 
@@ -135,6 +136,9 @@ def aliases(sources):
     for text in sources:
         for attribute in re.findall(r"doc\(alias\s*(?:=|\()([^\]]*)\]", text):
             found.update(re.findall(r'"([^"]+)"', attribute))
+        if re.search(r"doc\(alias = \$", text):
+            # The macro's callers give the names.
+            found.update(re.findall(r'"(\w+)"', text))
     return found
 
 

@@ -18,12 +18,21 @@
 //! | **Allocated ones** | | |
 //! | `alloc_percpu`, `__alloc_percpu` | [`PerCpu::zeroed`](crate::PerCpu::zeroed), [`PerCpu::new_with`](crate::PerCpu::new_with) | size and alignment are the type's |
 //! | `free_percpu` | dropping the [`PerCpu`](crate::PerCpu) | on any thread; there is no null |
+//! | `__alloc_percpu`, `__alloc_percpu_gfp` with a size of run time | [`PerCpuBytes`](crate::PerCpuBytes); [`PerCpuSlice`](crate::PerCpuSlice) for words | |
+//! | `alloc_percpu_gfp`, `__alloc_reserved_percpu` | [`PerCpu::options`](crate::PerCpu::options) | `nonblocking` for `GFP_NOWAIT`, `reserved` |
+//! | `pcpu_balance_workfn` | [`balance`](crate::balance()), [`Balancer`](crate::Balancer) | a drop takes its share; no thread unless asked |
+//! | `percpu_stats` | [`stats`](crate::stats()) | |
+//! | `is_kernel_percpu_address` | [`locate`](crate::locate) | dynamic memory too |
+//! | `pcpu_get_vm_areas` | [`AddressSpace`](crate::AddressSpace) | a chunk is one reservation here; for other machines |
 //! | **This CPU's word** | | signals count as interrupts |
 //! | `this_cpu_read`, `this_cpu_write` | [`Copies::load`](crate::Copies::load), [`Copies::store`](crate::Copies::store) | |
 //! | `this_cpu_add`, `this_cpu_sub`, `this_cpu_inc`, `this_cpu_dec` | `add`, `sub`, `inc`, `dec` | |
 //! | `this_cpu_add_return`, `this_cpu_sub_return`, `this_cpu_inc_return`, `this_cpu_dec_return` | `add_return`, `sub_return`, `inc_return`, `dec_return` | `fetch_add` and `fetch_sub` return the old value |
 //! | `this_cpu_and`, `this_cpu_or` | `and`, `or`; also `xor` | |
 //! | `this_cpu_xchg`, `this_cpu_cmpxchg`, `this_cpu_try_cmpxchg` | `swap`, `compare_exchange` | |
+//! | `this_cpu_cmpxchg128`, `this_cpu_try_cmpxchg128`, `this_cpu_cmpxchg_double` | [`DoubleWord`](crate::DoubleWord) | never read torn, from any CPU |
+//! | `__this_cpu_read`, `__this_cpu_write`, `__this_cpu_add`, `__this_cpu_sub`, `__this_cpu_inc`, `__this_cpu_dec`, `__this_cpu_and`, `__this_cpu_or`, `__this_cpu_add_return`, `__this_cpu_sub_return`, `__this_cpu_inc_return`, `__this_cpu_dec_return`, `__this_cpu_xchg`, `__this_cpu_cmpxchg` | [`Copies::asserted`](crate::Copies::asserted) | names the unit that a guard holds |
+//! | `raw_cpu_read`, `raw_cpu_write`, `raw_cpu_add`, `raw_cpu_sub`, `raw_cpu_inc`, `raw_cpu_dec`, `raw_cpu_and`, `raw_cpu_or`, `raw_cpu_add_return`, `raw_cpu_xchg`, `raw_cpu_cmpxchg` | [`Copies::raw`](crate::Copies::raw) | may lose updates |
 //! | **Some CPU's copy** | | |
 //! | `per_cpu`, `per_cpu_ptr` | [`Copies::on`](crate::Copies::on) | for reading; a remote write has a name that says so |
 //! | `this_cpu_ptr`, `raw_cpu_ptr` | [`Copies::hint`](crate::Copies::hint) | maybe stale, so the value synchronises itself |
@@ -35,6 +44,8 @@
 //! | `get_cpu`, `put_cpu`, `smp_processor_id` | [`LocalLockGuard::unit`](crate::LocalLockGuard::unit) | the copy stays, the thread may move |
 //! | `cpu_possible_mask`, `cpu_present_mask`, `cpu_online_mask` | [`Topology::possible`](crate::Topology::possible), `present`, `online` | as of first use |
 //! | `cpu_to_node`, `cpumask_of_node`, `node_distance` | [`Topology::node_of`](crate::Topology::node_of), `cpus_of`, `distance` | |
+//! | `numa_node_id` | [`current_node`](crate::current_node) | a hint |
+//! | `cpuhp_setup_state`, `cpuhp_setup_state_nocalls`, `cpuhp_remove_state` | [`hotplug::State`](crate::hotplug::State) | by hand or polled: no program is told |
 //! | **More than a word** | | |
 //! | `get_cpu_var`, `put_cpu_var`, `get_cpu_ptr`, `put_cpu_ptr` | [`LocalLock`](crate::LocalLock): `lock`, or `with` | a lock on the copy: others on this CPU wait |
 //! | `preempt_disable`, `preempt_enable` | [`LocalLock`](crate::LocalLock) | no program can forbid preemption |

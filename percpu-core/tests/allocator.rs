@@ -330,3 +330,30 @@ fn statistics_survive_serialisation() {
     assert!(text.contains("\"contig_bytes\""), "a chunk's fields are in its row");
     drop(words);
 }
+
+/// Row NU-02, on machines with several nodes; on others it says little.
+#[test]
+fn copies_lie_on_their_cpus_node() {
+    const MPOL_F_NODE: libc::c_ulong = 1;
+    const MPOL_F_ADDR: libc::c_ulong = 2;
+    common::in_child("copies_lie_on_their_cpus_node", &[], || {
+        config().backing(Backing::Eager).apply().unwrap();
+        let pages: Vec<_> = (0..300).map(|_| PerCpu::<Page>::zeroed().unwrap()).collect();
+        let topology = info().unwrap().topology();
+        println!("{} nodes, {:?}", topology.nodes().len(), stats().unwrap().unbound);
+        for (unit, copy) in pages.iter().step_by(50).flatten() {
+            let (mut node, copy) = (-1, std::ptr::from_ref(copy.get()));
+            let (none, flags) = (std::ptr::null_mut::<libc::c_ulong>(), MPOL_F_NODE | MPOL_F_ADDR);
+            // SAFETY: asks for the node of a page of ours; fills the local.
+            let asked = unsafe {
+                libc::syscall(libc::SYS_get_mempolicy, &raw mut node, none, 0, copy, flags)
+            };
+            if asked != 0 {
+                return println!("this kernel does not tell: {}", std::io::Error::last_os_error());
+            }
+            if let Some(want) = unit.cpu().and_then(|cpu| topology.node_of(cpu)) {
+                assert_eq!(u32::try_from(node), Ok(want.get()), "{unit}");
+            }
+        }
+    });
+}
