@@ -86,7 +86,8 @@ check() {
     if { echo "$bodies"; grep 'out of line' "$text"; } | grep -E '\b[xw]1[67]\b'; then
         fail "$function: a register that a far branch may clobber"
     fi
-    body=$(sed '/^\tret$/q' "$text" | grep -v 'out of line')
+    # Cold functions, by name, may be called from wherever their calls were put.
+    body=$(sed '/^\tret$/q' "$text" | grep -Ev 'out of line|(call|bl) .*(9first_use|4cold)E')
     if grep -E "$locks_or_calls" <<<"$body"; then
         fail "$function: locks or calls before it returns"
     fi

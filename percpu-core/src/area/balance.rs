@@ -1,6 +1,6 @@
 //! Giving memory back to the system, and having some at hand.
 //!
-//! No thread does this unless asked ([`crate::balance`], a `Balancer`): a free
+//! No thread does this unless asked ([`crate::balance()`], a `Balancer`): a free
 //! that leaves something to give back takes a bounded share of the work itself,
 //! unless another thread is at it.
 //!

@@ -336,7 +336,7 @@ L10:
 push:
 	adrp x8, :got:_ZN11percpu_core5table5TABLEE
 	ldr x8, [x8, :got_lo12:_ZN11percpu_core5table5TABLEE]
-	ldr w2, [x0, #16]
+	ldr w2, [x0, #8]
 	ldr x9, [x0]
 	; descriptor L1
 	; descriptor L2-L1
@@ -433,7 +433,7 @@ L10:
 	ret
 
 push_batch:
-	ldr w4, [x0, #16]
+	ldr w4, [x0, #8]
 	adrp x11, :got:_ZN11percpu_core5table5TABLEE
 	ldr x9, [x0]
 	ldr x11, [x11, :got_lo12:_ZN11percpu_core5table5TABLEE]
@@ -552,4 +552,396 @@ L5:
 	strb w9, [x8]
 	strb w10, [x8, #1]
 	str x11, [x8, #8]
+	ret
+
+pair_swap:
+	stp x29, x30, [sp, #-32]!
+	stp x20, x19, [sp, #16]
+	mov x29, sp
+	add x9, x0, #24
+	mov x8, x0
+	ldar x0, [x9]
+	cbz x0, L1
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x11, [x10]
+	cbz x11, L6
+	mrs x12, TPIDR_EL0
+	add x12, x12, x11
+	adrp x14, L7
+	add x14, x14, :lo12:L7
+	str x14, [x12, #8]
+L2:
+	ldrh w13, [x12, #4]
+	add x11, x10, x13, lsl #3
+	ldr x11, [x11, #40]
+	cbz x11, L6
+	add x11, x11, x0
+	ldr x13, [x11, #32]
+	and x15, x13, #0x1
+	add x15, x11, x15, lsl #4
+	ldp x9, x8, [x15]
+	add x13, x13, #1
+	and x15, x13, #0x1
+	add x15, x11, x15, lsl #4
+	dmb ishst
+	stp x1, x2, [x15]
+	add x15, x11, #32
+	stlr x13, [x15]
+L3:
+L4:
+	add x15, x10, #8	; out of line
+L8:
+	ldxr x14, [x15]	; out of line
+	add x14, x14, #1	; out of line
+	stxr w13, x14, [x15]	; out of line
+	cbnz w13, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x11, L9
+L10:
+	mov x0, x9
+	mov x1, x8
+	ldp x20, x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret
+
+pair_compare_exchange:
+	sub sp, sp, #128
+	stp x29, x30, [sp, #64]
+	str x23, [sp, #80]
+	stp x22, x21, [sp, #96]
+	stp x20, x19, [sp, #112]
+	add x29, sp, #64
+	add x10, x0, #24
+	mov x9, x0
+	ldar x0, [x10]
+	cbz x0, L1
+	adrp x11, :got:_ZN11percpu_core5table5TABLEE
+	ldr x11, [x11, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x12, [x11]
+	cbz x12, L6
+	mrs x13, TPIDR_EL0
+	add x13, x13, x12
+	adrp x15, L7
+	add x15, x15, :lo12:L7
+	str x15, [x13, #8]
+L2:
+	ldrh w14, [x13, #4]
+	add x12, x11, x14, lsl #3
+	ldr x12, [x12, #40]
+	cbz x12, L6
+	add x12, x12, x0
+	ldr x14, [x12, #32]
+	and x18, x14, #0x1
+	add x18, x12, x18, lsl #4
+	ldp x9, x10, [x18]
+	cmp x9, x1
+	b.ne L6
+	cmp x10, x2
+	b.ne L6
+	add x14, x14, #1
+	and x18, x14, #0x1
+	add x18, x12, x18, lsl #4
+	dmb ishst
+	stp x3, x4, [x18]
+	add x18, x12, #32
+	stlr x14, [x18]
+L3:
+L4:
+	add x18, x11, #8	; out of line
+L8:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x12, L9
+L10:
+	cmp x9, x1
+	stp x9, x10, [x8, #8]
+	ccmp x10, x2, #0, eq
+	cset w10, ne
+	str x10, [x8]
+	ldp x20, x19, [sp, #112]
+	ldr x23, [sp, #80]
+	ldp x22, x21, [sp, #96]
+	ldp x29, x30, [sp, #64]
+	add sp, sp, #128
+	ret
+
+list_push:
+	stp x29, x30, [sp, #-32]!
+	str x19, [sp, #16]
+	mov x29, sp
+	add x9, x0, #24
+	mov x8, x0
+	ldar x0, [x9]
+	cbz x0, L1
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x10, [x9]
+	cbz x10, L6
+	mrs x11, TPIDR_EL0
+	add x11, x11, x10
+	adrp x13, L7
+	add x13, x13, :lo12:L7
+	str x13, [x11, #8]
+L2:
+	ldrh w12, [x11, #4]
+	add x10, x9, x12, lsl #3
+	ldr x10, [x10, #40]
+	cbz x10, L6
+	add x10, x10, x0
+	add x14, x10, #8
+	ldar w14, [x14]
+	mov x8, #1
+	cbnz w14, L6
+	ldr x14, [x10]
+	str x14, [x1]
+	mov x8, #0
+	str x1, [x10]
+L3:
+L4:
+	add x14, x9, #8	; out of line
+L8:
+	ldxr x13, [x14]	; out of line
+	add x13, x13, #1	; out of line
+	stxr w12, x13, [x14]	; out of line
+	cbnz w12, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x10, L9
+L10:
+	cbz x8, L11
+L12:
+	mov x0, x1
+	ldr x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret
+
+list_pop:
+	stp x29, x30, [sp, #-16]!
+	mov x29, sp
+	add x9, x0, #24
+	mov x8, x0
+	ldar x0, [x9]
+	cbz x0, L1
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x10, [x9]
+	cbz x10, L6
+	mrs x11, TPIDR_EL0
+	add x11, x11, x10
+	adrp x13, L7
+	add x13, x13, :lo12:L7
+	str x13, [x11, #8]
+L2:
+	ldrh w12, [x11, #4]
+	add x10, x9, x12, lsl #3
+	ldr x10, [x10, #40]
+	cbz x10, L6
+	add x10, x10, x0
+	add x14, x10, #8
+	ldar w14, [x14]
+	mov x8, #0
+	cbnz w14, L6
+	ldr x8, [x10]
+	cbz x8, L6
+	ldr x14, [x8]
+	str x14, [x10]
+L3:
+L4:
+	add x14, x9, #8	; out of line
+L8:
+	ldxr x13, [x14]	; out of line
+	add x13, x13, #1	; out of line
+	stxr w12, x13, [x14]	; out of line
+	cbnz w12, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x10, L9
+L10:
+	mov x0, x8
+	ldp x29, x30, [sp], #16
+	ret
+
+buffer_push:
+	sub sp, sp, #64
+	stp x29, x30, [sp, #32]
+	stp x20, x19, [sp, #48]
+	add x29, sp, #32
+	ldr q0, [x1]
+	ldr x11, [x1, #16]
+	mov x10, sp
+	stur x10, [x29, #-8]
+	add x10, x0, #24
+	mov x9, x0
+	str q0, [sp]
+	mov x19, x1
+	str x11, [sp, #16]
+	ldar x0, [x10]
+	cbz x0, L1
+L2:
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	mov w11, #24
+	mov w12, #16
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	mov w13, #8
+	mov x14, sp
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	ldr x15, [x10]
+	cbz x15, L7
+	mrs x1, TPIDR_EL0
+	add x1, x1, x15
+	adrp x3, L8
+	add x3, x3, :lo12:L8
+	str x3, [x1, #8]
+L3:
+	ldrh w2, [x1, #4]
+	add x15, x10, x2, lsl #3
+	ldr x15, [x15, #40]
+	cbz x15, L7
+	add x15, x15, x0
+	add x4, x15, #8
+	ldar w4, [x4]
+	mov x9, #1
+	cbnz w4, L7
+	ldr x18, [x15]
+	cmp x18, x13
+	b.hs L7
+	madd x3, x18, x11, x12
+	add x3, x3, x15
+	mov x2, x11
+L9:
+	sub x2, x2, #8
+	ldr x4, [x14, x2]
+	str x4, [x3, x2]
+	cbnz x2, L9
+	add x18, x18, #1
+	mov x9, #0
+	str x18, [x15]
+L4:
+L5:
+	add x4, x10, #8	; out of line
+L10:
+	ldxr x3, [x4]	; out of line
+	add x3, x3, #1	; out of line
+	stxr w2, x3, [x4]	; out of line
+	cbnz w2, L10	; out of line
+	b L6	; out of line
+L7:
+	cbz x15, L11
+	cbz x9, L12
+L13:
+	ldr q0, [x19]
+	ldr x9, [x19, #16]
+	stur q0, [x8, #8]
+	str x9, [x8, #24]
+	mov w9, #1
+L12:
+	str x9, [x8]
+	ldp x20, x19, [sp, #48]
+	ldp x29, x30, [sp, #32]
+	add sp, sp, #64
+	ret
+
+buffer_pop:
+	sub sp, sp, #96
+	stp x29, x30, [sp, #64]
+	str x19, [sp, #80]
+	add x29, sp, #64
+	add x10, x0, #24
+	mov x9, x0
+	ldar x0, [x10]
+	cbz x0, L1
+L2:
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	mov w11, #24
+	mov w12, #16
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	add x13, sp, #8
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	ldr x14, [x10]
+	cbz x14, L7
+	mrs x18, TPIDR_EL0
+	add x18, x18, x14
+	adrp x2, L8
+	add x2, x2, :lo12:L8
+	str x2, [x18, #8]
+L3:
+	ldrh w1, [x18, #4]
+	add x14, x10, x1, lsl #3
+	ldr x14, [x14, #40]
+	cbz x14, L7
+	add x14, x14, x0
+	add x3, x14, #8
+	ldar w3, [x3]
+	mov x9, #1
+	cbnz w3, L7
+	ldr x15, [x14]
+	cbz x15, L7
+	sub x15, x15, #1
+	madd x2, x15, x11, x12
+	add x2, x2, x14
+	mov x1, x11
+L9:
+	sub x1, x1, #8
+	ldr x3, [x2, x1]
+	str x3, [x13, x1]
+	cbnz x1, L9
+	mov x9, #0
+	str x15, [x14]
+L4:
+L5:
+	add x3, x10, #8	; out of line
+L10:
+	ldxr x2, [x3]	; out of line
+	add x2, x2, #1	; out of line
+	stxr w1, x2, [x3]	; out of line
+	cbnz w1, L10	; out of line
+	b L6	; out of line
+L7:
+	cbz x14, L11
+	cbz x9, L12
+	mov x9, xzr
+	b L13
+L12:
+	ldr x9, [sp, #24]
+	ldur q0, [sp, #8]
+	str x9, [sp, #48]
+	mov w9, #1
+	str q0, [sp, #32]
+L13:
+	ldr q0, [sp, #32]
+	str x9, [x8]
+	ldr x9, [sp, #48]
+	stur q0, [x8, #8]
+	str x9, [x8, #24]
+	ldp x29, x30, [sp, #64]
+	ldr x19, [sp, #80]
+	add sp, sp, #96
 	ret

@@ -265,7 +265,7 @@ L9:
 push:
 	push rbx
 	mov rdx, rsi
-	mov eax, dword ptr [rdi + 16]
+	mov eax, dword ptr [rdi + 8]
 	mov rcx, qword ptr [rdi]
 	mov rsi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	; descriptor L1
@@ -348,7 +348,7 @@ push_batch:
 	push r12
 	push rbx
 	mov rcx, qword ptr [rsi]
-	mov r9d, dword ptr [rsi + 16]
+	mov r9d, dword ptr [rsi + 8]
 	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	mov r10d, 30
 	mov r11d, 30
@@ -497,5 +497,384 @@ L12:
 	pop rbx
 	pop r14
 	pop r15
+	pop rbp
+	ret
+
+pair_swap:
+	push r14
+	push rbx
+	push rax
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
+	je L1
+	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	mov r9, qword ptr [r8]
+	test r9, r9
+	je L6
+	lea r11, [rip + L7]
+	mov qword ptr fs:[r9 + 8], r11
+L2:
+	movzx r10d, word ptr fs:[r9 + 4]
+	mov r9, qword ptr [r8 + 8*r10 + 40]
+	test r9, r9
+	je L6
+	add r9, rax
+	mov r10, qword ptr [r9 + 32]
+	mov r11, r10
+	and r11d, 1
+	shl r11d, 4
+	mov rdi, qword ptr [r9 + r11]
+	mov rcx, qword ptr [r9 + r11 + 8]
+	xor r11d, 16
+	mov qword ptr [r9 + r11], rsi
+	mov qword ptr [r9 + r11 + 8], rdx
+	inc r10
+	mov qword ptr [r9 + 32], r10
+L3:
+L4:
+	lock inc qword ptr [r8 + 8]	; out of line
+	jmp L5	; out of line
+L6:
+	test r9, r9
+	je L8
+L9:
+	mov rax, rdi
+	mov rdx, rcx
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
+
+pair_compare_exchange:
+	push rbp
+	push r15
+	push r14
+	push r13
+	push r12
+	push rbx
+	sub rsp, 72
+	mov rax, rdi
+	mov rdi, qword ptr [rsi + 24]
+	test rdi, rdi
+	je L1
+	mov r11, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	mov rbx, qword ptr [r11]
+	test rbx, rbx
+	je L6
+	lea r14, [rip + L7]
+	mov qword ptr fs:[rbx + 8], r14
+L2:
+	movzx ebp, word ptr fs:[rbx + 4]
+	mov rbx, qword ptr [r11 + 8*rbp + 40]
+	test rbx, rbx
+	je L6
+	add rbx, rdi
+	mov rbp, qword ptr [rbx + 32]
+	mov r14, rbp
+	and r14d, 1
+	shl r14d, 4
+	mov rsi, qword ptr [rbx + r14]
+	mov r10, qword ptr [rbx + r14 + 8]
+	cmp rsi, rdx
+	jne L6
+	cmp r10, rcx
+	jne L6
+	xor r14d, 16
+	mov qword ptr [rbx + r14], r8
+	mov qword ptr [rbx + r14 + 8], r9
+	inc rbp
+	mov qword ptr [rbx + 32], rbp
+L3:
+L4:
+	lock inc qword ptr [r11 + 8]	; out of line
+	jmp L5	; out of line
+L6:
+	test rbx, rbx
+	je L8
+L9:
+	xor rdx, rsi
+	xor rcx, r10
+	xor edi, edi
+	or rcx, rdx
+	setne dil
+	mov qword ptr [rax + 8], rsi
+	mov qword ptr [rax + 16], r10
+	mov qword ptr [rax], rdi
+	add rsp, 72
+	pop rbx
+	pop r12
+	pop r13
+	pop r14
+	pop r15
+	pop rbp
+	ret
+
+list_push:
+	push rbx
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
+	je L1
+	mov rdx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	mov rdi, qword ptr [rdx]
+	test rdi, rdi
+	je L6
+	lea r9, [rip + L7]
+	mov qword ptr fs:[rdi + 8], r9
+L2:
+	movzx r8d, word ptr fs:[rdi + 4]
+	mov rdi, qword ptr [rdx + 8*r8 + 40]
+	test rdi, rdi
+	je L6
+	add rdi, rax
+	mov ecx, 1
+	cmp dword ptr [rdi + 8], 0
+	jne L6
+	mov r8, qword ptr [rdi]
+	mov qword ptr [rsi], r8
+	xor ecx, ecx
+	mov qword ptr [rdi], rsi
+L3:
+L4:
+	lock inc qword ptr [rdx + 8]	; out of line
+	jmp L5	; out of line
+L6:
+	test rdi, rdi
+	je L8
+L9:
+	test rcx, rcx
+	je L10
+L11:
+	mov rax, rsi
+	pop rbx
+	ret
+
+list_pop:
+	push rax
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
+	je L1
+	mov rdx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	mov rsi, qword ptr [rdx]
+	test rsi, rsi
+	je L6
+	lea r8, [rip + L7]
+	mov qword ptr fs:[rsi + 8], r8
+L2:
+	movzx edi, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rdx + 8*rdi + 40]
+	test rsi, rsi
+	je L6
+	add rsi, rax
+	xor ecx, ecx
+	cmp dword ptr [rsi + 8], 0
+	jne L6
+	mov rcx, qword ptr [rsi]
+	test rcx, rcx
+	je L6
+	mov rdi, qword ptr [rcx]
+	mov qword ptr [rsi], rdi
+L3:
+L4:
+	lock inc qword ptr [rdx + 8]	; out of line
+	jmp L5	; out of line
+L6:
+	test rsi, rsi
+	je L8
+L9:
+	mov rax, rcx
+	pop rcx
+	ret
+
+buffer_push:
+	push rbp
+	push r15
+	push r14
+	push rbx
+	sub rsp, 40
+	mov rax, rdi
+	mov rcx, qword ptr [rdx + 16]
+	mov qword ptr [rsp + 32], rcx
+	movups xmm0, xmmword ptr [rdx]
+	movaps xmmword ptr [rsp + 16], xmm0
+	lea rcx, [rsp + 16]
+	mov qword ptr [rsp + 8], rcx
+	mov rdi, qword ptr [rsi + 24]
+	test rdi, rdi
+	je L1
+L2:
+	mov rsi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	lea r8, [rsp + 16]
+	mov r9d, 24
+	mov r10d, 16
+	mov r11d, 8
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov rbx, qword ptr [rsi]
+	test rbx, rbx
+	je L7
+	lea r15, [rip + L8]
+	mov qword ptr fs:[rbx + 8], r15
+L3:
+	movzx r14d, word ptr fs:[rbx + 4]
+	mov rbx, qword ptr [rsi + 8*r14 + 40]
+	test rbx, rbx
+	je L7
+	add rbx, rdi
+	mov ecx, 1
+	cmp dword ptr [rbx + 8], 0
+	jne L7
+	mov rbp, qword ptr [rbx]
+	cmp rbp, r11
+	jae L7
+	mov r15, rbp
+	imul r15, r9
+	add r15, r10
+	add r15, rbx
+	mov r14, r9
+L9:
+	mov rcx, qword ptr [r8 + r14 - 8]
+	mov qword ptr [r15 + r14 - 8], rcx
+	sub r14, 8
+	jne L9
+	inc rbp
+	xor ecx, ecx
+	mov qword ptr [rbx], rbp
+L4:
+L5:
+	lock inc qword ptr [rsi + 8]	; out of line
+	jmp L6	; out of line
+L7:
+	test rbx, rbx
+	je L10
+	test rcx, rcx
+	je L11
+L12:
+	mov rcx, qword ptr [rdx + 16]
+	mov qword ptr [rax + 24], rcx
+	movups xmm0, xmmword ptr [rdx]
+	movups xmmword ptr [rax + 8], xmm0
+	mov ecx, 1
+	jmp L13
+L1:
+	mov rdi, rsi
+	mov rbx, rax
+	mov r14, rdx
+	call qword ptr [rip + _ZN11percpu_core4home13Home$LT$T$GT$9first_useE@GOTPCREL]
+	mov rdx, r14
+	mov rdi, rax
+	mov rax, rbx
+	jmp L2
+L10:
+	lea rsi, [rsp + 8]
+	mov rbx, rdx
+	mov r14, rax
+	call qword ptr [rip + _ZN11percpu_core4word4coldE@GOTPCREL]
+	mov rdx, rbx
+	mov ecx, eax
+	mov rax, r14
+	test cl, cl
+	je L12
+L11:
+	xor ecx, ecx
+L13:
+	mov qword ptr [rax], rcx
+	add rsp, 40
+	pop rbx
+	pop r14
+	pop r15
+	pop rbp
+	ret
+
+buffer_pop:
+	push rbp
+	push rbx
+	sub rsp, 56
+	mov rax, rsi
+	mov rsi, qword ptr [rsi + 24]
+	test rsi, rsi
+	je L1
+L2:
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	lea rdx, [rsp + 32]
+	mov r8d, 24
+	mov r9d, 16
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov r10, qword ptr [rcx]
+	test r10, r10
+	je L7
+	lea rbp, [rip + L8]
+	mov qword ptr fs:[r10 + 8], rbp
+L3:
+	movzx ebx, word ptr fs:[r10 + 4]
+	mov r10, qword ptr [rcx + 8*rbx + 40]
+	test r10, r10
+	je L7
+	add r10, rsi
+	mov eax, 1
+	cmp dword ptr [r10 + 8], 0
+	jne L7
+	mov r11, qword ptr [r10]
+	sub r11, 1
+	jb L7
+	mov rbp, r11
+	imul rbp, r8
+	add rbp, r9
+	add rbp, r10
+	mov rbx, r8
+L9:
+	mov rax, qword ptr [rbp + rbx - 8]
+	mov qword ptr [rdx + rbx - 8], rax
+	sub rbx, 8
+	jne L9
+	xor eax, eax
+	mov qword ptr [r10], r11
+L4:
+L5:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L6	; out of line
+L7:
+	test r10, r10
+	je L10
+	test rax, rax
+	je L11
+	xor eax, eax
+	jmp L12
+L11:
+	mov rax, qword ptr [rsp + 48]
+	mov qword ptr [rsp + 16], rax
+	movups xmm0, xmmword ptr [rsp + 32]
+	movaps xmmword ptr [rsp], xmm0
+	mov eax, 1
+L12:
+	mov qword ptr [rdi], rax
+	movaps xmm0, xmmword ptr [rsp]
+	movups xmmword ptr [rdi + 8], xmm0
+	mov rax, qword ptr [rsp + 16]
+	mov qword ptr [rdi + 24], rax
+L13:
+	mov rax, rdi
+	add rsp, 56
+	pop rbx
 	pop rbp
 	ret
