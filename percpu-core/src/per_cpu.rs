@@ -168,7 +168,7 @@ impl<T> Made<T> {
 impl<T> Drop for Made<T> {
     fn drop(&mut self) {
         /// Gives the area back even should a destructor panic.
-        struct GiveBack<'a, T>(&'a mut Made<T>);
+        struct GiveBack<'a, T>(&'a Made<T>);
         impl<T> Drop for GiveBack<'_, T> {
             fn drop(&mut self) {
                 // Inactive units must be clean again (`units.rs`, U2).
@@ -176,12 +176,30 @@ impl<T> Drop for Made<T> {
                 process::give_back(self.0.pointer, size_of::<T>());
             }
         }
-        let made = GiveBack(self);
-        for unit in 0..made.0.count {
-            // SAFETY: `fill` put a value there; the owner is going away, so
-            // nobody uses it; each is dropped once.
-            unsafe { made.0.copy(unit).drop_in_place() };
+        /// Drops the values from `next` on: as in a `Vec`, a panic of one
+        /// does not keep the others from being dropped.
+        struct Rest<'a, T> {
+            made: &'a Made<T>,
+            next: u32,
         }
+        impl<T> Rest<'_, T> {
+            fn run(&mut self) {
+                while self.next < self.made.count {
+                    let value = self.made.copy(self.next);
+                    self.next += 1;
+                    // SAFETY: `fill` put a value there; the owner is going away,
+                    // so nobody uses it; each is dropped once, as `next` moved on.
+                    unsafe { value.drop_in_place() };
+                }
+            }
+        }
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                self.run();
+            }
+        }
+        let _area = GiveBack(self);
+        Rest { made: self, next: 0 }.run();
     }
 }
 

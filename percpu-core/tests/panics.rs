@@ -5,7 +5,7 @@
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use percpu_core::{Copies, LocalLock, PerCpu, Topology, Unit, config, info, percpu};
 
@@ -92,9 +92,11 @@ fn an_initialiser_may_allocate_lock_and_then_panic() {
 fn a_destructor_may_panic_at_each_unit() {
     common::in_child("a_destructor_may_panic_at_each_unit", &[], || {
         config().topology(Topology::uniform(7, 1).unwrap()).apply().unwrap();
+        static DROPPED: AtomicUsize = AtomicUsize::new(0);
         struct Bomb(bool, #[allow(dead_code)] [u8; 16 << 10]);
         impl Drop for Bomb {
             fn drop(&mut self) {
+                DROPPED.fetch_add(1, Relaxed);
                 if self.0 {
                     panic_quietly()
                 }
@@ -110,7 +112,9 @@ fn a_destructor_may_panic_at_each_unit() {
         for round in 0..100 {
             for bad in 0..units {
                 let bombs = make(bad).unwrap();
+                let before = DROPPED.load(Relaxed);
                 assert!(panics(|| drop(bombs)));
+                assert_eq!(DROPPED.load(Relaxed) - before, units, "the others are dropped");
             }
             if round % 20 == 0 {
                 assert!(fresh_memory_is_zero());

@@ -263,7 +263,23 @@ proptest! {
                     prop_assert_eq!((freed.bytes, freed.now_empty), (size, now_empty));
                     prop_assert_eq!(set.free(id, offset), Err(FreeError::NotAllocated));
                 }
-                220..235 => {
+                220..228 => {
+                    let (limit, pages) = (number % 5 + 1, kind % 2 == 0);
+                    if pages {
+                        if let Some((id, pages)) = set.next_to_populate(limit) {
+                            set.mark_populated(id, pages);
+                        }
+                    } else if let Some((id, pages)) = set.next_depopulation(limit) {
+                        let page = SMALL / 8;
+                        let gone = pages.start * page..pages.end * page;
+                        let used = live.iter().any(|&(other, offset, size)| {
+                            other == id && offset < gone.end && gone.start < offset + size
+                        });
+                        prop_assert!(!used, "only idle pages go");
+                        set.depopulated(id, pages);
+                    }
+                }
+                228..240 => {
                     let ids: Vec<ChunkId> = set.iter().map(|(id, _)| id).collect();
                     if let Some(&id) = ids.get(number % (ids.len() + 1)) {
                         match kind % 3 {
