@@ -50,10 +50,11 @@ unsafe impl<T: Sync> Sync for Home<T> {}
 // SAFETY: as above; who owns the copies (`PerCpu`) also drops them: T is Send.
 unsafe impl<T: Send + Sync> Send for Home<T> {}
 
-/// What a unit's copy is, without activating the unit.
-pub(crate) enum Peek<'a, T> {
-    Copy(&'a T),
-    Zero,
+/// Units whose copies were not looked at: none of them was ever used.
+pub(crate) struct Idle<'a, T> {
+    pub(crate) count: usize,
+    /// What each of their copies counts as; `None` is zero bytes.
+    pub(crate) value: Option<&'a T>,
 }
 
 impl<T> fmt::Debug for Home<T> {
@@ -170,17 +171,30 @@ impl Source {
         }
     }
 
-    /// What the copy of `unit` counts as, whether or not the unit is active.
-    /// `self` is the source of `place`, or the matching element's.
-    pub(crate) fn peek<'a, T>(self, place: Place<'a, T>, unit: u32) -> Peek<'a, T> {
+    /// Shows the copies of the units in use, and says what the others count as,
+    /// without making them active: what idle CPUs cost is nothing. `self` is the
+    /// source of `place`.
+    pub(crate) fn survey<'a, T>(
+        self,
+        place: Place<'a, T>,
+        mut see: impl FnMut(&'a T),
+    ) -> Idle<'a, T> {
         let units = &process::get_or_panic().units;
-        match (units.base(unit), self) {
+        if let Self::Written = self {
+            for unit in 0..units.count() {
+                // SAFETY: active or not, `new_with` wrote this unit's copy.
+                see(unsafe { place.at(units.home(unit)) });
+            }
+            return Idle { count: 0, value: None };
+        }
+        let active = units.active();
+        let count = units.count() as usize - active.len();
+        for base in active {
             // SAFETY: the base of an active unit.
-            (Some(base), _) => Peek::Copy(unsafe { place.at(base) }),
-            (None, Self::Zeroed) => Peek::Zero,
-            // SAFETY: inactive, but `new_with` wrote this unit's copy too.
-            (None, Self::Written) => Peek::Copy(unsafe { place.at(units.home(unit)) }),
-            (None, Self::Template(declared, bytes)) => {
+            see(unsafe { place.at(base) });
+        }
+        let value = match self {
+            Self::Template(declared, bytes) if count > 0 => {
                 let template = declared.template.wrapping_byte_add(bytes);
                 let template = match units.hidden_copy(template.addr()) {
                     Some(copy) => core::ptr::with_exposed_provenance(copy),
@@ -188,8 +202,10 @@ impl Source {
                 };
                 // SAFETY: what a copy would start with, in the template or in the
                 // library's copy of it: alive for ever and never written.
-                Peek::Copy(unsafe { &*template })
+                Some(unsafe { &*template })
             }
-        }
+            _ => None,
+        };
+        Idle { count, value }
     }
 }

@@ -13,7 +13,7 @@
 
 use crate::copies::Copies;
 use crate::element::Element;
-use crate::home::{Peek, Source};
+use crate::home::Source;
 use crate::ops::{self, BitWord, IntWord, Word};
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -99,14 +99,14 @@ fn done(committed: bool) -> Option<()> {
     committed.then_some(())
 }
 
-/// What each unit's word counts as, active or not.
-fn values<'a, W: Word + 'a>(target: &'a impl Target<W>) -> impl Iterator<Item = W::Value> + 'a {
-    let place = target.resolve();
-    let source = target.source();
-    (0..process::get_or_panic().units.count()).map(move |unit| match source.peek(place, unit) {
-        Peek::Copy(word) => word.get(),
-        Peek::Zero => W::from_bits(0),
-    })
+/// What the words of all units add up to, active or not.
+fn total<W: IntWord>(target: &impl Target<W>) -> W::Value {
+    let mut sum = W::from_bits(0);
+    let idle = target.source().survey(target.resolve(), |word| sum = W::plus(sum, word.get()));
+    match idle.value.map(W::get).filter(|&value| value != W::from_bits(0)) {
+        Some(value) => (0..idle.count).fold(sum, |sum, _| W::plus(sum, value)),
+        None => sum,
+    }
 }
 
 macro_rules! operations {
@@ -289,9 +289,9 @@ macro_rules! operations {
             /// grows, sums taken one after the other never go down.
             ///
             /// # Performance
-            /// One load a unit.
+            /// One load for each unit in use.
             pub fn sum(&self) -> W::Value {
-                values(self).fold(W::from_bits(0), W::plus)
+                total(self)
             }
         }
     };

@@ -33,11 +33,10 @@ enum Held<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source;
 
-/// What a unit's copy is, without activating the unit.
-#[allow(dead_code, reason = "the twin has both")]
-pub(crate) enum Peek<'a, T> {
-    Copy(&'a T),
-    Zero,
+/// Units whose copies were not looked at: there are none here.
+pub(crate) struct Idle<'a, T> {
+    pub(crate) count: usize,
+    pub(crate) value: Option<&'a T>,
 }
 
 impl<T> fmt::Debug for Home<T> {
@@ -88,10 +87,17 @@ impl Source {
         self
     }
 
-    /// What the copy of `unit` counts as.
-    pub(crate) fn peek<'a, T>(self, place: Place<'a, T>, unit: u32) -> Peek<'a, T> {
-        // SAFETY: the base of a unit is its number.
-        Peek::Copy(unsafe { place.at(unit as usize) })
+    /// Shows every copy: all units are in use here.
+    pub(crate) fn survey<'a, T>(
+        self,
+        place: Place<'a, T>,
+        mut see: impl FnMut(&'a T),
+    ) -> Idle<'a, T> {
+        for unit in 0..machine::current().cpus() + 1 {
+            // SAFETY: the base of a unit is its number.
+            see(unsafe { place.at(unit as usize) });
+        }
+        Idle { count: 0, value: None }
     }
 }
 
