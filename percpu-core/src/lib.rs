@@ -39,6 +39,7 @@
 //! | --- | --- | --- |
 //! | declare a variable | [`percpu!`], [`StaticPerCpu`] | `DEFINE_PER_CPU` |
 //! | allocate one | [`PerCpu`] | `alloc_percpu` |
+//! | allocate as much as is known at run time | [`PerCpuSlice`], [`PerCpuBytes`] | `__alloc_percpu` |
 //! | change a word | [`Copies`]: `add`, `inc`, `swap`, ... | `this_cpu_add`, ... |
 //! | change a word of a struct or an array | [`field!`], [`Copies::field`], [`Copies::at`] | `this_cpu_inc(var.field)` |
 //! | change two words together | [`DoubleWord`] | `this_cpu_cmpxchg128` |
@@ -51,7 +52,10 @@
 //! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
 //! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
+//! | give memory back, and see what is held | [`balance()`], [`Balancer`], [`stats()`], [`locate`] | `percpu_stats` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
+//!
+//! Features: `tracing` tells the allocator's events, `serde` makes statistics data.
 //!
 //! [`kernel`] lists the kernel's names and what they are here, [`signal_safety`] what
 //! may be called in a signal handler.

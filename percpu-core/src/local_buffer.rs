@@ -290,14 +290,23 @@ mod tests {
                 });
             }
             let mut moved = [false; 2];
-            for round in 0..500 {
+            // Until the other threads have been seen at work: on a busy machine that
+            // takes a while.
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            for round in 0.. {
+                if round >= 500 && (moved == [true; 2] || deadline < std::time::Instant::now()) {
+                    break;
+                }
                 for unit in Unit::all().unwrap() {
                     let buffer = buffers[round % 2].on(unit).get();
                     let other = buffers[1 - round % 2].on(unit).get();
                     let open = other.len();
                     let still = drain::stopped(&buffer.gate, unit, || {
                         let length = buffer.len();
-                        (0..500).all(|_| {
+                        (0..500).all(|n| {
+                            if round >= 500 && n % 100 == 0 {
+                                std::thread::yield_now();
+                            }
                             moved[round % 2] |= other.len() != open;
                             buffer.len() == length
                         })

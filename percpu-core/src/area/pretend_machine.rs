@@ -12,7 +12,7 @@ use crate::sys::pretend::Pretend;
 use crate::sys::topology::Topology;
 
 /// Enough for any layout of these tests.
-pub(super) const SPACE: usize = 1 << 46;
+pub(super) const SPACE: usize = usize::MAX / 4 + 1;
 
 /// A small random generator (xorshift): a test that fails must fail again.
 #[derive(Clone, Debug)]

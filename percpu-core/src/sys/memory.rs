@@ -33,6 +33,7 @@ pub(crate) trait System: fmt::Debug + Send + Sync {
 
 /// What a span should be.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(percpu_linux), allow(dead_code, reason = "the heap has nothing of it"))]
 pub(crate) struct Wanted {
     /// Bytes, whole pages.
     pub(crate) len: usize,
@@ -124,8 +125,9 @@ mod real {
             let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: 0 };
             // SAFETY: fills the local.
             unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
-            // Half of a 48-bit space is the process's.
-            usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX).min(1 << 47)
+            // Half of a 48-bit space is the process's, or three quarters of 32 bits.
+            let most = (usize::MAX >> 17).max(3 << 30);
+            usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX).min(most)
         }
 
         fn reserve(&self, wanted: Wanted) -> Result<Mapping, i32> {

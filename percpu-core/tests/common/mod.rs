@@ -157,6 +157,11 @@ fn thread_pointer() -> usize {
     unsafe {
         std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, nomem));
     }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        // No section runs on other architectures.
+        pointer = 0;
+    }
     pointer
 }
 
