@@ -23,5 +23,6 @@ use crate::process;
 pub fn stats() -> Result<Stats, Error> {
     let process = process::get()?;
     let active = process.units.active().len();
-    Ok(Stats { aborts: process::aborts(), ..process.memory.stats(active) })
+    let (aborts, fallbacks) = (process::aborts(), process::fallbacks());
+    Ok(Stats { aborts, fallbacks, ..process.memory.stats(active) })
 }

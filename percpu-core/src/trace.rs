@@ -2,7 +2,8 @@
 //! warnings that know when to stop.
 //!
 //! With the feature `tracing` these are events of the `tracing` crate, target
-//! `percpu`; without it they compile to nothing. Never called under a lock.
+//! `percpu`; without it they compile to nothing. Never told under a lock: who listens
+//! may allocate.
 
 #[cfg(feature = "tracing")]
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -63,18 +64,39 @@ pub(crate) fn free(pointer: usize) {
     let _ = pointer;
 }
 
-/// A chunk was made. The kernel's `percpu_create_chunk`.
-pub(crate) fn create_chunk(address: usize) {
-    #[cfg(feature = "tracing")]
-    tracing::trace!(target: "percpu", address, "create_chunk");
-    #[cfg(not(feature = "tracing"))]
-    let _ = address;
+/// Chunks that were made and given back under a lock; told when this is dropped,
+/// which is after the lock: declare it before.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// First addresses.
+    made: Vec<usize>,
+    gone: Vec<usize>,
 }
 
-/// A chunk was given back. The kernel's `percpu_destroy_chunk`.
-pub(crate) fn destroy_chunk(address: usize) {
-    #[cfg(feature = "tracing")]
-    tracing::trace!(target: "percpu", address, "destroy_chunk");
-    #[cfg(not(feature = "tracing"))]
-    let _ = address;
+impl News {
+    /// A chunk was made. The kernel's `percpu_create_chunk`.
+    pub(crate) fn made(&mut self, address: usize) {
+        if cfg!(feature = "tracing") {
+            self.made.push(address);
+        }
+    }
+
+    /// A chunk was given back. The kernel's `percpu_destroy_chunk`.
+    pub(crate) fn gone(&mut self, address: usize) {
+        if cfg!(feature = "tracing") {
+            self.gone.push(address);
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Drop for News {
+    fn drop(&mut self) {
+        for address in &self.made {
+            tracing::trace!(target: "percpu", address, "create_chunk");
+        }
+        for address in &self.gone {
+            tracing::trace!(target: "percpu", address, "destroy_chunk");
+        }
+    }
 }

@@ -270,3 +270,17 @@ fn a_moved_thread_finds_an_initialised_unit() {
         assert_eq!((WORD.sum(), fresh.sum()), (3 * units + moves, moves));
     });
 }
+
+#[test]
+fn what_the_allocator_keeps_for_a_cpu_is_taken_back() {
+    common::in_each_mode("what_the_allocator_keeps_for_a_cpu_is_taken_back", || {
+        let words: Vec<_> =
+            (0..20).map(|_| PerCpu::<percpu_core::atomic::AtomicU64>::zeroed().unwrap()).collect();
+        drop(words);
+        assert!(percpu_core::stats().unwrap().front_cached > 0);
+        for unit in Unit::all().unwrap() {
+            hotplug::drain(unit).unwrap();
+        }
+        assert_eq!(percpu_core::stats().unwrap().front_cached, 0);
+    });
+}

@@ -35,7 +35,7 @@ use crate::sys::memory::{Machine, Span, System};
 use crate::sys::sync::Mutex;
 #[cfg(percpu_linux)]
 use crate::sys::sync::MutexGuard;
-use crate::trace;
+use crate::trace::{self, News};
 
 #[derive(Debug)]
 pub(crate) struct Allocator<S: System = Machine> {
@@ -49,6 +49,8 @@ pub(crate) struct Allocator<S: System = Machine> {
     pub(super) grow: Mutex<()>,
     /// Whether a `balance` would find something to do.
     pub(super) due: AtomicBool,
+    /// Whether a free left its share of that to the next one.
+    pub(super) owed: AtomicBool,
 }
 
 /// An area of every unit that was just handed out.
@@ -127,6 +129,7 @@ impl<S: System> Allocator<S> {
             index: Mutex::new(index),
             grow: Mutex::new(()),
             due: AtomicBool::new(false),
+            owed: AtomicBool::new(false),
         }
     }
 
@@ -199,6 +202,7 @@ impl<S: System> Allocator<S> {
             self.due.store(true, Relaxed);
             return Err(Error::WouldBlock { size });
         }
+        let mut news = News::default();
         let _grow = self.grow.lock();
         loop {
             // Another thread may have brought a chunk, or freed, meanwhile; and one
@@ -206,7 +210,7 @@ impl<S: System> Allocator<S> {
             if let Some(found) = self.find(request) {
                 return Ok(found);
             }
-            self.add_chunk()?;
+            self.add_chunk(&mut news)?;
         }
     }
 
@@ -268,8 +272,8 @@ impl<S: System> Allocator<S> {
 
     /// One chunk more; `grow` is held. If the system refuses, what can be given
     /// back is, and it is asked once more.
-    pub(super) fn add_chunk(&self) -> Result<(), Error> {
-        let span = purge_once(|| self.spans.chunk(), |_| true, || self.purge())?;
+    pub(super) fn add_chunk(&self, news: &mut News) -> Result<(), Error> {
+        let span = purge_once(|| self.spans.chunk(), |_| true, || self.purge(news))?;
         let layout = &self.layout;
         let mut chunk = Chunk::new(layout.unit_size(), layout.page_size(), 0, 0);
         if self.spans.backing() == Backing::Huge {
@@ -286,8 +290,7 @@ impl<S: System> Allocator<S> {
         let at = index.by_address.partition_point(|&(address, _)| address < base);
         index.by_address.insert(at, (base, id));
         index.totals.nr_max_chunks = index.totals.nr_max_chunks.max(index.by_address.len());
-        drop(index);
-        trace::create_chunk(base);
+        news.made(base);
         Ok(())
     }
 
@@ -308,7 +311,8 @@ impl<S: System> Allocator<S> {
         index.totals.nr_dealloc += 1;
         let due = self.give_back(&mut index, pointer);
         drop(index);
-        if due {
+        // Relaxed: a hint.
+        if due || self.owed.load(Relaxed) {
             self.share();
         }
     }
@@ -338,11 +342,18 @@ impl<S: System> Allocator<S> {
 
     /// Hands what the shelves hold to the index.
     pub(super) fn flush(&self) {
-        self.front.flush(|pointer| {
-            let mut index = self.index.lock();
-            index.totals.nr_flushed += 1;
-            self.give_back(&mut index, pointer);
-        });
+        self.front.flush(|pointer| self.take_off(pointer));
+    }
+
+    /// The same for the shelf of one unit, whose CPU is gone.
+    pub(crate) fn drain(&self, unit: u32) {
+        self.front.flush_unit(unit, |pointer| self.take_off(pointer));
+    }
+
+    fn take_off(&self, pointer: usize) {
+        let mut index = self.index.lock();
+        index.totals.nr_flushed += 1;
+        self.give_back(&mut index, pointer);
     }
 
     /// The index's part of a free; answers whether there is now something to

@@ -19,7 +19,7 @@ use super::allocator::Allocator;
 use super::chunk::Chunk;
 use super::reclaim::EMPTY_HIGH;
 use crate::sys::memory::{Span, System};
-use crate::trace;
+use crate::trace::News;
 
 /// Pages that a free gives back at most, in each unit.
 const SHARE: usize = 16;
@@ -47,10 +47,12 @@ impl<S: System> Allocator<S> {
     /// Gives back all that need not be kept, and brings up what should be there.
     pub(crate) fn balance(&self) -> Balanced {
         self.flush();
+        let mut news = News::default();
         let _grow = self.grow.lock();
         self.due.store(false, Relaxed);
+        self.owed.store(false, Relaxed);
         let mut done = Balanced::default();
-        while self.release_one() {
+        while self.release_one(&mut news) {
             done.chunks_released += 1;
         }
         self.index.lock().set.isolate_idle();
@@ -58,10 +60,10 @@ impl<S: System> Allocator<S> {
             done.pages_released += pages;
         }
         if self.spans.is_eager() {
-            done.pages_populated = self.top_up();
+            done.pages_populated = self.top_up(&mut news);
         }
         // Depopulated chunks may be free ones now.
-        while self.release_one() {
+        while self.release_one(&mut news) {
             done.chunks_released += 1;
         }
         done
@@ -69,33 +71,34 @@ impl<S: System> Allocator<S> {
 
     /// The share of the work that a free takes. Never waits.
     pub(super) fn share(&self) {
-        let Some(_grow) = self.grow.try_lock() else {
-            self.due.store(true, Relaxed);
-            return;
-        };
-        let more = self.depopulate_some(SHARE) == SHARE;
+        let mut news = News::default();
+        // Relaxed: hints, which order nothing.
+        self.owed.store(true, Relaxed);
+        self.due.store(true, Relaxed);
+        let Some(_grow) = self.grow.try_lock() else { return };
+        let pages = self.depopulate_some(SHARE);
         // After it: a chunk that was set aside may be a free one now.
-        if self.release_one() || more {
-            self.due.store(true, Relaxed);
+        if !self.release_one(&mut news) && pages < SHARE {
+            self.owed.store(false, Relaxed);
         }
     }
 
     /// Gives back what can be, for a request that the system refused. `grow`
     /// is held.
-    pub(super) fn purge(&self) {
+    pub(super) fn purge(&self, news: &mut News) {
         self.flush();
-        while self.release_one() {}
+        while self.release_one(news) {}
     }
 
     /// Gives a free chunk back, unless it is the last. `grow` is held.
-    fn release_one(&self) -> bool {
+    fn release_one(&self, news: &mut News) -> bool {
         let mut index = self.index.lock();
         let Some(id) = index.set.take_spare_empty() else { return false };
         let span = index.spans[id.index()].take();
         index.by_address.retain(|&(_, other)| other != id);
         drop(index);
         if let Some(span) = &span {
-            trace::destroy_chunk(span.base());
+            news.gone(span.base());
         }
         // The system's part, under no lock but `grow`.
         drop(span);
@@ -120,7 +123,7 @@ impl<S: System> Allocator<S> {
 
     /// Populates pages until enough idle ones are there; answers how many.
     /// `grow` is held. An error ends it: whoever needs a page will hear of it.
-    fn top_up(&self) -> usize {
+    fn top_up(&self, news: &mut News) -> usize {
         let mut wanted = {
             let mut index = self.index.lock();
             let failed = core::mem::take(&mut index.atomic_failed);
@@ -134,7 +137,7 @@ impl<S: System> Allocator<S> {
             let span = next.as_ref().and_then(|(id, _)| index.spans[id.index()].clone());
             drop(index);
             let (Some((id, pages)), Some(span)) = (next, span) else {
-                if self.add_chunk().is_err() {
+                if self.add_chunk(news).is_err() {
                     break;
                 }
                 continue;

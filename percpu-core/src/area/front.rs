@@ -117,17 +117,19 @@ impl Front {
 
     /// Hands all that is kept to `free`, shelf by shelf.
     pub(crate) fn flush(&self, mut free: impl FnMut(usize)) {
-        for shelf in &self.shelves {
-            // One that is in use right now is as good as not flushed.
-            let Some(mut shelf) = shelf.0.try_lock() else { continue };
-            let Some(kept) = shelf.as_deref_mut() else { continue };
-            let taken = *kept;
-            kept.count = [0; CLASSES];
-            drop(shelf);
-            for (pointers, count) in taken.pointers.iter().zip(taken.count) {
-                pointers[..count.into()].iter().copied().for_each(&mut free);
-            }
-        }
+        (0..self.shelves.len() as u32).for_each(|unit| self.flush_unit(unit, &mut free));
+    }
+
+    /// The same for one unit's shelf.
+    pub(crate) fn flush_unit(&self, unit: u32, free: impl FnMut(usize)) {
+        // One that is in use right now is as good as not flushed.
+        let Some(mut shelf) = self.shelves[unit as usize].0.try_lock() else { return };
+        let Some(kept) = shelf.as_deref_mut() else { return };
+        let taken = *kept;
+        kept.count = [0; CLASSES];
+        drop(shelf);
+        let kept = taken.pointers.iter().zip(taken.count);
+        kept.flat_map(|(pointers, count)| &pointers[..count.into()]).copied().for_each(free);
     }
 
     pub(crate) fn stats(&self) -> FrontStats {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::chunk::{Chunk, FreeError};
 use super::chunk_tests::cases;
 use super::index::{ChunkId, ChunkSet, Freed};
+use super::pretend_machine::Dice;
 use super::request::Limits;
 
 const UNIT: usize = 32 << 10;
@@ -30,18 +31,6 @@ fn filled(chunks: usize, size: usize) -> (ChunkSet, Vec<ChunkId>) {
         }
     }
     (set, ids)
-}
-
-/// A small random generator (xorshift): a test that fails must fail again.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
 }
 
 /// Row DA-02, the shape of the kernel's `pcpu_alloc_test`.

@@ -69,6 +69,8 @@ pub struct Stats {
     pub unbound: Option<i32>,
     /// Sections that were aborted and restarted, in all threads.
     pub aborts: u64,
+    /// Operations that went to the shared unit, for want of rseq in their thread.
+    pub fallbacks: u64,
     /// A row a chunk, lowest address first; a reserved chunk last.
     pub chunks: Vec<ChunkRow>,
 }
@@ -161,6 +163,7 @@ impl<S: System> Allocator<S> {
             metadata_bytes: self.metadata_bytes(),
             unbound: self.spans.unbound(),
             aborts: 0,
+            fallbacks: 0,
             chunks,
         }
     }
@@ -192,6 +195,7 @@ impl fmt::Display for Stats {
         row("alloc_failures", &self.alloc_failures)?;
         row("metadata_bytes", &self.metadata_bytes)?;
         row("aborts", &self.aborts)?;
+        row("fallbacks", &self.fallbacks)?;
         if let Some(errno) = self.unbound {
             row("unbound (error)", &errno)?;
         }

@@ -54,10 +54,13 @@ pub fn notify_online(cpu: CpuId) -> Result<bool, HotplugError> {
 #[doc(alias = "cpuhp_dead")]
 pub fn notify_offline(cpu: CpuId) -> Result<bool, HotplugError> {
     let unit = Unit::try_from(cpu)?;
-    states()?.take_down(cpu, Some(unit))
+    let changed = states()?.take_down(cpu, Some(unit));
+    take_back(unit);
+    changed
 }
 
-/// Runs the `drain` callbacks for a unit, the state registered last first. For CPUs
+/// Runs the `drain` callbacks for a unit, the state registered last first, and takes
+/// back the areas that the allocator keeps for it. For CPUs
 /// that this process will not run on any more, or to have all memory back; the
 /// CPU counts as online or offline as before.
 ///
@@ -67,7 +70,17 @@ pub fn notify_offline(cpu: CpuId) -> Result<bool, HotplugError> {
 /// # Panics
 /// If a callback does, after the others have run.
 pub fn drain(unit: Unit) -> Result<(), HotplugError> {
-    states()?.drain(unit)
+    let drained = states()?.drain(unit);
+    take_back(unit);
+    drained
+}
+
+/// What this crate keeps for a unit: small areas for its next allocations. After
+/// the callbacks, which may have freed some.
+fn take_back(unit: Unit) {
+    if let Some(process) = process::existing() {
+        process.memory.drain(unit.index());
+    }
 }
 
 /// Reads which CPUs are online, and does what [`notify_offline`] and
@@ -99,5 +112,8 @@ pub fn poll_from(root: &Path) -> Result<Changes, HotplugError> {
         Ok(online) => Ok(online.intersection(possible)),
         Err(error) => Err(HotplugError::Unreadable(error)),
     };
-    states()?.poll(read, |cpu| Unit::try_from(cpu).ok())
+    let unit_of = |cpu| Unit::try_from(cpu).ok();
+    let changes = states()?.poll(read, unit_of)?;
+    changes.offline.iter().filter_map(unit_of).for_each(take_back);
+    Ok(changes)
 }
