@@ -1,8 +1,8 @@
 //! Units: which copy belongs to whom, and which are in use.
 //!
-//! A unit is one CPU's copy of everything; one more, the *shared* unit, serves
-//! threads without rseq. A unit is **active** from its CPU's first operation
-//! on, and only active units are zeroed, copied and summed:
+//! A unit is one CPU's copy of everything, or that of one concurrency id
+//! (`Index::Cid`), of which there are no more than CPUs; one more, the *shared* unit, serves
+//! threads without rseq. A unit is **active** from its first operation on, and only active units are zeroed, copied and summed:
 //!
 //! ```text
 //!   inactive --activate: copy every section's template--> active (for ever)
@@ -30,9 +30,11 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pointer::BIAS;
 use crate::cpu::CpuId;
+use crate::index::Index;
 #[cfg(percpu_linux)]
 use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
+use crate::table::CpuTable;
 
 /// Position of a unit in this process's tables: CPUs ascending, then shared.
 pub(crate) type UnitIndex = u32;
@@ -53,8 +55,8 @@ pub(crate) struct Units {
     cpus: Box<[CpuId]>,
     /// Unit of each CPU number, or `NONE`.
     by_cpu: Box<[UnitIndex]>,
-    /// Whether active units are published to the fast path.
-    publish: bool,
+    /// By which index sections find active units, if there are sections.
+    sections: Option<Index>,
     state: Mutex<State>,
 }
 
@@ -83,7 +85,7 @@ pub(crate) struct Held<'a>(#[allow(dead_code, reason = "held, not read")] MutexG
 impl Units {
     /// Units for `cpus`, ascending, whose first-chunk parts lie at `addresses`,
     /// with the shared unit's address last.
-    pub(crate) fn new(cpus: Vec<CpuId>, addresses: &[usize], publish: bool) -> Self {
+    pub(crate) fn new(cpus: Vec<CpuId>, addresses: &[usize], sections: Option<Index>) -> Self {
         debug_assert_eq!(cpus.len() + 1, addresses.len());
         let ids = cpus.last().map_or(0, |cpu| cpu.index() + 1);
         let mut by_cpu = vec![NONE; ids].into_boxed_slice();
@@ -97,7 +99,7 @@ impl Units {
             active_count: AtomicUsize::new(0),
             cpus: cpus.into_boxed_slice(),
             by_cpu,
-            publish,
+            sections,
             state: Mutex::new(State::default()),
         }
     }
@@ -116,13 +118,28 @@ impl Units {
         self.cpu_count()
     }
 
+    /// The unit whose memory is laid out as that of this CPU's: the CPU's own,
+    /// unless the index is another.
     #[inline]
     pub(crate) fn of_cpu(&self, cpu: CpuId) -> Option<UnitIndex> {
         self.by_cpu.get(cpu.index()).copied().filter(|&unit| unit != NONE)
     }
 
+    /// The unit of the threads to which the index gives this number, if it has one.
+    #[inline]
+    pub(crate) fn of_number(&self, number: u32) -> Option<UnitIndex> {
+        match self.sections {
+            Some(Index::Cid) => Some(number).filter(|&unit| unit < self.cpu_count()),
+            _ => self.of_cpu(number.into()),
+        }
+    }
+
+    /// The CPU whose unit it is: none of the shared one, nor by another index.
     pub(crate) fn cpu(&self, unit: UnitIndex) -> Option<CpuId> {
-        self.cpus.get(unit as usize).copied()
+        match self.sections {
+            Some(Index::Cid) => None,
+            _ => self.cpus.get(unit as usize).copied(),
+        }
     }
 
     /// Base of an active unit.
@@ -169,11 +186,10 @@ impl Units {
                 self.active_count.store(nth + 1, Ordering::Release);
                 // Release: U3.
                 self.bases[unit as usize].store(base, Ordering::Release);
-                if self.publish {
-                    if let Some(cpu) = self.cpu(unit) {
-                        // Release: U3; the partners are the sections.
-                        crate::table::TABLE.bases[cpu.index()].store(base, Ordering::Release);
-                    }
+                if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
+                    let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
+                    // Release: U3; the partners are the sections.
+                    CpuTable::of(index).bases[number].store(base, Ordering::Release);
                 }
             }
             base

@@ -13,9 +13,10 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::place::Place;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// Whether `node`, the caller's own, went in.
 ///
@@ -23,8 +24,10 @@ use crate::table::{CpuTable, TABLE};
 /// `T` begins with a `Gate` and keeps the module's requirements; `node` is the
 /// address of a node.
 #[inline(always)]
-pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool> {
-    let closed = section_with_result!(
+pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, by: Index) -> Option<bool> {
+    let closed = by_index!(
+        by,
+        section_with_result,
         concat!(
             "add {v}, {a}, #8\n",
             "ldar {v:w}, [{v}]\n",
@@ -47,8 +50,10 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool>
 /// # Safety
 /// `T` begins with a `Gate` and keeps the module's requirements.
 #[inline(always)]
-pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
-    let node = section_with_result!(
+pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>, by: Index) -> Option<usize> {
+    let node = by_index!(
+        by,
+        section_with_result,
         concat!(
             "add {v}, {a}, #8\n",
             "ldar {v:w}, [{v}]\n",

@@ -12,21 +12,22 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::ops::pair::{DoubleWord, Two};
 use crate::place::Place;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// The section, with `$compare` between the load of the pair and its change.
 macro_rules! exchange {
-    ($compare:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $compare:expr $(, $name:ident = $value:expr)*) => {{
         let (a, first, second): (usize, u64, u64);
         // SAFETY: as in `section!`, for the words of the `DoubleWord` at `a`, by
         // `Place`'s invariant.
         unsafe {
             asm!(
                 concat!(
-                    enter!("9f"),
+                    enter!($number, "9f"),
                     "mov {cpu}, qword ptr [{a} + 32]\n",
                     "mov {d}, {cpu}\n",
                     "and {d:e}, 1\n",
@@ -44,7 +45,7 @@ macro_rules! exchange {
                     leave!(),
                     "9:\n",
                 ),
-                t = in(reg) &raw const TABLE,
+                t = in(reg) &raw const $table,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) first, s = out(reg) second,
                 cpu = out(reg) _, d = out(reg) _,
@@ -60,8 +61,8 @@ macro_rules! exchange {
 }
 
 #[inline(always)]
-pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two) -> Option<Two> {
-    exchange!("", p = at.pointer(), n = new.0, m = new.1)
+pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two, by: Index) -> Option<Two> {
+    by_index!(by, exchange, "", p = at.pointer(), n = new.0, m = new.1)
 }
 
 /// The words found; they were replaced if they are `current`.
@@ -70,9 +71,12 @@ pub(crate) fn pair_compare_exchange(
     at: Place<'_, DoubleWord>,
     current: Two,
     new: Two,
+    by: Index,
 ) -> Option<Two> {
     // The branches out leave the section: nothing stored.
-    exchange!(
+    by_index!(
+        by,
+        exchange,
         "cmp {r}, {o}\njne 9f\ncmp {s}, {q}\njne 9f\n",
         p = at.pointer(),
         o = current.0,
