@@ -6,8 +6,8 @@ use core::mem::MaybeUninit;
 use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{
-    Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock, LocalLockGuard, PerCpuStack,
-    percpu,
+    Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock, LocalLockGuard,
+    PerCpuStack, percpu,
 };
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
