@@ -223,7 +223,7 @@ macro_rules! section {
     }};
 }
 
-/// A section with a result in `r`: `None` when cold.
+/// A section with a result in `r`, and `a`, which is 0 when cold.
 macro_rules! section_with_result {
     ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
         let (a, r): (usize, u64);
@@ -243,7 +243,7 @@ macro_rules! section_with_result {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some(r) }
+        (a, r)
     }};
 }
 

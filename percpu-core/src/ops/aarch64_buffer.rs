@@ -72,7 +72,7 @@ macro_rules! copy {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some(r == 0) }
+        (a, r)
     }};
 }
 
@@ -88,7 +88,7 @@ pub(crate) unsafe fn buffer_push<T>(
     shape: Shape,
     by: Index,
 ) -> Option<bool> {
-    by_index!(
+    let (a, r): (usize, u64) = by_index!(
         by,
         copy,
         at,
@@ -99,7 +99,8 @@ pub(crate) unsafe fn buffer_push<T>(
         "d",
         "add {x}, {x}, #1\n",
         capacity = shape.capacity
-    )
+    );
+    if a == 0 { None } else { Some(r == 0) }
 }
 
 /// Whether a record came out.
@@ -114,5 +115,16 @@ pub(crate) unsafe fn buffer_pop<T>(
     shape: Shape,
     by: Index,
 ) -> Option<bool> {
-    by_index!(by, copy, at, record, shape, "cbz {x}, 9f\nsub {x}, {x}, #1\n", "d", "record", "")
+    let (a, r): (usize, u64) = by_index!(
+        by,
+        copy,
+        at,
+        record,
+        shape,
+        "cbz {x}, 9f\nsub {x}, {x}, #1\n",
+        "d",
+        "record",
+        ""
+    );
+    if a == 0 { None } else { Some(r == 0) }
 }

@@ -57,13 +57,19 @@ macro_rules! exchange {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some((first, second)) }
+        (a, first, second)
     }};
+}
+
+/// The words found, unless it was cold.
+#[inline(always)]
+fn found((a, first, second): (usize, u64, u64)) -> Option<Two> {
+    if a == 0 { None } else { Some((first, second)) }
 }
 
 #[inline(always)]
 pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two, by: Index) -> Option<Two> {
-    by_index!(by, exchange, "", p = at.pointer(), n = new.0, m = new.1)
+    found(by_index!(by, exchange, "", p = at.pointer(), n = new.0, m = new.1))
 }
 
 /// The words found; they were replaced if they are `current`.
@@ -75,7 +81,7 @@ pub(crate) fn pair_compare_exchange(
     by: Index,
 ) -> Option<Two> {
     // The branches out leave the section by its end: nothing stored.
-    by_index!(
+    found(by_index!(
         by,
         exchange,
         "cmp {r}, {o}\nb.ne 9f\ncmp {s}, {q}\nb.ne 9f\n",
@@ -84,5 +90,5 @@ pub(crate) fn pair_compare_exchange(
         q = current.1,
         n = new.0,
         m = new.1
-    )
+    ))
 }

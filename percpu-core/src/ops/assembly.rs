@@ -28,7 +28,9 @@ macro_rules! functions {
             /// The module's requirement on `p`.
             #[inline(always)]
             pub(in crate::ops) unsafe fn $fetch(p: usize $(, $operand: u64)*, by: Index) -> Option<u64> {
-                by_index!(by, section_with_result, $fetch_body, p = p $(, $operand = $operand)*)
+                let (a, r): (usize, u64) =
+                    by_index!(by, section_with_result, $fetch_body, p = p $(, $operand = $operand)*);
+                if a == 0 { None } else { Some(r) }
             }
         )*
     };

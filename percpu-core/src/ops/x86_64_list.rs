@@ -24,7 +24,7 @@ use crate::table::CpuTable;
 /// address of a node.
 #[inline(always)]
 pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, by: Index) -> Option<bool> {
-    let closed = by_index!(
+    let (a, closed): (usize, u64) = by_index!(
         by,
         section_with_result,
         concat!(
@@ -40,7 +40,7 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, by: Index) -> O
         p = at.pointer(),
         n = node
     );
-    closed.map(|closed| closed == 0)
+    if a == 0 { None } else { Some(closed == 0) }
 }
 
 /// The address of the node that came out, or 0.
@@ -49,7 +49,7 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, by: Index) -> O
 /// `T` begins with a `Gate` and keeps the module's requirements.
 #[inline(always)]
 pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>, by: Index) -> Option<usize> {
-    let node = by_index!(
+    let (a, node): (usize, u64) = by_index!(
         by,
         section_with_result,
         concat!(
@@ -66,5 +66,5 @@ pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>, by: Index) -> Option<usize> {
         ),
         p = at.pointer()
     );
-    node.map(|node| node as usize)
+    if a == 0 { None } else { Some(node as usize) }
 }
