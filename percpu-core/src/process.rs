@@ -354,6 +354,7 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
             // By concurrency id, one of this unit may be on any CPU.
             _ => match unit.and_then(|unit| process.units.cpu(unit)) {
                 Some(cpu) => membarrier::fence_cpu(cpu.get()),
+                None if cfg!(percpu_mutate = "no_fence_by_id") && unit.is_some() => Ok(()),
                 None => membarrier::fence_all(),
             },
         }

@@ -127,6 +127,7 @@ macro_rules! cpu_number {
 
 /// The other index: the concurrency id. A thread without rseq has 0, so where the
 /// number of the CPU is negative, all ones. `a` is free here.
+#[cfg(not(percpu_mutate = "no_sign"))]
 macro_rules! cid_number {
     () => {
         concat!(
@@ -135,6 +136,12 @@ macro_rules! cid_number {
             "orr {cpu:w}, {a:w}, {cpu:w}, asr #31\n",
             "and {cpu:w}, {cpu:w}, #0xffff\n",
         )
+    };
+}
+#[cfg(percpu_mutate = "no_sign")]
+macro_rules! cid_number {
+    () => {
+        "ldrh {cpu:w}, [{area}, #24]\n"
     };
 }
 

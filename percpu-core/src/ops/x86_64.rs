@@ -135,6 +135,7 @@ macro_rules! cpu_number {
 
 /// The other index: the concurrency id. A thread without rseq has 0, so where the
 /// number of the CPU is negative, all ones.
+#[cfg(not(percpu_mutate = "no_sign"))]
 macro_rules! cid_number {
     () => {
         concat!(
@@ -143,6 +144,12 @@ macro_rules! cid_number {
             "or {cpu:e}, dword ptr fs:[{a} + 24]\n",
             "movzx {cpu:e}, {cpu:x}\n",
         )
+    };
+}
+#[cfg(percpu_mutate = "no_sign")]
+macro_rules! cid_number {
+    () => {
+        "movzx {cpu:e}, word ptr fs:[{a} + 24]\n"
     };
 }
 

@@ -65,7 +65,9 @@ pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
 pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command)) -> Vec<String> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    SETTINGS.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in SETTINGS {
+        command.env_remove(name);
+    }
     command.env("PERCPU_TEST_CHILD", "1").envs(env.iter().copied());
     prepare(&mut command);
     let output = command.output().unwrap();
@@ -126,6 +128,13 @@ pub fn allowed() -> u64 {
     (0..64)
         .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
         .fold(0, |mask, cpu| mask | 1 << cpu)
+}
+
+/// How many bytes of a thread's rseq area the kernel has features for.
+pub fn rseq_feature_size() -> u64 {
+    const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) }
 }
 
 /// Takes the calling thread's registration for restartable sequences away, which
