@@ -120,7 +120,7 @@ impl Units {
         Some(self.activate(unit))
     }
 
-    pub(crate) fn active(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn active(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         0..self.count() as usize
     }
 
