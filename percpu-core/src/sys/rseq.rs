@@ -3,7 +3,8 @@
 //! Either libc registered this thread (and will register every other), or we
 //! do, each thread at its first operation. All threads have their area at the
 //! same distance from the thread pointer; `table.rs` keeps that distance.
-//! Only `rseq_cs` is ever written, and only by the sections. Facts: the
+//! Only `rseq_cs` is ever written, and only by the sections; `cpu_id` is read, and
+//! `mm_cid` by concurrency id. Facts: the
 //! kernel's `rseq(2)` ABI, glibc's manual.
 //!
 //! Thread states under our own registration:
