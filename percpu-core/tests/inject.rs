@@ -9,7 +9,7 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU64 as Tally, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64 as Tally, Ordering::Relaxed};
 
 use percpu_core::atomic::AtomicU64;
 use percpu_core::{LocalLock, PerCpu, Unit, info, percpu};
@@ -191,6 +191,39 @@ fn two_never_hold_a_lock(test: &str, env: &[(&str, &str)]) {
         }
         let held: u64 = Unit::all().unwrap().map(|unit| *LOCK.lock_on(unit).unwrap()).sum();
         assert_eq!(held, 3 * 4 * EACH + words.sum());
+    });
+}
+
+/// The fence for one unit reaches its sections on whichever CPU they are.
+#[test]
+fn a_stopped_unit_has_one_holder_by_concurrency_id() {
+    let test = "a_stopped_unit_has_one_holder_by_concurrency_id";
+    common::in_child(test, BY_ID, || {
+        let inside = PerCpu::new_with(|_| LocalLock::new(false)).unwrap();
+        let enter = |inside: &mut bool, turns: u64| {
+            assert!(!std::mem::replace(inside, true), "two holders");
+            (0..turns).for_each(|_| assert!(*std::hint::black_box(&mut *inside), "two holders"));
+            *inside = false;
+        };
+        let over = AtomicBool::new(false);
+        // Most of the time they are about to commit.
+        percpu_core::__inject::set(2, 20_000);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !over.load(Relaxed) {
+                        inside.with(|inside| enter(inside, 10));
+                    }
+                });
+            }
+            for _ in 0..300 {
+                for unit in Unit::all().unwrap().filter(|unit| unit.is_active()) {
+                    enter(&mut inside.lock_on(unit).unwrap(), 20_000);
+                }
+            }
+            over.store(true, Relaxed);
+        });
+        percpu_core::__inject::set(2, 0);
     });
 }
 

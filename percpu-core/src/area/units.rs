@@ -126,6 +126,7 @@ impl Units {
     }
 
     /// The unit of the threads to which the index gives this number, if it has one.
+    #[cfg(percpu_rseq)]
     #[inline]
     pub(crate) fn of_number(&self, number: u32) -> Option<UnitIndex> {
         match self.sections {
