@@ -216,7 +216,8 @@ fn a_stopped_unit_has_one_holder_by_concurrency_id() {
                     }
                 });
             }
-            for _ in 0..300 {
+            let start = std::time::Instant::now();
+            while start.elapsed() < std::time::Duration::from_millis(500) {
                 for unit in Unit::all().unwrap().filter(|unit| unit.is_active()) {
                     enter(&mut inside.lock_on(unit).unwrap(), 20_000);
                 }
