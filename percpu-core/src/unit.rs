@@ -8,9 +8,8 @@ use crate::index::Index;
 use crate::process;
 
 /// One copy of everything per-CPU in this process: a possible CPU's, or the
-/// shared one of threads without restartable sequences. By
-/// [`Index::Cid`](crate::Index::Cid): a concurrency id's, of which there are as many
-/// as possible CPUs, or the shared one.
+/// shared one of threads without restartable sequences. By [`Index::Cid`]: a
+/// concurrency id's, of which there are as many as possible CPUs, or the shared one.
 ///
 /// A [`CpuId`] is any number; a `Unit` exists. It stays valid for the life of
 /// the process, as possible CPUs never change.

@@ -1,8 +1,9 @@
 //! Units: which copy belongs to whom, and which are in use.
 //!
 //! A unit is one CPU's copy of everything, or that of one concurrency id
-//! (`Index::Cid`), of which there are no more than CPUs; one more, the *shared* unit, serves
-//! threads without rseq. A unit is **active** from its first operation on, and only active units are zeroed, copied and summed:
+//! (`Index::Cid`), of which there are no more than CPUs; one more, the *shared*
+//! unit, serves threads without rseq. A unit is **active** from its first operation
+//! on, and only active units are zeroed, copied and summed:
 //!
 //! ```text
 //!   inactive --activate: copy every section's template--> active (for ever)
