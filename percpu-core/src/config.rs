@@ -1,5 +1,6 @@
 //! [`Config`]: what may be chosen before first use.
 
+use crate::index::Index;
 use crate::mode::Mechanism;
 use crate::sys::topology::Topology;
 
@@ -40,7 +41,8 @@ pub enum Backing {
 /// parameters do: `PERCPU_ALLOC=embed|page|auto` over
 /// [`first_chunk`](Self::first_chunk), `PERCPU_MODE=rseq|portable|auto` over
 /// [`mechanism`](Self::mechanism), `PERCPU_HARDENED=0|1` over
-/// [`hardened`](Self::hardened). An unknown value changes nothing and is
+/// [`hardened`](Self::hardened), `PERCPU_INDEX=cpu|cid` over
+/// [`index`](Self::index). An unknown value changes nothing and is
 /// reported by [`Info::warnings`](crate::Info::warnings).
 ///
 /// ```
@@ -56,6 +58,7 @@ pub enum Backing {
 pub struct Config {
     pub(crate) first_chunk: FirstChunk,
     pub(crate) mechanism: Mechanism,
+    pub(crate) index: Index,
     pub(crate) minimum_unit: usize,
     pub(crate) dynamic: usize,
     pub(crate) reserved: usize,
@@ -71,6 +74,7 @@ impl Default for Config {
         Self {
             first_chunk: FirstChunk::default(),
             mechanism: Mechanism::default(),
+            index: Index::default(),
             minimum_unit: 32 << 10,
             dynamic: 28 << 10,
             reserved: 8 << 10,
@@ -93,6 +97,34 @@ impl Config {
     /// By which mechanism operations run. Default: [`Mechanism::Auto`].
     pub fn mechanism(mut self, mechanism: Mechanism) -> Self {
         self.mechanism = mechanism;
+        self
+    }
+
+    /// Which number leads a thread to its unit. Default: [`Index::Cpu`].
+    ///
+    /// Where [`Index::Cid`] is not to be had, which is in portable mode and if the
+    /// kernel's rseq area ends before `mm_cid` (before Linux 6.3), the index is the
+    /// CPU; [`Info::warnings`](crate::Info::warnings) says so.
+    ///
+    /// # Performance
+    /// By concurrency id every operation goes the way of a closed fast path first:
+    /// a call and one more test, some nanoseconds. What it saves is memory, and
+    /// the time of sums, drains and allocations: units that are never used.
+    ///
+    /// ```
+    /// use percpu_core::{Index, Unit};
+    ///
+    /// percpu_core::config().index(Index::Cid).apply()?;
+    /// let info = percpu_core::info()?;
+    /// println!("index: {}, {:?}", info.index(), info.warnings());
+    /// if info.index() == Index::Cid {
+    ///     assert!(Unit::current()?.cpu().is_none());
+    /// }
+    /// # Ok::<(), percpu_core::Error>(())
+    /// ```
+    #[doc(alias = "mm_cid")]
+    pub fn index(mut self, index: Index) -> Self {
+        self.index = index;
         self
     }
 
@@ -147,7 +179,8 @@ impl Config {
     }
 
     /// Whether copies are bound to the memory of their CPU's node, on machines
-    /// with several. Default: yes. If the system refuses, copies lie where they
+    /// with several. Default: yes; never by concurrency id, as units are no CPU's
+    /// then. If the system refuses, copies lie where they
     /// are first touched, and [`Stats::unbound`](crate::Stats::unbound) tells.
     #[doc(alias = "mbind")]
     pub fn bind_to_nodes(mut self, bind: bool) -> Self {
@@ -201,6 +234,13 @@ impl Config {
                 _ => unknown("PERCPU_HARDENED", &value, "0 or 1"),
             }
         }
+        if let Some(value) = read("PERCPU_INDEX") {
+            match value.to_str() {
+                Some("cpu" | "") => self.index = Index::Cpu,
+                Some("cid") => self.index = Index::Cid,
+                _ => unknown("PERCPU_INDEX", &value, "cpu or cid"),
+            }
+        }
         warnings
     }
 }
@@ -220,6 +260,16 @@ mod tests {
         assert_eq!(config.first_chunk, FirstChunk::Page);
         assert_eq!(config.mechanism, Mechanism::Auto);
         assert!(config.hardened);
-        assert_eq!(warnings, ["PERCPU_MODE=fast is unknown (try rseq, portable or auto)"]);
+        assert_eq!(config.index, Index::Cpu);
+        assert_eq!(
+            warnings,
+            [
+                "PERCPU_MODE=fast is unknown (try rseq, portable or auto)",
+                "PERCPU_INDEX=fast is unknown (try cpu or cid)"
+            ]
+        );
+        let warnings =
+            config.apply_environment(|name| (name == "PERCPU_INDEX").then(|| "cid".into()));
+        assert_eq!((config.index, warnings.len()), (Index::Cid, 0));
     }
 }

@@ -7,6 +7,7 @@
 use core::fmt;
 
 use crate::home::Home;
+use crate::index::Index;
 use crate::ops;
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -62,7 +63,7 @@ impl<T> Copies<T> {
 /// The copy at `place` that this CPU had a moment ago.
 #[inline(always)]
 pub(crate) fn hinted<T>(place: Place<'_, T>) -> &T {
-    match ops::here(place) {
+    match ops::here(place, Index::Cpu) {
         Some(copy) => copy,
         None => hint_cold(place),
     }
@@ -72,10 +73,14 @@ pub(crate) fn hinted<T>(place: Place<'_, T>) -> &T {
 #[inline(never)]
 fn hint_cold<T>(place: Place<'_, T>) -> &T {
     loop {
+        // As the cold path of `word.rs`.
+        if let Some(copy) = ops::here(place, Index::Cid) {
+            return copy;
+        }
         match process::admit(place) {
             Admission::Atomic(copy) => return copy,
             Admission::Retry => {
-                if let Some(copy) = ops::here(place) {
+                if let Some(copy) = ops::here(place, Index::Cpu) {
                     return copy;
                 }
             }

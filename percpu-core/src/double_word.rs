@@ -37,7 +37,7 @@ impl Copies<DoubleWord> {
     pub fn swap(&self, new: (u64, u64)) -> (u64, u64) {
         run_at(
             self.home.resolved(),
-            move |at| ops::pair_swap(at, new),
+            move |at, by| ops::pair_swap(at, new, by),
             move |pair| pair.exchange_locked(None, new),
         )
     }
@@ -68,7 +68,7 @@ impl Copies<DoubleWord> {
     ) -> Result<(u64, u64), (u64, u64)> {
         let found = run_at(
             self.home.resolved(),
-            move |at| ops::pair_compare_exchange(at, current, new),
+            move |at, by| ops::pair_compare_exchange(at, current, new, by),
             move |pair| pair.exchange_locked(Some(current), new),
         );
         if found == current { Ok(found) } else { Err(found) }

@@ -57,6 +57,11 @@ pub enum Error {
         /// The number asked for.
         cpu: CpuId,
     },
+    /// No CPU has a unit of its own in this process: the index is the concurrency id.
+    NoUnitOfCpu {
+        /// The number asked for.
+        cpu: CpuId,
+    },
     /// The system does not tell on which CPU a thread runs.
     NoCurrentCpu,
     /// The configuration came after the first use.
@@ -120,6 +125,9 @@ impl fmt::Display for Error {
                 write!(f, "the reserved region has no {size} bytes left; raise Config::reserved")
             }
             Self::UnknownCpu { cpu } => write!(f, "CPU {cpu} is not possible on this machine"),
+            Self::NoUnitOfCpu { cpu } => {
+                write!(f, "units are indexed by concurrency id: CPU {cpu} has none of its own")
+            }
             Self::NoCurrentCpu => {
                 f.write_str("the system does not tell on which CPU a thread runs")
             }

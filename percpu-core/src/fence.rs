@@ -35,7 +35,8 @@ pub fn all() -> Result<(), Error> {
     run(None)
 }
 
-/// As [`all`], for the sections of one unit.
+/// As [`all`], for the sections of one unit. By [`Index::Cid`](crate::Index::Cid) one
+/// of them may run on any CPU, and this is [`all`].
 ///
 /// # Errors
 /// As [`all`].

@@ -65,7 +65,7 @@ pub fn current_node() -> Result<NodeId, Error> {
 fn ask(process: &Process) -> Option<CpuId> {
     #[cfg(percpu_rseq)]
     if process.mode.is_rseq() {
-        if let Some(cpu) = crate::sys::rseq::current_cpu() {
+        if let Some(cpu) = crate::sys::rseq::current_cpu(process.index) {
             return Some(CpuId::new(cpu));
         }
     }

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::area::layout::Layout;
 use crate::config::FirstChunk;
 use crate::error::Error;
+use crate::index::Index;
 use crate::mode::Mode;
 use crate::process::{self, Process};
 use crate::sys::topology::Topology;
@@ -35,6 +36,12 @@ impl Info {
     /// By which mechanism operations run, and why.
     pub fn mode(&self) -> Mode {
         self.process.mode
+    }
+
+    /// Which number leads a thread to its unit. [`Index::Cpu`] in portable mode, where
+    /// none does: threads take units by turns.
+    pub fn index(&self) -> Index {
+        self.process.index
     }
 
     /// The machine as seen at first use.
@@ -90,7 +97,8 @@ impl Info {
         process::fallbacks()
     }
 
-    /// What was wrong with the environment's settings, if anything.
+    /// What was wrong with the environment's settings, and what of the configuration
+    /// is not to be had here, if anything.
     pub fn warnings(&self) -> &'static [String] {
         &self.process.warnings
     }
@@ -99,6 +107,9 @@ impl Info {
 impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "percpu: mode {}", self.mode())?;
+        if self.index() != Index::Cpu {
+            writeln!(f, "percpu: units by {}", self.index())?;
+        }
         writeln!(f, "percpu: {}", self.topology().report_line())?;
         writeln!(f, "percpu: {}", self.layout().embedded_line())?;
         write!(f, "{}", self.layout())?;
@@ -113,6 +124,7 @@ impl fmt::Debug for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Info")
             .field("mode", &self.mode())
+            .field("index", &self.index())
             .field("first_chunk", &self.first_chunk())
             .field("units", &self.units())
             .field("active_units", &self.active_units())

@@ -89,6 +89,7 @@ pub mod fence;
 mod field;
 mod here;
 pub mod hotplug;
+mod index;
 mod info;
 pub mod kernel;
 mod local_buffer;
@@ -157,6 +158,7 @@ pub use element::Element;
 pub use error::Error;
 pub use field::Field;
 pub use here::{current_cpu, current_node};
+pub use index::Index;
 pub use info::{Info, info};
 pub use local_buffer::LocalBuffer;
 pub use local_list::{ListNode, LocalList};
@@ -231,7 +233,10 @@ pub mod __private {
 pub mod __inject {
     /// Makes every section loop `turns` times at `point` (see `ops/contract.rs`).
     pub fn set(point: usize, turns: u64) {
-        crate::table::TABLE.inject[point].store(turns, core::sync::atomic::Ordering::Relaxed);
+        for index in [crate::Index::Cpu, crate::Index::Cid] {
+            crate::table::CpuTable::of(index).inject[point]
+                .store(turns, core::sync::atomic::Ordering::Relaxed);
+        }
     }
 }
 

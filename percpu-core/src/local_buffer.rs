@@ -178,7 +178,7 @@ impl<T: Copy + Send, const N: usize> Copies<LocalBuffer<T, N>> {
             self.home.resolved(),
             // SAFETY: `LocalBuffer` is `repr(C)`, begins with its gate and has
             // the slots of its shape; the rest is B1, B2 and the local slot.
-            |at| unsafe { ops::buffer_push(at, bytes, LocalBuffer::<T, N>::SHAPE) },
+            |at, by| unsafe { ops::buffer_push(at, bytes, LocalBuffer::<T, N>::SHAPE, by) },
             |buffer| buffer.push_alone(record),
         );
         if pushed { Ok(()) } else { Err(record) }
@@ -196,11 +196,11 @@ impl<T: Copy + Send, const N: usize> Copies<LocalBuffer<T, N>> {
     pub fn pop(&self) -> Option<T> {
         run_at(
             self.home.resolved(),
-            |at| {
+            |at, by| {
                 let mut slot = Slot(MaybeUninit::<T>::uninit());
                 let bytes = (&raw mut slot).cast();
                 // SAFETY: as in `push`.
-                let popped = unsafe { ops::buffer_pop(at, bytes, LocalBuffer::<T, N>::SHAPE) }?;
+                let popped = unsafe { ops::buffer_pop(at, bytes, LocalBuffer::<T, N>::SHAPE, by) }?;
                 // SAFETY: a whole record was copied out of a full slot (B1).
                 Some(popped.then(|| unsafe { slot.0.assume_init() }))
             },

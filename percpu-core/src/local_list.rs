@@ -183,7 +183,7 @@ impl<T: Send> Copies<LocalList<T>> {
             place,
             // SAFETY: `LocalList` is `repr(C)` and begins with its gate, and a
             // node with its link; the rest is L1 and the node just leaked.
-            move |at| unsafe { ops::list_push(at, node) },
+            move |at, by| unsafe { ops::list_push(at, node, by) },
             move |list| list.push_alone(node),
         );
         // SAFETY: leaked above; what was not pushed is in no list.
@@ -203,7 +203,7 @@ impl<T: Send> Copies<LocalList<T>> {
         let node = run_at(
             self.home.resolved(),
             // SAFETY: as in `push`.
-            |at| unsafe { ops::list_pop(at) },
+            |at, by| unsafe { ops::list_pop(at, by) },
             |list| list.pop_alone(),
         );
         // SAFETY: L1; it was taken out by this pop alone (L2).

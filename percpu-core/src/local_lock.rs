@@ -55,6 +55,7 @@ use crate::atomic::{AtomicU32, Ordering};
 use crate::copies::Copies;
 use crate::error::Error;
 use crate::fence;
+use crate::index::Index;
 use crate::mutate::mutated;
 use crate::ops::{self, Attempt};
 use crate::process::{self, Admission};
@@ -287,7 +288,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     fn attempt(&self) -> Found<'_, T> {
         if let Some(place) = self.home.place() {
             // SAFETY: `LocalLock` is `repr(C)` and begins with `held`, `stop`.
-            if let Some(attempt) = unsafe { ops::acquire(place) } {
+            if let Some(attempt) = unsafe { ops::acquire(place, Index::Cpu) } {
                 return attempt.into();
             }
         }
@@ -299,6 +300,11 @@ impl<T: Send> Copies<LocalLock<T>> {
     fn attempt_cold(&self) -> Found<'_, T> {
         let place = self.home.resolved();
         loop {
+            // As the cold path of `word.rs`.
+            // SAFETY: as in `attempt`.
+            if let Some(attempt) = unsafe { ops::acquire(place, Index::Cid) } {
+                return attempt.into();
+            }
             match process::admit(place) {
                 Admission::Atomic(lock) if lock.try_atomic() => {
                     return Found::Locked(lock, Way::Atomic);
@@ -306,7 +312,7 @@ impl<T: Send> Copies<LocalLock<T>> {
                 Admission::Atomic(lock) => return Found::Busy(lock, Way::Atomic),
                 Admission::Retry => {
                     // SAFETY: as in `attempt`.
-                    if let Some(attempt) = unsafe { ops::acquire(place) } {
+                    if let Some(attempt) = unsafe { ops::acquire(place, Index::Cpu) } {
                         return attempt.into();
                     }
                 }

@@ -8,7 +8,7 @@
 //!   portable mode                     -> a unit picked per thread, atomics
 //!   thread not registered, may be     -> register it, retry
 //!   thread not registered, may not be -> shared unit, atomics
-//!   CPU not possible                  -> shared unit, atomics
+//!   CPU (or id) not possible          -> shared unit, atomics
 //!   unit not active                   -> activate it, retry
 //! ```
 //!
@@ -32,15 +32,19 @@ use crate::area::section::{self, LinkUnit};
 use crate::area::units::{Asked, Room, UnitIndex, Units};
 use crate::config::{Config, FirstChunk};
 use crate::error::Error;
+use crate::index::Index;
 use crate::mode::{Mechanism, Mode, PortableReason};
 use crate::place::Place;
 use crate::sys::memory::{Machine, Span};
 use crate::sys::sync::{Mutex, without_signals};
 use crate::sys::topology::Topology;
+use crate::table::CpuTable;
 
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) mode: Mode,
+    /// By CPU in portable mode.
+    pub(crate) index: Index,
     pub(crate) topology: Topology,
     pub(crate) kind: FirstChunk,
     pub(crate) units: Units,
@@ -192,19 +196,29 @@ fn build(mut config: Config) -> Result<Process, Error> {
     if config.hardened && cfg!(not(percpu_linux)) {
         warnings.push("hardened mode needs Linux: templates stay accessible".into());
     }
+    choose_index(&mut config, &mut warnings);
     let topology = config.topology.take().unwrap_or_else(Topology::detect);
     let own = Image::of(&section::own());
     own.check()?;
     let first = first_chunk::set_up(&config, &topology, own.size(), Machine)?;
     let First { layout, spans, span, kind } = first;
-    let mode = choose_mode(config.mechanism)?;
+    let mode = choose_mode(config.mechanism, config.index)?;
+    let index = match mode {
+        Mode::Rseq(_) => config.index,
+        Mode::Portable(_) => Index::Cpu,
+    };
+    if index != config.index {
+        warnings.push(format!("no index by concurrency id in mode {mode}"));
+    }
 
     let base = span.base();
     let cpus: Vec<_> = topology.possible().iter().collect();
     let addresses: Vec<_> = spans.units().iter().map(|offset| base + offset).collect();
-    let units = Units::new(cpus, &addresses, mode.is_rseq(), config.hardened);
+    let sections = mode.is_rseq().then_some(index);
+    let units = Units::new(cpus, &addresses, sections, config.hardened);
     let process = Process {
         mode,
+        index,
         topology,
         kind,
         units,
@@ -217,11 +231,28 @@ fn build(mut config: Config) -> Result<Process, Error> {
     Ok(process)
 }
 
-fn choose_mode(mechanism: Mechanism) -> Result<Mode, Error> {
+/// Keeps to what the kernel has.
+fn choose_index(config: &mut Config, warnings: &mut Vec<String>) {
+    #[cfg(percpu_rseq)]
+    if config.index == Index::Cid {
+        if let Err(size) = crate::sys::rseq::has_concurrency_ids() {
+            warnings.push(format!(
+                "no index by concurrency id: the kernel's rseq area has {size} bytes, not 28"
+            ));
+            config.index = Index::Cpu;
+        }
+    }
+    #[cfg(not(percpu_rseq))]
+    let _ = warnings;
+    // A unit that is no CPU's is near no node.
+    config.bind &= config.index == Index::Cpu;
+}
+
+fn choose_mode(mechanism: Mechanism, index: Index) -> Result<Mode, Error> {
     if mechanism == Mechanism::Portable {
         return Ok(Mode::Portable(PortableReason::Requested));
     }
-    match (start_rseq(mechanism), mechanism) {
+    match (start_rseq(mechanism, index), mechanism) {
         (Ok(mode), _) => Ok(mode),
         (Err(reason), Mechanism::Rseq) => Err(Error::NoRseq { reason }),
         (Err(reason), _) => Ok(Mode::Portable(reason)),
@@ -229,14 +260,14 @@ fn choose_mode(mechanism: Mechanism) -> Result<Mode, Error> {
 }
 
 #[cfg(percpu_rseq)]
-fn start_rseq(mechanism: Mechanism) -> Result<Mode, PortableReason> {
+fn start_rseq(mechanism: Mechanism, index: Index) -> Result<Mode, PortableReason> {
     // A thread blocked since its last section must find it mapped on waking.
     crate::sys::object::pin(start_rseq as *const () as *const _);
-    crate::sys::rseq::start(mechanism == Mechanism::Rseq).map(Mode::Rseq)
+    crate::sys::rseq::start(mechanism == Mechanism::Rseq, index).map(Mode::Rseq)
 }
 
 #[cfg(not(percpu_rseq))]
-fn start_rseq(_: Mechanism) -> Result<Mode, PortableReason> {
+fn start_rseq(_: Mechanism, _: Index) -> Result<Mode, PortableReason> {
     Err(PortableReason::NotCompiled)
 }
 
@@ -266,7 +297,7 @@ fn admit_thread(process: &Process) -> Option<usize> {
         #[cfg(percpu_rseq)]
         Mode::Rseq(registration) => {
             use crate::sys::rseq;
-            match rseq::current_cpu().map(|cpu| units.of_cpu(cpu.into())) {
+            match rseq::current_number(process.index).map(|number| units.of_number(number)) {
                 Some(Some(unit)) => {
                     units.activate(unit);
                     return None;
@@ -286,8 +317,8 @@ fn admit_thread(process: &Process) -> Option<usize> {
 pub(crate) fn current_unit(process: &Process) -> UnitIndex {
     #[cfg(percpu_rseq)]
     if process.mode.is_rseq() {
-        let cpu = crate::sys::rseq::current_cpu();
-        if let Some(unit) = cpu.and_then(|cpu| process.units.of_cpu(cpu.into())) {
+        let number = crate::sys::rseq::current_number(process.index);
+        if let Some(unit) = number.and_then(|number| process.units.of_number(number)) {
             return unit;
         }
     }
@@ -303,7 +334,8 @@ fn current_unit_cold(process: &Process) -> UnitIndex {
         Mode::Rseq(registration) => {
             use crate::sys::rseq;
             rseq::register_thread(registration);
-            let unit = rseq::current_cpu().and_then(|cpu| process.units.of_cpu(cpu.into()));
+            let number = rseq::current_number(process.index);
+            let unit = number.and_then(|number| process.units.of_number(number));
             unit.unwrap_or(process.units.shared())
         }
         #[cfg(not(percpu_rseq))]
@@ -323,11 +355,15 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
     #[cfg(percpu_rseq)]
     {
         use crate::sys::membarrier;
-        match unit.map(|unit| process.units.cpu(unit)) {
-            None => membarrier::fence_all(),
-            Some(Some(cpu)) => membarrier::fence_cpu(cpu.get()),
-            // No section runs on the shared unit.
-            Some(None) => Ok(()),
+        match unit {
+            // No section runs there.
+            Some(unit) if unit == process.units.shared() => Ok(()),
+            // By concurrency id, one of this unit may be on any CPU.
+            _ => match unit.and_then(|unit| process.units.cpu(unit)) {
+                Some(cpu) => membarrier::fence_cpu(cpu.get()),
+                None if cfg!(percpu_mutate = "no_fence_by_id") && unit.is_some() => Ok(()),
+                None => membarrier::fence_all(),
+            },
         }
     }
     #[cfg(not(percpu_rseq))]
@@ -336,7 +372,9 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
 
 /// Sections aborted so far.
 pub(crate) fn aborts() -> u64 {
-    crate::table::TABLE.aborts.load(Ordering::Relaxed)
+    // Each process has sections by one index.
+    let of = |index| CpuTable::of(index).aborts.load(Ordering::Relaxed);
+    of(Index::Cpu) + of(Index::Cid)
 }
 
 /// Operations that went to the shared unit so far.

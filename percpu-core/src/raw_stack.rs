@@ -42,6 +42,7 @@ use core::mem::MaybeUninit;
 use crate::atomic::Ordering;
 use crate::error::Error;
 use crate::fence;
+use crate::index::Index;
 use crate::mutate::mutated;
 use crate::ops::{self, Refused};
 use crate::process;
@@ -84,7 +85,7 @@ impl RawStack {
     #[inline(always)]
     pub fn push(&self, bits: u64, limit: usize) -> Result<(), Refused> {
         let (at, limit) = self.limited(limit);
-        match ops::stack::push(at, bits, limit) {
+        match ops::stack::push(at, bits, limit, Index::Cpu) {
             Some(pushed) => pushed,
             None => self.push_cold(bits, limit),
         }
@@ -94,7 +95,7 @@ impl RawStack {
     #[inline(never)]
     fn push_cold(&self, bits: u64, limit: u32) -> Result<(), Refused> {
         self.cold(
-            |at| ops::stack::push(at, bits, limit),
+            |at, by| ops::stack::push(at, bits, limit, by),
             |stack| ops::portable_stack::push(stack, bits, limit),
         )
     }
@@ -105,7 +106,7 @@ impl RawStack {
     /// Nothing was done.
     #[inline(always)]
     pub fn pop(&self) -> Result<u64, Refused> {
-        match ops::stack::pop(self.area.place()) {
+        match ops::stack::pop(self.area.place(), Index::Cpu) {
             Some(popped) => popped,
             None => self.pop_cold(),
         }
@@ -126,7 +127,7 @@ impl RawStack {
     #[inline]
     pub fn push_batch(&self, items: &[u64], least: usize, limit: usize) -> Result<usize, Refused> {
         let (at, limit) = self.limited(limit);
-        match ops::stack::push_batch(at, items, least, limit) {
+        match ops::stack::push_batch(at, items, least, limit, Index::Cpu) {
             Some(pushed) => pushed,
             None => self.push_batch_cold(items, least, limit),
         }
@@ -136,7 +137,7 @@ impl RawStack {
     #[inline(never)]
     fn push_batch_cold(&self, items: &[u64], least: usize, limit: u32) -> Result<usize, Refused> {
         self.cold(
-            |at| ops::stack::push_batch(at, items, least, limit),
+            |at, by| ops::stack::push_batch(at, items, least, limit, by),
             |stack| ops::portable_stack::push_batch(stack, items, least, limit),
         )
     }
@@ -149,7 +150,7 @@ impl RawStack {
     /// Nothing was done.
     #[inline]
     pub fn pop_batch(&self, out: &mut [MaybeUninit<u64>], least: usize) -> Result<usize, Refused> {
-        match ops::stack::pop_batch(self.area.place(), out, least) {
+        match ops::stack::pop_batch(self.area.place(), out, least, Index::Cpu) {
             Some(popped) => popped,
             None => self.pop_batch_cold(out, least),
         }
@@ -160,7 +161,7 @@ impl RawStack {
     fn pop_batch_cold(&self, out: &mut [MaybeUninit<u64>], least: usize) -> Result<usize, Refused> {
         let out = RefCell::new(out);
         self.cold(
-            |at| ops::stack::pop_batch(at, &mut out.borrow_mut(), least),
+            |at, by| ops::stack::pop_batch(at, &mut out.borrow_mut(), least, by),
             |stack| ops::portable_stack::pop_batch(stack, &mut out.borrow_mut(), least),
         )
     }
@@ -199,14 +200,19 @@ impl RawStack {
     /// The fast path is closed: opens it, or goes round it.
     fn cold<'a, R>(
         &'a self,
-        section: impl Fn(StackPlace<'a>) -> Option<R>,
+        section: impl Fn(StackPlace<'a>, Index) -> Option<R>,
         atomic: impl Fn(StackRef<'a>) -> R,
     ) -> R {
+        let at = self.area.place();
         loop {
+            // As the cold path of `word.rs`.
+            if let Some(result) = section(at, Index::Cid) {
+                return result;
+            }
             if let Some(stack) = self.area.admit() {
                 return atomic(stack);
             }
-            if let Some(result) = section(self.area.place()) {
+            if let Some(result) = section(at, Index::Cpu) {
                 return result;
             }
         }

@@ -24,6 +24,8 @@
 //! 2. A refused fence changes `errno`, and so may the first operation on a CPU that
 //!    this process did not use before. A handler saves and restores it, as ever.
 //!
+//! The concurrency id as the index ([`Index::Cid`](crate::Index::Cid)) changes nothing in this.
+//!
 //! # Why
 //!
 //! A section that a handler interrupts restarts, so a handler's own sections never

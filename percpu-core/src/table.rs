@@ -1,4 +1,4 @@
-//! The one table that the fast path reads.
+//! The table that the fast path reads, and its twin for concurrency ids.
 //!
 //! Entry `cpu` holds what must be added to a per-CPU pointer to reach the copy
 //! of that CPU, or zero. One test for zero answers three questions at once: is
@@ -11,11 +11,18 @@
 //!   rseq_offset | aborts | inject[..] | bases[0] | bases[1] | ... | bases[65535]
 //! ```
 //!
+//! A process indexed by concurrency id leaves [`TABLE`] as it is, so that the fast
+//! path is closed to every thread, and uses [`CID_TABLE`] on the cold path: the
+//! same, with an entry for each concurrency id (`Index::Cid`). Its sections test the
+//! sign of `cpu_id` too, as a thread without rseq has 0 for its concurrency id.
+//!
 //! Who writes: `rseq_offset` once, before any entry; an entry once, from zero
 //! to its final value, by the thread that activated the unit (Release; readers
 //! use the value as an address, and that dependency is what orders them).
 
 use core::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize};
+
+use crate::index::Index;
 
 /// `cpu_id` is read as 16 bits, so that -1 and -2 (not registered) land on
 /// entries that stay zero.
@@ -27,8 +34,8 @@ pub(crate) const POINTS: usize = 3;
 #[repr(C, align(64))]
 pub(crate) struct CpuTable {
     /// Where `struct rseq` lies from the thread pointer, for every thread; 0
-    /// until that is known, and for ever in portable mode: the sections test it
-    /// before they store through it.
+    /// until that is known, and for ever in portable mode and in the table of the
+    /// other index: the sections test it before they store through it.
     pub(crate) rseq_offset: AtomicIsize,
     /// Sections that the kernel aborted, counted by their abort handlers.
     pub(crate) aborts: AtomicU64,
@@ -45,10 +52,27 @@ impl CpuTable {
     pub(crate) const BASES: usize = core::mem::offset_of!(CpuTable, bases);
 }
 
-/// The table of this process.
-pub(crate) static TABLE: CpuTable = CpuTable {
-    rseq_offset: AtomicIsize::new(0),
-    aborts: AtomicU64::new(0),
-    inject: [const { AtomicU64::new(0) }; POINTS],
-    bases: [const { AtomicUsize::new(0) }; ENTRIES],
-};
+impl CpuTable {
+    const fn new() -> Self {
+        Self {
+            rseq_offset: AtomicIsize::new(0),
+            aborts: AtomicU64::new(0),
+            inject: [const { AtomicU64::new(0) }; POINTS],
+            bases: [const { AtomicUsize::new(0) }; ENTRIES],
+        }
+    }
+
+    /// The table of this process, if it goes by `index`.
+    #[inline(always)]
+    pub(crate) fn of(index: Index) -> &'static Self {
+        match index {
+            Index::Cpu => &TABLE,
+            Index::Cid => &CID_TABLE,
+        }
+    }
+}
+
+/// The bases by CPU.
+pub(crate) static TABLE: CpuTable = CpuTable::new();
+/// The bases by concurrency id.
+pub(crate) static CID_TABLE: CpuTable = CpuTable::new();

@@ -4,10 +4,12 @@ use core::fmt;
 
 use crate::cpu::CpuId;
 use crate::error::Error;
+use crate::index::Index;
 use crate::process;
 
 /// One copy of everything per-CPU in this process: a possible CPU's, or the
-/// shared one of threads without restartable sequences.
+/// shared one of threads without restartable sequences. By [`Index::Cid`]: a
+/// concurrency id's, of which there are as many as possible CPUs, or the shared one.
 ///
 /// A [`CpuId`] is any number; a `Unit` exists. It stays valid for the life of
 /// the process, as possible CPUs never change.
@@ -32,7 +34,7 @@ impl Unit {
         self.0
     }
 
-    /// Every unit: each possible CPU's, ascending, then the shared one.
+    /// Every unit: each possible CPU's, or as many concurrency ids', ascending, then the shared one.
     ///
     /// # Errors
     /// On first use, if per-CPU memory cannot be set up.
@@ -54,7 +56,8 @@ impl Unit {
         process::get().map(|process| Unit(process::current_unit(process)))
     }
 
-    /// The CPU whose copy this is; `None` for the shared unit.
+    /// The CPU whose copy this is; `None` for the shared unit, and for each unit of
+    /// a process whose index is the concurrency id: a CPU has none there.
     pub fn cpu(self) -> Option<CpuId> {
         process::existing()?.units.cpu(self.0)
     }
@@ -88,10 +91,10 @@ impl Unit {
 
     /// Whether this is the unit of threads without restartable sequences.
     pub fn is_shared(self) -> bool {
-        self.cpu().is_none()
+        process::existing().is_none_or(|process| process.units.shared() == self.0)
     }
 
-    /// Whether the unit's CPU has used it, or somebody asked for its copies.
+    /// Whether a thread of its index has used it, or somebody asked for its copies.
     pub fn is_active(self) -> bool {
         process::existing().is_some_and(|process| process.units.base(self.0).is_some())
     }
@@ -101,9 +104,15 @@ impl TryFrom<CpuId> for Unit {
     type Error = Error;
 
     /// # Errors
-    /// [`Error::UnknownCpu`] if the CPU is not possible on this machine.
+    /// [`Error::UnknownCpu`] if the CPU is not possible on this machine,
+    /// [`Error::NoUnitOfCpu`] if units are concurrency ids'.
     fn try_from(cpu: CpuId) -> Result<Self, Error> {
-        process::get()?.units.of_cpu(cpu).map(Unit).ok_or(Error::UnknownCpu { cpu })
+        let process = process::get()?;
+        let unit = process.units.of_cpu(cpu).ok_or(Error::UnknownCpu { cpu })?;
+        match process.index {
+            Index::Cpu => Ok(Unit(unit)),
+            Index::Cid => Err(Error::NoUnitOfCpu { cpu }),
+        }
     }
 }
 
@@ -117,7 +126,8 @@ impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cpu() {
             Some(cpu) => write!(f, "cpu{cpu}"),
-            None => f.write_str("shared"),
+            None if self.is_shared() => f.write_str("shared"),
+            None => write!(f, "cid{}", self.0),
         }
     }
 }

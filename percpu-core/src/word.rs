@@ -14,6 +14,7 @@
 use crate::copies::Copies;
 use crate::element::Element;
 use crate::home::Source;
+use crate::index::Index;
 use crate::ops::{self, BitWord, IntWord, Word};
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -50,11 +51,11 @@ impl<W> Target<W> for Element<'_, W> {
 #[inline(always)]
 fn run<W, R>(
     target: &impl Target<W>,
-    section: impl Fn(Place<'_, W>) -> Option<R>,
+    section: impl Fn(Place<'_, W>, Index) -> Option<R>,
     atomic: impl Fn(&W) -> R,
 ) -> R {
     let place = target.resolve();
-    match section(place) {
+    match section(place, Index::Cpu) {
         Some(result) => result,
         None => cold(place, section, atomic),
     }
@@ -64,10 +65,10 @@ fn run<W, R>(
 #[inline(always)]
 pub(crate) fn run_at<T, R>(
     place: Place<'_, T>,
-    section: impl Fn(Place<'_, T>) -> Option<R>,
+    section: impl Fn(Place<'_, T>, Index) -> Option<R>,
     atomic: impl Fn(&T) -> R,
 ) -> R {
-    match section(place) {
+    match section(place, Index::Cpu) {
         Some(result) => result,
         None => cold(place, section, atomic),
     }
@@ -78,14 +79,18 @@ pub(crate) fn run_at<T, R>(
 #[inline(never)]
 fn cold<W, R>(
     place: Place<'_, W>,
-    section: impl Fn(Place<'_, W>) -> Option<R>,
+    section: impl Fn(Place<'_, W>, Index) -> Option<R>,
     atomic: impl Fn(&W) -> R,
 ) -> R {
     loop {
+        // What a process by concurrency id does each time; closed in any other.
+        if let Some(result) = section(place, Index::Cid) {
+            return result;
+        }
         match process::admit(place) {
             Admission::Atomic(word) => return atomic(word),
             Admission::Retry => {
-                if let Some(result) = section(place) {
+                if let Some(result) = section(place, Index::Cpu) {
                     return result;
                 }
             }
@@ -125,21 +130,21 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_read")]
             #[inline]
             pub fn load(&self) -> W::Value {
-                run(self, move |at| ops::here(at).map(W::get), W::get)
+                run(self, move |at, by| ops::here(at, by).map(W::get), W::get)
             }
 
             /// Replaces this CPU's value.
             #[doc(alias = "this_cpu_write")]
             #[inline]
             pub fn store(&self, value: W::Value) {
-                run(self, move |at| done(ops::store(at, value)), move |word| word.put(value))
+                run(self, move |at, by| done(ops::store(at, value, by)), move |word| word.put(value))
             }
 
             /// Replaces this CPU's value and returns the old one.
             #[doc(alias = "this_cpu_xchg")]
             #[inline]
             pub fn swap(&self, value: W::Value) -> W::Value {
-                run(self, move |at| ops::swap(at, value), move |word| word.exchange(value))
+                run(self, move |at, by| ops::swap(at, value, by), move |word| word.exchange(value))
             }
 
             /// Replaces this CPU's value if it is `current`.
@@ -156,7 +161,7 @@ macro_rules! operations {
             ) -> Result<W::Value, W::Value> {
                 run(
                     self,
-                    move |at| ops::compare_exchange(at, current, new),
+                    move |at, by| ops::compare_exchange(at, current, new, by),
                     move |word| word.exchange_if(current, new),
                 )
             }
@@ -167,38 +172,38 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_and")]
             #[inline]
             pub fn and(&self, n: W::Value) {
-                run(self, move |at| done(ops::and(at, n)), move |word| { BitWord::and(word, n); })
+                run(self, move |at, by| done(ops::and(at, n, by)), move |word| { BitWord::and(word, n); })
             }
 
             /// `value |= n` on this CPU.
             #[doc(alias = "this_cpu_or")]
             #[inline]
             pub fn or(&self, n: W::Value) {
-                run(self, move |at| done(ops::or(at, n)), move |word| { BitWord::or(word, n); })
+                run(self, move |at, by| done(ops::or(at, n, by)), move |word| { BitWord::or(word, n); })
             }
 
             /// `value ^= n` on this CPU.
             #[inline]
             pub fn xor(&self, n: W::Value) {
-                run(self, move |at| done(ops::xor(at, n)), move |word| { BitWord::xor(word, n); })
+                run(self, move |at, by| done(ops::xor(at, n, by)), move |word| { BitWord::xor(word, n); })
             }
 
             /// As [`and`](Self::and); returns the old value.
             #[inline]
             pub fn fetch_and(&self, n: W::Value) -> W::Value {
-                run(self, move |at| ops::fetch_and(at, n), move |word| BitWord::and(word, n))
+                run(self, move |at, by| ops::fetch_and(at, n, by), move |word| BitWord::and(word, n))
             }
 
             /// As [`or`](Self::or); returns the old value.
             #[inline]
             pub fn fetch_or(&self, n: W::Value) -> W::Value {
-                run(self, move |at| ops::fetch_or(at, n), move |word| BitWord::or(word, n))
+                run(self, move |at, by| ops::fetch_or(at, n, by), move |word| BitWord::or(word, n))
             }
 
             /// As [`xor`](Self::xor); returns the old value.
             #[inline]
             pub fn fetch_xor(&self, n: W::Value) -> W::Value {
-                run(self, move |at| ops::fetch_xor(at, n), move |word| BitWord::xor(word, n))
+                run(self, move |at, by| ops::fetch_xor(at, n, by), move |word| BitWord::xor(word, n))
             }
         }
 
@@ -216,7 +221,7 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_add")]
             #[inline]
             pub fn add(&self, n: W::Value) {
-                run(self, move |at| done(ops::add(at, n)), move |word| { IntWord::add(word, n); })
+                run(self, move |at, by| done(ops::add(at, n, by)), move |word| { IntWord::add(word, n); })
             }
 
             /// Subtracts `n` on this CPU.
@@ -230,7 +235,7 @@ macro_rules! operations {
             #[doc(alias = "this_cpu_inc")]
             #[inline]
             pub fn inc(&self) {
-                run(self, move |at| done(ops::inc(at)), move |word| { IntWord::add(word, W::ONE); })
+                run(self, move |at, by| done(ops::inc(at, by)), move |word| { IntWord::add(word, W::ONE); })
             }
 
             /// Subtracts one on this CPU, at the cost of [`inc`](Self::inc).
@@ -238,13 +243,13 @@ macro_rules! operations {
             #[inline]
             pub fn dec(&self) {
                 let minus_one = W::negate(W::ONE);
-                run(self, move |at| done(ops::dec(at)), move |word| { IntWord::add(word, minus_one); })
+                run(self, move |at, by| done(ops::dec(at, by)), move |word| { IntWord::add(word, minus_one); })
             }
 
             /// Adds `n` on this CPU and returns the old value.
             #[inline]
             pub fn fetch_add(&self, n: W::Value) -> W::Value {
-                run(self, move |at| ops::fetch_add(at, n), move |word| IntWord::add(word, n))
+                run(self, move |at, by| ops::fetch_add(at, n, by), move |word| IntWord::add(word, n))
             }
 
             /// Subtracts `n` on this CPU and returns the old value.

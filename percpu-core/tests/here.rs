@@ -41,9 +41,9 @@ fn a_pinned_thread_is_told_its_cpu_and_node() {
             assert_eq!(same, cpu);
             assert_eq!(current_node(), Ok(NodeId::new(node)));
             let unit = Unit::current().unwrap();
-            match info().unwrap().mode().is_rseq() {
+            match common::by_cpu() {
                 true => assert_eq!(unit.cpu(), Some(CpuId::new(cpu))),
-                // A unit of its own, wherever it runs.
+                // A unit of its own or its concurrency id's, wherever it runs.
                 false => assert!(!unit.is_shared()),
             }
         }

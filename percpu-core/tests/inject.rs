@@ -9,7 +9,7 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU64 as Tally, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64 as Tally, Ordering::Relaxed};
 
 use percpu_core::atomic::AtomicU64;
 use percpu_core::{LocalLock, PerCpu, Unit, info, percpu};
@@ -49,6 +49,9 @@ fn word(unit_word: usize) -> u64 {
     WORDS.iter().fold(0, |sum, (_, words)| sum + words.get()[unit_word].load(Relaxed))
 }
 
+/// Units by concurrency id.
+const BY_ID: &[(&str, &str)] = &[("PERCPU_INDEX", "cid")];
+
 fn exact_with_delays_at(points: &[usize]) {
     WORDS.prepare().unwrap();
     common::handle_sigusr1(handler);
@@ -57,7 +60,7 @@ fn exact_with_delays_at(points: &[usize]) {
     points.iter().for_each(|&point| percpu_core::__inject::set(point, 0));
     let steps = STEPS.load(Relaxed);
     let info = info().unwrap();
-    println!("points {points:?}: {steps} steps, {} aborts, {}", info.aborts(), info.mode());
+    println!("points {points:?}: {steps} steps, {} aborts", info.aborts());
     assert_eq!(word(0), steps, "inc");
     assert_eq!(word(1), 3 * steps, "add");
     assert_eq!(word(2), 5 * steps, "fetch_add");
@@ -99,6 +102,21 @@ fn exact_under_our_own_registration() {
     });
 }
 
+#[test]
+fn exact_by_concurrency_id_with_a_delay_before_arming() {
+    common::in_child("exact_by_concurrency_id_with_a_delay_before_arming", BY_ID, || {
+        exact_with_delays_at(&[0, 2]);
+    });
+}
+
+#[test]
+fn exact_by_concurrency_id_with_a_delay_after_the_address() {
+    common::in_child("exact_by_concurrency_id_with_a_delay_after_the_address", BY_ID, || {
+        exact_with_delays_at(&[1, 2]);
+        assert!(info().unwrap().aborts() > 0);
+    });
+}
+
 /// Values that a thread keeps in registers across sections, as many as it can:
 /// an aborted section may not touch them on its way back. (`ci/machines.sh`
 /// also links this with the abort handlers out of a branch's reach.)
@@ -137,8 +155,16 @@ fn what_registers_hold_survives_aborts() {
 
 #[test]
 fn two_never_hold_a_lock_with_a_delay_before_the_commit() {
-    let name = "two_never_hold_a_lock_with_a_delay_before_the_commit";
-    common::in_child(name, &[], || {
+    two_never_hold_a_lock("two_never_hold_a_lock_with_a_delay_before_the_commit", &[]);
+}
+
+#[test]
+fn two_never_hold_a_lock_by_concurrency_id() {
+    two_never_hold_a_lock("two_never_hold_a_lock_by_concurrency_id", BY_ID);
+}
+
+fn two_never_hold_a_lock(test: &str, env: &[(&str, &str)]) {
+    common::in_child(test, env, || {
         const EACH: u64 = 2_000;
         LOCK.with(|_| ());
         let words = PerCpu::<AtomicU64>::zeroed().unwrap();
@@ -168,10 +194,44 @@ fn two_never_hold_a_lock_with_a_delay_before_the_commit() {
     });
 }
 
+/// The fence for one unit reaches its sections on whichever CPU they are.
+#[test]
+fn a_stopped_unit_has_one_holder_by_concurrency_id() {
+    let test = "a_stopped_unit_has_one_holder_by_concurrency_id";
+    common::in_child(test, BY_ID, || {
+        let inside = PerCpu::new_with(|_| LocalLock::new(false)).unwrap();
+        let enter = |inside: &mut bool, turns: u64| {
+            assert!(!std::mem::replace(inside, true), "two holders");
+            (0..turns).for_each(|_| assert!(*std::hint::black_box(&mut *inside), "two holders"));
+            *inside = false;
+        };
+        let over = AtomicBool::new(false);
+        // Most of the time they are about to commit.
+        percpu_core::__inject::set(2, 20_000);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !over.load(Relaxed) {
+                        inside.with(|inside| enter(inside, 10));
+                    }
+                });
+            }
+            let start = std::time::Instant::now();
+            while start.elapsed() < std::time::Duration::from_millis(500) {
+                for unit in Unit::all().unwrap().filter(|unit| unit.is_active()) {
+                    enter(&mut inside.lock_on(unit).unwrap(), 20_000);
+                }
+            }
+            over.store(true, Relaxed);
+        });
+        percpu_core::__inject::set(2, 0);
+    });
+}
+
 /// Each value comes out once, while threads spend their time at the points of the
 /// sections, handlers push and pop, and a thread drains.
-fn each_value_once_with_delays_at(test: &str, points: &[usize]) {
-    common::in_child(test, &[], || {
+fn each_value_once_with_delays_at(test: &str, env: &[(&str, &str)], points: &[usize]) {
+    common::in_child(test, env, || {
         points.iter().for_each(|&point| percpu_core::__inject::set(point, 2_000));
         common::tokens::each_comes_out_once_in_a_storm(6, 60_000);
         assert!(info().unwrap().aborts() > 0);
@@ -182,17 +242,22 @@ fn each_value_once_with_delays_at(test: &str, points: &[usize]) {
 #[test]
 fn each_value_comes_out_once_with_a_delay_after_the_address() {
     let test = "each_value_comes_out_once_with_a_delay_after_the_address";
-    each_value_once_with_delays_at(test, &[1]);
+    each_value_once_with_delays_at(test, &[], &[1]);
 }
 
 #[test]
 fn each_value_comes_out_once_with_a_delay_before_the_commit() {
     let test = "each_value_comes_out_once_with_a_delay_before_the_commit";
-    each_value_once_with_delays_at(test, &[2]);
+    each_value_once_with_delays_at(test, &[], &[2]);
+}
+
+#[test]
+fn each_value_comes_out_once_by_concurrency_id() {
+    each_value_once_with_delays_at("each_value_comes_out_once_by_concurrency_id", BY_ID, &[1, 2]);
 }
 
 #[test]
 fn each_value_comes_out_once_with_a_delay_before_arming() {
     let test = "each_value_comes_out_once_with_a_delay_before_arming";
-    each_value_once_with_delays_at(test, &[0, 2]);
+    each_value_once_with_delays_at(test, &[], &[0, 2]);
 }

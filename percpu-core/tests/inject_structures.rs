@@ -106,3 +106,11 @@ fn structures_are_conserved_with_a_delay_before_the_commit() {
         conserved_with_delays_at(&[2]);
     });
 }
+
+#[test]
+fn structures_are_conserved_by_concurrency_id() {
+    let by_id = [("PERCPU_INDEX", "cid")];
+    common::in_child("structures_are_conserved_by_concurrency_id", &by_id, || {
+        conserved_with_delays_at(&[1, 2]);
+    });
+}

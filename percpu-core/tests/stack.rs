@@ -125,7 +125,7 @@ fn a_drained_unit_is_empty_and_the_others_are_as_they_were() {
             stack
                 .drain_unit(unit, |value| {
                     drained += 1;
-                    if info().unwrap().mode().is_rseq() {
+                    if common::by_cpu() {
                         assert_eq!(Some(value), unit.cpu().map(|cpu| cpu.get().into()));
                     }
                 })

@@ -127,7 +127,7 @@ fn a_guards_unit_stays_the_same_wherever_the_thread_goes() {
                 common::set_affinity(1 << to);
                 assert_eq!(LocalLockGuard::unit(&guard), unit);
             }
-            if percpu_core::info().unwrap().mode().is_rseq() {
+            if common::by_cpu() {
                 assert_eq!(unit.cpu().unwrap().get(), from);
             }
         }

@@ -1,7 +1,8 @@
 //! Units: which copy belongs to whom, and which are in use.
 //!
-//! A unit is one CPU's copy of everything; one more, the *shared* unit, serves
-//! threads without rseq. A unit is **active** from its CPU's first operation
+//! A unit is one CPU's copy of everything, or that of one concurrency id
+//! (`Index::Cid`), of which there are no more than CPUs; one more, the *shared*
+//! unit, serves threads without rseq. A unit is **active** from its first operation
 //! on, and only active units are zeroed, copied and summed:
 //!
 //! ```text
@@ -36,9 +37,11 @@ use super::pointer::BIAS;
 use super::section::Declared;
 use crate::cpu::CpuId;
 use crate::error::Error;
+use crate::index::Index;
 #[cfg(percpu_linux)]
 use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
+use crate::table::CpuTable;
 
 /// Position of a unit in this process's tables: CPUs ascending, then shared.
 pub(crate) type UnitIndex = u32;
@@ -59,11 +62,11 @@ pub(crate) struct Units {
     cpus: Box<[CpuId]>,
     /// Unit of each CPU number, or `NONE`.
     by_cpu: Box<[UnitIndex]>,
-    /// Whether active units are published to the fast path.
-    publish: bool,
     /// Where hidden templates can be read; none without hardened mode.
     #[cfg(percpu_linux)]
     hidden: Option<Hidden>,
+    /// By which index sections find active units, if there are sections.
+    sections: Option<Index>,
     state: Mutex<State>,
 }
 
@@ -115,7 +118,7 @@ impl Units {
     pub(crate) fn new(
         cpus: Vec<CpuId>,
         addresses: &[usize],
-        publish: bool,
+        sections: Option<Index>,
         hardened: bool,
     ) -> Self {
         debug_assert_eq!(cpus.len() + 1, addresses.len());
@@ -131,7 +134,7 @@ impl Units {
             active_count: AtomicUsize::new(0),
             cpus: cpus.into_boxed_slice(),
             by_cpu,
-            publish,
+            sections,
             #[cfg(percpu_linux)]
             hidden: hardened.then(Hidden::default),
             state: Mutex::new(State::default()),
@@ -152,13 +155,29 @@ impl Units {
         self.cpu_count()
     }
 
+    /// The unit whose memory is laid out as that of this CPU's: the CPU's own,
+    /// unless the index is another.
     #[inline]
     pub(crate) fn of_cpu(&self, cpu: CpuId) -> Option<UnitIndex> {
         self.by_cpu.get(cpu.index()).copied().filter(|&unit| unit != NONE)
     }
 
+    /// The unit of the threads to which the index gives this number, if it has one.
+    #[cfg(percpu_rseq)]
+    #[inline]
+    pub(crate) fn of_number(&self, number: u32) -> Option<UnitIndex> {
+        match self.sections {
+            Some(Index::Cid) => Some(number).filter(|&unit| unit < self.cpu_count()),
+            _ => self.of_cpu(number.into()),
+        }
+    }
+
+    /// The CPU whose unit it is: none of the shared one, nor by another index.
     pub(crate) fn cpu(&self, unit: UnitIndex) -> Option<CpuId> {
-        self.cpus.get(unit as usize).copied()
+        match self.sections {
+            Some(Index::Cid) => None,
+            _ => self.cpus.get(unit as usize).copied(),
+        }
     }
 
     /// Base of an active unit.
@@ -205,11 +224,10 @@ impl Units {
                 self.active_count.store(nth + 1, Ordering::Release);
                 // Release: U3.
                 self.bases[unit as usize].store(base, Ordering::Release);
-                if self.publish {
-                    if let Some(cpu) = self.cpu(unit) {
-                        // Release: U3; the partners are the sections.
-                        crate::table::TABLE.bases[cpu.index()].store(base, Ordering::Release);
-                    }
+                if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
+                    let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
+                    // Release: U3; the partners are the sections.
+                    CpuTable::of(index).bases[number].store(base, Ordering::Release);
                 }
             }
             base

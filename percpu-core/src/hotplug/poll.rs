@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cpu::CpuId;
+use crate::error::Error;
 use crate::hotplug::error::HotplugError;
 use crate::hotplug::state::states;
 use crate::hotplug::states::Changes;
@@ -37,12 +38,13 @@ pub fn online() -> Result<CpuSet, HotplugError> {
 #[doc(alias = "cpu_up")]
 #[doc(alias = "cpuhp_online")]
 pub fn notify_online(cpu: CpuId) -> Result<bool, HotplugError> {
-    Unit::try_from(cpu)?;
+    unit_of(cpu)?;
     states()?.bring_up(cpu)
 }
 
 /// Says that a CPU went offline: runs the `offline` and `drain` callbacks, the state
 /// registered last first. Whether it was online before; if not, nothing runs.
+/// By [`Index::Cid`](crate::Index::Cid) no unit goes with a CPU, and no `drain` runs.
 ///
 /// # Errors
 /// [`HotplugError::Core`] for a CPU that is not possible,
@@ -53,9 +55,9 @@ pub fn notify_online(cpu: CpuId) -> Result<bool, HotplugError> {
 #[doc(alias = "cpu_down")]
 #[doc(alias = "cpuhp_dead")]
 pub fn notify_offline(cpu: CpuId) -> Result<bool, HotplugError> {
-    let unit = Unit::try_from(cpu)?;
-    let changed = states()?.take_down(cpu, Some(unit));
-    take_back(unit);
+    let unit = unit_of(cpu)?;
+    let changed = states()?.take_down(cpu, unit);
+    unit.into_iter().for_each(take_back);
     changed
 }
 
@@ -112,8 +114,16 @@ pub fn poll_from(root: &Path) -> Result<Changes, HotplugError> {
         Ok(online) => Ok(online.intersection(possible)),
         Err(error) => Err(HotplugError::Unreadable(error)),
     };
-    let unit_of = |cpu| Unit::try_from(cpu).ok();
+    let unit_of = |cpu| unit_of(cpu).ok().flatten();
     let changes = states()?.poll(read, unit_of)?;
     changes.offline.iter().filter_map(unit_of).for_each(take_back);
     Ok(changes)
+}
+
+/// The unit that goes with a CPU: none where units are concurrency ids'.
+fn unit_of(cpu: CpuId) -> Result<Option<Unit>, Error> {
+    match Unit::try_from(cpu) {
+        Err(Error::NoUnitOfCpu { .. }) => Ok(None),
+        unit => unit.map(Some),
+    }
 }

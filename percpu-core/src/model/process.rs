@@ -17,6 +17,7 @@ use crate::area::units::UnitIndex;
 use crate::config::{Config, FirstChunk};
 use crate::cpu::CpuId;
 use crate::error::Error;
+use crate::index::Index;
 use crate::mode::{Mode, PortableReason, Registration};
 use crate::model::machine::{self, State};
 use crate::place::Place;
@@ -25,6 +26,7 @@ use crate::sys::topology::Topology;
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) mode: Mode,
+    pub(crate) index: Index,
     pub(crate) topology: Topology,
     pub(crate) kind: FirstChunk,
     pub(crate) units: Units,
@@ -82,6 +84,8 @@ impl Process {
         };
         Self {
             mode,
+            // What a section may rely on is the same by either.
+            index: Index::Cpu,
             topology,
             kind: FirstChunk::Embed,
             units: Units { cpus },

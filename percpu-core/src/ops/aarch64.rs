@@ -3,12 +3,12 @@
 //! # Safety
 //!
 //! The requirement on a per-CPU pointer `p` is that of `x86_64.rs`: for each
-//! entry of [`TABLE`] that is not zero, entry + `p` is the address of a live,
+//! entry of the table that is not zero, entry + `p` is the address of a live,
 //! aligned word of the function's width, written only by sections, holders and
 //! plain atomic stores.
 //!
 //! What the blocks share, register by register:
-//! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.
+//! - `t` (in): the table of the index. `p` (in): the pointer. `n` (in): the operand.
 //! - `a` (scratch or out): first the distance of `struct rseq` from the thread
 //!   pointer, then the copy's address; either being 0 means "cold".
 //! - `area` (scratch): this thread's `struct rseq`. `cpu` (scratch): the number.
@@ -19,6 +19,7 @@
 //! - Plain loads and stores with a base register only: no write-back form, so a
 //!   restart finds the inputs as they were. The dependency from the table's
 //!   entry to the address orders activation before use.
+//! - The index is read inside, as for x86-64.
 //! - Arming and leaving to "cold": as for x86-64.
 //! - Options: as for x86-64.
 
@@ -27,8 +28,9 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// Once in each link unit that holds a section, whichever crates it was made
 /// of: a constructor that has the unit kept mapped (`sys::object`). Once in a
@@ -115,10 +117,52 @@ macro_rules! arm {
     };
 }
 
-/// From the start to inside the armed section with the copy's address in `a`;
-/// leaves to `9:` with `a` = 0.
-macro_rules! enter {
+/// This thread's entry, in `cpu`: the number of its CPU. 16 bits tell which, and
+/// whether it has one.
+macro_rules! cpu_number {
     () => {
+        "ldrh {cpu:w}, [{area}, #4]\n"
+    };
+}
+
+/// The other index: the concurrency id. A thread without rseq has 0, so where the
+/// number of the CPU is negative, all ones. `a` is free here.
+#[cfg(not(percpu_mutate = "no_sign"))]
+macro_rules! cid_number {
+    () => {
+        concat!(
+            "ldr {cpu:w}, [{area}, #4]\n",
+            "ldr {a:w}, [{area}, #24]\n",
+            "orr {cpu:w}, {a:w}, {cpu:w}, asr #31\n",
+            "and {cpu:w}, {cpu:w}, #0xffff\n",
+        )
+    };
+}
+#[cfg(percpu_mutate = "no_sign")]
+macro_rules! cid_number {
+    () => {
+        "ldrh {cpu:w}, [{area}, #24]\n"
+    };
+}
+
+/// `$section` by the index that is asked for: the text of each is written once.
+macro_rules! by_index {
+    ($by:expr, $section:ident $(, $($argument:tt)*)?) => {
+        match $by {
+            $crate::index::Index::Cpu => {
+                $section!(cpu_number, $crate::table::TABLE $(, $($argument)*)?)
+            }
+            $crate::index::Index::Cid => {
+                $section!(cid_number, $crate::table::CID_TABLE $(, $($argument)*)?)
+            }
+        }
+    };
+}
+
+/// From the start to inside the armed section with the copy's address in `a`;
+/// `$number` reads the index. Leaves to `9:` with `a` = 0.
+macro_rules! enter {
+    ($number:ident) => {
         concat!(
             describe!(),
             "2:\n",
@@ -129,7 +173,7 @@ macro_rules! enter {
             inject!("0"),
             arm!(),
             "3:\n",
-            "ldrh {cpu:w}, [{area}, #4]\n",
+            $number!(),
             "add {a}, {t}, {cpu}, lsl #3\n",
             "ldr {a}, [{a}, #{bases}]\n",
             "cbz {a}, 9f\n",
@@ -162,15 +206,15 @@ macro_rules! leave {
 
 /// A section without a result: true when it committed, false when cold.
 macro_rules! section {
-    ($body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
         let a: usize;
         // SAFETY: the module's requirement makes `a` a valid word on whichever
         // CPU the section commits on; the block touches only that word, the
         // thread's own `rseq_cs`, the table's counters and named registers.
         unsafe {
             asm!(
-                concat!(enter!(), $body, leave!()),
-                t = in(reg) &raw const TABLE,
+                concat!(enter!($number), $body, leave!()),
+                t = in(reg) &raw const $table,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, area = out(reg) _, cpu = out(reg) _, d = out(reg) _,
                 v = out(reg) _,
@@ -186,15 +230,15 @@ macro_rules! section {
     }};
 }
 
-/// A section with a result in `r`: `None` when cold.
+/// A section with a result in `r`, and `a`, which is 0 when cold.
 macro_rules! section_with_result {
-    ($body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
         let (a, r): (usize, u64);
         // SAFETY: as in `section!`.
         unsafe {
             asm!(
-                concat!(enter!(), $body, leave!()),
-                t = in(reg) &raw const TABLE,
+                concat!(enter!($number), $body, leave!()),
+                t = in(reg) &raw const $table,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
                 d = out(reg) _, v = out(reg) _,
@@ -206,7 +250,7 @@ macro_rules! section_with_result {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some(r) }
+        (a, r)
     }};
 }
 
@@ -265,7 +309,7 @@ macro_rules! fetch_modify {
 macro_rules! width {
     ($module:ident, $s:literal, $m:literal, $n:literal, $o:literal) => {
         pub(super) mod $module {
-            use super::{CpuTable, TABLE, asm, hold};
+            use super::{CpuTable, Index, asm, hold};
 
             functions! {
                 section {
@@ -321,36 +365,42 @@ pub(super) enum Found {
 /// # Safety
 /// The module's requirement on `p` for both words.
 #[inline(always)]
-pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
+pub(super) unsafe fn acquire(p: usize, by: Index) -> Option<(usize, Found)> {
     let (a, r): (usize, u64);
-    // SAFETY: as in `section!`, for two words at `a`. Both loads acquire: the
-    // last holder, or the last remote locker, may have left from another CPU.
-    unsafe {
-        asm!(
-            concat!(
-                enter!(),
-                "add {v}, {a}, #4\n",
-                "ldar {r:w}, [{v}]\n",
-                "cbnz {r:w}, 9f\n",
-                "ldar {r:w}, [{a}]\n",
-                "cbnz {r:w}, 9f\n",
-                inject!("2"),
-                "mov {v:w}, #1\n",
-                "str {v:w}, [{a}]\n",
-                leave!()
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) p,
-            a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
-            d = out(reg) _, v = out(reg) _,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-                out("x16") _, out("x17") _,
-            options(nostack),
-        );
+    macro_rules! acquire {
+        ($number:ident, $table:path) => {
+            // SAFETY: as in `section!`, for two words at `a`. Both loads acquire:
+            // the last holder, or the last remote locker, may have left from
+            // another CPU.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number),
+                        "add {v}, {a}, #4\n",
+                        "ldar {r:w}, [{v}]\n",
+                        "cbnz {r:w}, 9f\n",
+                        "ldar {r:w}, [{a}]\n",
+                        "cbnz {r:w}, 9f\n",
+                        inject!("2"),
+                        "mov {v:w}, #1\n",
+                        "str {v:w}, [{a}]\n",
+                        leave!()
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) p,
+                    a = out(reg) a, r = out(reg) r, area = out(reg) _, cpu = out(reg) _,
+                    d = out(reg) _, v = out(reg) _,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    out("x16") _, out("x17") _,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, acquire);
     match (a, r as u32) {
         (0, _) => None,
         (a, 0) => Some((a, Found::Acquired)),
@@ -358,28 +408,37 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
     }
 }
 
-/// Address of the copy that this thread's CPU had a moment ago, or `None` when
-/// the fast path is closed to this thread.
+/// Address of the copy that this thread had a moment ago, or `None` when the fast
+/// path is closed to this thread.
 #[inline(always)]
-pub(super) fn here(p: usize) -> Option<usize> {
-    let offset = TABLE.rseq_offset.load(core::sync::atomic::Ordering::Relaxed);
+pub(super) fn here(p: usize, by: Index) -> Option<usize> {
+    let table = CpuTable::of(by);
+    let offset = table.rseq_offset.load(core::sync::atomic::Ordering::Relaxed);
     let cpu: usize;
-    // SAFETY: reads two bytes of the thread control block: `cpu_id` once the
-    // offset is set, which happens once for all threads, else part of the word
-    // at the thread pointer. Changes nothing.
-    unsafe {
-        asm!(
-            "mrs {cpu}, tpidr_el0",
-            "add {cpu}, {cpu}, {off}",
-            "ldrh {cpu:w}, [{cpu}, #4]",
-            off = in(reg) offset,
-            cpu = out(reg) cpu,
-            options(nostack, readonly, preserves_flags),
-        );
+    macro_rules! number {
+        ($number:ident, $table:path) => {
+            // SAFETY: reads from the thread control block: `cpu_id`, `mm_cid` once
+            // the offset is set, which happens once for all threads, else parts of
+            // the words at the thread pointer. Changes nothing.
+            unsafe {
+                asm!(
+                    concat!(
+                        "mrs {area}, tpidr_el0\n",
+                        "add {area}, {area}, {a}\n",
+                        $number!(),
+                    ),
+                    a = inout(reg) offset => _,
+                    area = out(reg) _,
+                    cpu = out(reg) cpu,
+                    options(nostack, readonly, preserves_flags),
+                )
+            }
+        };
     }
+    by_index!(by, number);
     // Acquire, unlike the sections: the address is used by compiled code, and
     // the language has no dependency ordering. Partner: `Units::activate`.
-    match TABLE.bases[cpu].load(core::sync::atomic::Ordering::Acquire) {
+    match table.bases[cpu].load(core::sync::atomic::Ordering::Acquire) {
         0 => None,
         base => Some(base.wrapping_add(p)),
     }

@@ -13,21 +13,22 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::ops::pair::{DoubleWord, Two};
 use crate::place::Place;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// The section, with `$compare` between the load of the pair and its change.
 macro_rules! exchange {
-    ($compare:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $compare:expr $(, $name:ident = $value:expr)*) => {{
         let (a, first, second): (usize, u64, u64);
         // SAFETY: as in `section!`, for the words of the `DoubleWord` at `a`, by
         // `Place`'s invariant.
         unsafe {
             asm!(
                 concat!(
-                    enter!(),
+                    enter!($number),
                     "ldr {cpu}, [{a}, #32]\n",
                     "and {v}, {cpu}, #1\n",
                     "add {v}, {a}, {v}, lsl #4\n",
@@ -44,7 +45,7 @@ macro_rules! exchange {
                     "stlr {cpu}, [{v}]\n",
                     leave!(),
                 ),
-                t = in(reg) &raw const TABLE,
+                t = in(reg) &raw const $table,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) first, s = out(reg) second, area = out(reg) _,
                 cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
@@ -56,13 +57,19 @@ macro_rules! exchange {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some((first, second)) }
+        (a, first, second)
     }};
 }
 
+/// The words found, unless it was cold.
 #[inline(always)]
-pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two) -> Option<Two> {
-    exchange!("", p = at.pointer(), n = new.0, m = new.1)
+fn found((a, first, second): (usize, u64, u64)) -> Option<Two> {
+    if a == 0 { None } else { Some((first, second)) }
+}
+
+#[inline(always)]
+pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two, by: Index) -> Option<Two> {
+    found(by_index!(by, exchange, "", p = at.pointer(), n = new.0, m = new.1))
 }
 
 /// The words found; they were replaced if they are `current`.
@@ -71,14 +78,17 @@ pub(crate) fn pair_compare_exchange(
     at: Place<'_, DoubleWord>,
     current: Two,
     new: Two,
+    by: Index,
 ) -> Option<Two> {
     // The branches out leave the section by its end: nothing stored.
-    exchange!(
+    found(by_index!(
+        by,
+        exchange,
         "cmp {r}, {o}\nb.ne 9f\ncmp {s}, {q}\nb.ne 9f\n",
         p = at.pointer(),
         o = current.0,
         q = current.1,
         n = new.0,
         m = new.1
-    )
+    ))
 }

@@ -18,10 +18,11 @@
 use core::arch::asm;
 use core::mem::{MaybeUninit, offset_of};
 
+use crate::index::Index;
 use crate::ops::refused::{Refused, moved};
 use crate::stack_copy::{BATCH, STOPPED, StackCopy, StackPlace};
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// Leaves with `$r` not 0 if a drain stops this unit; `stop` is at `a`.
 #[cfg(not(percpu_mutate = "no_stop"))]
@@ -43,43 +44,53 @@ const _: () = assert!(offset_of!(StackCopy, stop) == 0, "`open!` finds it there"
 
 /// Puts one item on top, if fewer than `limit` are there.
 #[inline(always)]
-pub(crate) fn push(at: StackPlace<'_>, bits: u64, limit: u32) -> Option<Result<(), Refused>> {
+pub(crate) fn push(
+    at: StackPlace<'_>,
+    bits: u64,
+    limit: u32,
+    by: Index,
+) -> Option<Result<(), Refused>> {
     let limit = limit.min(at.capacity());
     // `n`: what `stop` held, or the length, which was below the limit if the
     // section went on.
     let (a, n): (usize, u64);
-    // SAFETY: the module's; the slot is below the capacity.
-    unsafe {
-        asm!(
-            concat!(
-                enter!(),
-                open!("{n:w}"),
-                "ldr {n:w}, [{a}, #{len}]\n",
-                "cmp {n:w}, {limit:w}\n",
-                "b.hs 9f\n",
-                "add {v}, {a}, {n}, lsl #3\n",
-                "str {bits}, [{v}, #{slots}]\n",
-                inject!("2"),
-                "add {v:w}, {n:w}, #1\n",
-                "str {v:w}, [{a}, #{len}]\n",
-                leave!(),
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            bits = in(reg) bits,
-            limit = in(reg) limit,
-            a = out(reg) a, n = out(reg) n,
-            area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            out("x16") _, out("x17") _,
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; the slot is below the capacity.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number),
+                        open!("{n:w}"),
+                        "ldr {n:w}, [{a}, #{len}]\n",
+                        "cmp {n:w}, {limit:w}\n",
+                        "b.hs 9f\n",
+                        "add {v}, {a}, {n}, lsl #3\n",
+                        "str {bits}, [{v}, #{slots}]\n",
+                        inject!("2"),
+                        "add {v:w}, {n:w}, #1\n",
+                        "str {v:w}, [{a}, #{len}]\n",
+                        leave!(),
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    bits = in(reg) bits,
+                    limit = in(reg) limit,
+                    a = out(reg) a, n = out(reg) n,
+                    area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    out("x16") _, out("x17") _,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     if a == 0 {
         return None;
     }
@@ -92,38 +103,43 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, limit: u32) -> Option<Result<(
 
 /// Takes the item on top.
 #[inline(always)]
-pub(crate) fn pop(at: StackPlace<'_>) -> Option<Result<u64, Refused>> {
+pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>> {
     // `n`: what `stop` held, or the length.
     let (a, n, r): (usize, u64, u64);
-    // SAFETY: the module's; below the length lie items.
-    unsafe {
-        asm!(
-            concat!(
-                enter!(),
-                open!("{n:w}"),
-                "ldr {n:w}, [{a}, #{len}]\n",
-                "cbz {n:w}, 9f\n",
-                "add {v}, {a}, {n}, lsl #3\n",
-                "ldr {r}, [{v}, #({slots} - 8)]\n",
-                inject!("2"),
-                "sub {v:w}, {n:w}, #1\n",
-                "str {v:w}, [{a}, #{len}]\n",
-                leave!(),
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            a = out(reg) a, n = out(reg) n, r = out(reg) r,
-            area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            out("x16") _, out("x17") _,
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; below the length lie items.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number),
+                        open!("{n:w}"),
+                        "ldr {n:w}, [{a}, #{len}]\n",
+                        "cbz {n:w}, 9f\n",
+                        "add {v}, {a}, {n}, lsl #3\n",
+                        "ldr {r}, [{v}, #({slots} - 8)]\n",
+                        inject!("2"),
+                        "sub {v:w}, {n:w}, #1\n",
+                        "str {v:w}, [{a}, #{len}]\n",
+                        leave!(),
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    a = out(reg) a, n = out(reg) n, r = out(reg) r,
+                    area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    out("x16") _, out("x17") _,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     if a == 0 {
         return None;
     }
@@ -142,54 +158,60 @@ pub(crate) fn push_batch(
     items: &[u64],
     least: usize,
     limit: u32,
+    by: Index,
 ) -> Option<Result<usize, Refused>> {
     let limit = limit.min(at.capacity());
     let (a, r): (usize, u64);
-    // SAFETY: the module's; the slots are below the capacity.
-    unsafe {
-        asm!(
-            concat!(
-                enter!(),
-                open!("{r:w}"),
-                "ldr {n:w}, [{a}, #{len}]\n",
-                // `subs`: below or equal leaves no room.
-                "subs {i:w}, {limit:w}, {n:w}\n",
-                "b.ls 9f\n",
-                "cmp {i}, {want}\n",
-                "csel {i}, {i}, {want}, lo\n",
-                "cmp {i}, {least}\n",
-                "b.lo 9f\n",
-                "mov {r:w}, {i:w}\n",
-                "add {to}, {a}, {n}, lsl #3\n",
-                "22: sub {i}, {i}, #1\n",
-                "ldr {v}, [{from}, {i}, lsl #3]\n",
-                "add {d}, {to}, {i}, lsl #3\n",
-                "str {v}, [{d}, #{slots}]\n",
-                "cbnz {i}, 22b\n",
-                inject!("2"),
-                "add {n:w}, {n:w}, {r:w}\n",
-                "str {n:w}, [{a}, #{len}]\n",
-                leave!(),
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            from = in(reg) items.as_ptr(),
-            want = in(reg) items.len().min(BATCH),
-            least = in(reg) least.max(1),
-            limit = in(reg) limit,
-            a = out(reg) a, r = out(reg) r,
-            n = out(reg) _, i = out(reg) _, to = out(reg) _,
-            area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            out("x16") _, out("x17") _,
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; the slots are below the capacity.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number),
+                        open!("{r:w}"),
+                        "ldr {n:w}, [{a}, #{len}]\n",
+                        // `subs`: below or equal leaves no room.
+                        "subs {i:w}, {limit:w}, {n:w}\n",
+                        "b.ls 9f\n",
+                        "cmp {i}, {want}\n",
+                        "csel {i}, {i}, {want}, lo\n",
+                        "cmp {i}, {least}\n",
+                        "b.lo 9f\n",
+                        "mov {r:w}, {i:w}\n",
+                        "add {to}, {a}, {n}, lsl #3\n",
+                        "22: sub {i}, {i}, #1\n",
+                        "ldr {v}, [{from}, {i}, lsl #3]\n",
+                        "add {d}, {to}, {i}, lsl #3\n",
+                        "str {v}, [{d}, #{slots}]\n",
+                        "cbnz {i}, 22b\n",
+                        inject!("2"),
+                        "add {n:w}, {n:w}, {r:w}\n",
+                        "str {n:w}, [{a}, #{len}]\n",
+                        leave!(),
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    from = in(reg) items.as_ptr(),
+                    want = in(reg) items.len().min(BATCH),
+                    least = in(reg) least.max(1),
+                    limit = in(reg) limit,
+                    a = out(reg) a, r = out(reg) r,
+                    n = out(reg) _, i = out(reg) _, to = out(reg) _,
+                    area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    out("x16") _, out("x17") _,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     moved(a, r)
 }
 
@@ -200,48 +222,54 @@ pub(crate) fn pop_batch(
     at: StackPlace<'_>,
     out: &mut [MaybeUninit<u64>],
     least: usize,
+    by: Index,
 ) -> Option<Result<usize, Refused>> {
     let (a, r): (usize, u64);
-    // SAFETY: the module's; below the length lie items.
-    unsafe {
-        asm!(
-            concat!(
-                enter!(),
-                open!("{r:w}"),
-                "ldr {n:w}, [{a}, #{len}]\n",
-                "cmp {n}, {want}\n",
-                "csel {i}, {n}, {want}, lo\n",
-                "cmp {i}, {least}\n",
-                "b.lo 9f\n",
-                "mov {r:w}, {i:w}\n",
-                "sub {n:w}, {n:w}, {i:w}\n",
-                "add {from}, {a}, {n}, lsl #3\n",
-                "22: sub {i}, {i}, #1\n",
-                "add {d}, {from}, {i}, lsl #3\n",
-                "ldr {v}, [{d}, #{slots}]\n",
-                "str {v}, [{to}, {i}, lsl #3]\n",
-                "cbnz {i}, 22b\n",
-                inject!("2"),
-                "str {n:w}, [{a}, #{len}]\n",
-                leave!(),
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            to = in(reg) out.as_mut_ptr(),
-            want = in(reg) out.len().min(BATCH),
-            least = in(reg) least.max(1),
-            a = out(reg) a, r = out(reg) r,
-            n = out(reg) _, i = out(reg) _, from = out(reg) _,
-            area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            out("x16") _, out("x17") _,
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; below the length lie items.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number),
+                        open!("{r:w}"),
+                        "ldr {n:w}, [{a}, #{len}]\n",
+                        "cmp {n}, {want}\n",
+                        "csel {i}, {n}, {want}, lo\n",
+                        "cmp {i}, {least}\n",
+                        "b.lo 9f\n",
+                        "mov {r:w}, {i:w}\n",
+                        "sub {n:w}, {n:w}, {i:w}\n",
+                        "add {from}, {a}, {n}, lsl #3\n",
+                        "22: sub {i}, {i}, #1\n",
+                        "add {d}, {from}, {i}, lsl #3\n",
+                        "ldr {v}, [{d}, #{slots}]\n",
+                        "str {v}, [{to}, {i}, lsl #3]\n",
+                        "cbnz {i}, 22b\n",
+                        inject!("2"),
+                        "str {n:w}, [{a}, #{len}]\n",
+                        leave!(),
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    to = in(reg) out.as_mut_ptr(),
+                    want = in(reg) out.len().min(BATCH),
+                    least = in(reg) least.max(1),
+                    a = out(reg) a, r = out(reg) r,
+                    n = out(reg) _, i = out(reg) _, from = out(reg) _,
+                    area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    out("x16") _, out("x17") _,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     moved(a, r)
 }

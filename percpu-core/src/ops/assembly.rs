@@ -19,16 +19,18 @@ macro_rules! functions {
             /// # Safety
             /// The module's requirement on `p`.
             #[inline(always)]
-            pub(in crate::ops) unsafe fn $name(p: usize $(, $arg: u64)*) -> bool {
-                section!($body, p = p $(, $arg = $arg)*)
+            pub(in crate::ops) unsafe fn $name(p: usize $(, $arg: u64)*, by: Index) -> bool {
+                by_index!(by, section, $body, p = p $(, $arg = $arg)*)
             }
         )*
         $(
             /// # Safety
             /// The module's requirement on `p`.
             #[inline(always)]
-            pub(in crate::ops) unsafe fn $fetch(p: usize $(, $operand: u64)*) -> Option<u64> {
-                section_with_result!($fetch_body, p = p $(, $operand = $operand)*)
+            pub(in crate::ops) unsafe fn $fetch(p: usize $(, $operand: u64)*, by: Index) -> Option<u64> {
+                let (a, r): (usize, u64) =
+                    by_index!(by, section_with_result, $fetch_body, p = p $(, $operand = $operand)*);
+                if a == 0 { None } else { Some(r) }
             }
         )*
     };
@@ -51,20 +53,21 @@ pub(crate) mod structures {
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
+use crate::index::Index;
 use crate::place::Place;
 
 /// The body's function for the word's size.
 macro_rules! body {
-    ($W:ident, $name:ident($at:ident $(, $arg:expr)*)) => {{
+    ($W:ident, $by:ident, $name:ident($at:ident $(, $arg:expr)*)) => {{
         let p = $at.pointer();
         // SAFETY: `Place`'s invariant is the bodies' requirement, for a word of
         // this size.
         unsafe {
             match size_of::<$W>() {
-                1 => body::byte::$name(p $(, $arg)*),
-                2 => body::word::$name(p $(, $arg)*),
-                4 => body::double::$name(p $(, $arg)*),
-                _ => body::quad::$name(p $(, $arg)*),
+                1 => body::byte::$name(p $(, $arg)*, $by),
+                2 => body::word::$name(p $(, $arg)*, $by),
+                4 => body::double::$name(p $(, $arg)*, $by),
+                _ => body::quad::$name(p $(, $arg)*, $by),
             }
         }
     }};
@@ -73,8 +76,8 @@ macro_rules! body {
 macro_rules! update {
     ($($name:ident: $bound:ident),*) => {$(
         #[inline(always)]
-        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, value: W::Value) -> bool {
-            body!(W, $name(at, W::to_bits(value)))
+        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, value: W::Value, by: Index) -> bool {
+            body!(W, by, $name(at, W::to_bits(value)))
         }
     )*};
 }
@@ -82,8 +85,8 @@ macro_rules! update {
 macro_rules! fetch {
     ($($name:ident: $bound:ident),*) => {$(
         #[inline(always)]
-        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, value: W::Value) -> Option<W::Value> {
-            body!(W, $name(at, W::to_bits(value))).map(W::from_bits)
+        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, value: W::Value, by: Index) -> Option<W::Value> {
+            body!(W, by, $name(at, W::to_bits(value))).map(W::from_bits)
         }
     )*};
 }
@@ -92,13 +95,13 @@ update!(store: Word, add: IntWord, and: BitWord, or: BitWord, xor: BitWord);
 fetch!(swap: Word, fetch_add: IntWord, fetch_and: BitWord, fetch_or: BitWord, fetch_xor: BitWord);
 
 #[inline(always)]
-pub(crate) fn inc<W: IntWord>(at: Place<'_, W>) -> bool {
-    body!(W, inc(at))
+pub(crate) fn inc<W: IntWord>(at: Place<'_, W>, by: Index) -> bool {
+    body!(W, by, inc(at))
 }
 
 #[inline(always)]
-pub(crate) fn dec<W: IntWord>(at: Place<'_, W>) -> bool {
-    body!(W, dec(at))
+pub(crate) fn dec<W: IntWord>(at: Place<'_, W>, by: Index) -> bool {
+    body!(W, by, dec(at))
 }
 
 #[inline(always)]
@@ -106,8 +109,9 @@ pub(crate) fn compare_exchange<W: Word>(
     at: Place<'_, W>,
     current: W::Value,
     new: W::Value,
+    by: Index,
 ) -> Option<Result<W::Value, W::Value>> {
-    let was = body!(W, compare_exchange(at, W::to_bits(current), W::to_bits(new)));
+    let was = body!(W, by, compare_exchange(at, W::to_bits(current), W::to_bits(new)));
     was.map(W::from_bits).map(|was| if was == current { Ok(was) } else { Err(was) })
 }
 
@@ -116,9 +120,9 @@ pub(crate) fn compare_exchange<W: Word>(
 /// # Safety
 /// `T` begins with those two words, as `AtomicU32`.
 #[inline(always)]
-pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>) -> Option<Attempt<'a, T>> {
+pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>, by: Index) -> Option<Attempt<'a, T>> {
     // SAFETY: `Place`'s invariant, and the caller's word on the two words.
-    let (copy, found) = unsafe { body::acquire(at.pointer()) }?;
+    let (copy, found) = unsafe { body::acquire(at.pointer(), by) }?;
     // SAFETY: the section found the copy in an active unit: the invariant.
     let copy = unsafe { &*core::ptr::with_exposed_provenance::<T>(copy) };
     Some(match found {
@@ -127,10 +131,10 @@ pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>) -> Option<Attempt<'a, T>> 
     })
 }
 
-/// The copy this thread's CPU had a moment ago.
+/// The copy this thread had a moment ago.
 #[inline(always)]
-pub(crate) fn here<'a, T>(at: Place<'a, T>) -> Option<&'a T> {
-    let copy = body::here(at.pointer())?;
+pub(crate) fn here<'a, T>(at: Place<'a, T>, by: Index) -> Option<&'a T> {
+    let copy = body::here(at.pointer(), by)?;
     // SAFETY: the address lies in an active unit: `Place`'s invariant.
     Some(unsafe { &*core::ptr::with_exposed_provenance::<T>(copy) })
 }

@@ -13,12 +13,13 @@ pub(crate) mod structures;
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
+use crate::index::Index;
 use crate::place::Place;
 
 macro_rules! update {
     ($($name:ident: $bound:ident),*) => {$(
         #[inline(always)]
-        pub(crate) fn $name<W: $bound>(_: Place<'_, W>, _: W::Value) -> bool {
+        pub(crate) fn $name<W: $bound>(_: Place<'_, W>, _: W::Value, _: Index) -> bool {
             false
         }
     )*};
@@ -27,7 +28,7 @@ macro_rules! update {
 macro_rules! fetch {
     ($($name:ident: $bound:ident),*) => {$(
         #[inline(always)]
-        pub(crate) fn $name<W: $bound>(_: Place<'_, W>, _: W::Value) -> Option<W::Value> {
+        pub(crate) fn $name<W: $bound>(_: Place<'_, W>, _: W::Value, _: Index) -> Option<W::Value> {
             None
         }
     )*};
@@ -37,12 +38,12 @@ update!(store: Word, add: IntWord, and: BitWord, or: BitWord, xor: BitWord);
 fetch!(swap: Word, fetch_add: IntWord, fetch_and: BitWord, fetch_or: BitWord, fetch_xor: BitWord);
 
 #[inline(always)]
-pub(crate) fn inc<W: IntWord>(_: Place<'_, W>) -> bool {
+pub(crate) fn inc<W: IntWord>(_: Place<'_, W>, _: Index) -> bool {
     false
 }
 
 #[inline(always)]
-pub(crate) fn dec<W: IntWord>(_: Place<'_, W>) -> bool {
+pub(crate) fn dec<W: IntWord>(_: Place<'_, W>, _: Index) -> bool {
     false
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn compare_exchange<W: Word>(
     _: Place<'_, W>,
     _: W::Value,
     _: W::Value,
+    _: Index,
 ) -> Option<Result<W::Value, W::Value>> {
     None
 }
@@ -58,11 +60,11 @@ pub(crate) fn compare_exchange<W: Word>(
 /// # Safety
 /// None is needed; the other bodies have requirements.
 #[inline(always)]
-pub(crate) unsafe fn acquire<'a, T>(_: Place<'a, T>) -> Option<Attempt<'a, T>> {
+pub(crate) unsafe fn acquire<'a, T>(_: Place<'a, T>, _: Index) -> Option<Attempt<'a, T>> {
     None
 }
 
 #[inline(always)]
-pub(crate) fn here<'a, T>(_: Place<'a, T>) -> Option<&'a T> {
+pub(crate) fn here<'a, T>(_: Place<'a, T>, _: Index) -> Option<&'a T> {
     None
 }

@@ -2,16 +2,17 @@
 
 use core::mem::MaybeUninit;
 
+use crate::index::Index;
 use crate::ops::refused::Refused;
 use crate::stack_copy::StackPlace;
 
 #[inline(always)]
-pub(crate) fn push(_: StackPlace<'_>, _: u64, _: u32) -> Option<Result<(), Refused>> {
+pub(crate) fn push(_: StackPlace<'_>, _: u64, _: u32, _: Index) -> Option<Result<(), Refused>> {
     None
 }
 
 #[inline(always)]
-pub(crate) fn pop(_: StackPlace<'_>) -> Option<Result<u64, Refused>> {
+pub(crate) fn pop(_: StackPlace<'_>, _: Index) -> Option<Result<u64, Refused>> {
     None
 }
 
@@ -21,6 +22,7 @@ pub(crate) fn push_batch(
     _: &[u64],
     _: usize,
     _: u32,
+    _: Index,
 ) -> Option<Result<usize, Refused>> {
     None
 }
@@ -30,6 +32,7 @@ pub(crate) fn pop_batch(
     _: StackPlace<'_>,
     _: &mut [MaybeUninit<u64>],
     _: usize,
+    _: Index,
 ) -> Option<Result<usize, Refused>> {
     None
 }

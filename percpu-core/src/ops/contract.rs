@@ -8,10 +8,13 @@
 //!   again: area = thread pointer + distance of struct rseq
 //!          distance == 0 -> leave "cold"              # nobody registers threads yet
 //!   (0)    area.rseq_cs = descriptor of this section    # armed
-//!          c = area.cpu_id (16 bits)                  # first instruction inside
+//!          c = the index                              # first instruction inside
 //!          a = bases[c];  a == 0 -> leave "cold"
 //!          a = a + p
 //!   (1)
+//! by CPU                   the index = area.cpu_id (16 bits)
+//! by concurrency id        the index = area.cpu_id < 0 ? 65535 : area.mm_cid (16 bits)
+//!
 //! add(p, n)                enter;                             COMMIT [a] += n
 //! inc(p), dec(p)           enter;                             COMMIT [a] += 1, -= 1
 //! and, or, xor(p, n)       enter;                             COMMIT [a] = [a] op n
@@ -64,6 +67,15 @@
 //!   comparing inside (the early form) was measured too: 12 % slower on one word
 //!   and 21 % on 4096 in random order. What it has for it, that nothing is
 //!   stored before the area is known, is had here by testing the distance.
+//! - **Index.** Each body is there for either (`index.rs`), from one text, and is asked
+//!   for one by constant: callers ask by CPU first and by concurrency id on the cold
+//!   path, so a process by concurrency id finds the former closed (`table.rs`). The
+//!   kernel gives another concurrency id only to a thread that it switches to, so
+//!   what is said of a CPU here holds for an id: one thread at a time, and one that
+//!   was switched from inside a section restarts. Only, the next thread may run
+//!   on another CPU: the kernel's switches order what the last one stored there
+//!   before what the next one loads. And a thread that is not registered has 0 for
+//!   its id, which is somebody's: hence the sign of `cpu_id`. No entry is at 65535.
 //! - **Commit.** One store, the last instruction of the section. On x86-64 a
 //!   read-modify-write instruction without `lock` is one instruction for the
 //!   CPU that runs it, so `add [a], n` is load and commit in one. What a section
@@ -88,5 +100,5 @@
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them.
 //! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
-//!   out, `"no_stop"` what `open` asks of a stack; the injected stress tests must
-//!   then fail (`ci/inject.sh`).
+//!   out, `"no_stop"` what `open` asks of a stack, `"no_sign"` the sign of `cpu_id`;
+//!   the injected stress tests must then fail (`ci/inject.sh`).

@@ -3,6 +3,9 @@
 //! `point` is where an abort may fall: between a load and what was concluded
 //! from it. Before the first load there is nothing to lose and no point.
 //!
+//! What a section may rely on is the same by either [`Index`], so the machine has
+//! one, which it calls the CPU, and bodies do not look which they are asked for.
+//!
 //! # Safety
 //!
 //! Takes units' bases from the machine, and the two words of a lock from where
@@ -18,6 +21,7 @@ pub(crate) mod structures;
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};
+use crate::index::Index;
 use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
 use crate::place::Place;
@@ -65,11 +69,15 @@ fn bits<W: Word>(a: W::Value, op: impl Fn(u64, u64) -> u64, b: W::Value) -> W::V
 
 macro_rules! updates {
     ($($name:ident, $fetch_name:ident: $bound:ident = $change:expr;)*) => {$(
-        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, n: W::Value) -> bool {
-            $fetch_name(at, n).is_some()
+        pub(crate) fn $name<W: $bound>(at: Place<'_, W>, n: W::Value, by: Index) -> bool {
+            $fetch_name(at, n, by).is_some()
         }
 
-        pub(crate) fn $fetch_name<W: $bound>(at: Place<'_, W>, n: W::Value) -> Option<W::Value> {
+        pub(crate) fn $fetch_name<W: $bound>(
+            at: Place<'_, W>,
+            n: W::Value,
+            _: Index,
+        ) -> Option<W::Value> {
             let change: fn(W::Value, W::Value) -> W::Value = $change;
             update_word(at, |value| change(value, n))
         }
@@ -83,19 +91,19 @@ updates! {
     xor, fetch_xor: BitWord = |a, b| bits::<W>(a, |a, b| a ^ b, b);
 }
 
-pub(crate) fn inc<W: IntWord>(at: Place<'_, W>) -> bool {
-    add(at, W::ONE)
+pub(crate) fn inc<W: IntWord>(at: Place<'_, W>, by: Index) -> bool {
+    add(at, W::ONE, by)
 }
 
-pub(crate) fn dec<W: IntWord>(at: Place<'_, W>) -> bool {
-    add(at, W::negate(W::ONE))
+pub(crate) fn dec<W: IntWord>(at: Place<'_, W>, by: Index) -> bool {
+    add(at, W::negate(W::ONE), by)
 }
 
-pub(crate) fn swap<W: Word>(at: Place<'_, W>, value: W::Value) -> Option<W::Value> {
+pub(crate) fn swap<W: Word>(at: Place<'_, W>, value: W::Value, _: Index) -> Option<W::Value> {
     update_word(at, |_| value)
 }
 
-pub(crate) fn store<W: Word>(at: Place<'_, W>, value: W::Value) -> bool {
+pub(crate) fn store<W: Word>(at: Place<'_, W>, value: W::Value, _: Index) -> bool {
     section(at, |_, word| {
         word.put(value);
         Ok(())
@@ -107,6 +115,7 @@ pub(crate) fn compare_exchange<W: Word>(
     at: Place<'_, W>,
     current: W::Value,
     new: W::Value,
+    _: Index,
 ) -> Option<Result<W::Value, W::Value>> {
     section(at, |armed, word| {
         let value = load(word);
@@ -123,7 +132,7 @@ pub(crate) fn compare_exchange<W: Word>(
 ///
 /// # Safety
 /// `T` begins with those two words, as `AtomicU32`, laid out as C does.
-pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>) -> Option<Attempt<'a, T>> {
+pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>, _: Index) -> Option<Attempt<'a, T>> {
     let last = match mutated("acquire_relaxed") {
         true => Ordering::Relaxed,
         false => Ordering::Acquire,
@@ -152,7 +161,7 @@ pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>) -> Option<Attempt<'a, T>> 
 }
 
 /// The copy this thread's CPU had a moment ago.
-pub(crate) fn here<'a, T>(at: Place<'a, T>) -> Option<&'a T> {
+pub(crate) fn here<'a, T>(at: Place<'a, T>, _: Index) -> Option<&'a T> {
     let machine = machine::current();
     let cpu = machine.section_cpu()?;
     machine.may_migrate("migrated after it looked where it is");

@@ -10,6 +10,7 @@
 use core::mem::MaybeUninit;
 
 use crate::atomic::Ordering::{self, Relaxed};
+use crate::index::Index;
 use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
 use crate::ops::refused::Refused;
@@ -59,11 +60,16 @@ fn len(stack: StackRef<'_>) -> u32 {
     seen
 }
 
-pub(crate) fn push(at: StackPlace<'_>, bits: u64, limit: u32) -> Option<Result<(), Refused>> {
-    Some(push_batch(at, &[bits], 1, limit)?.map(drop))
+pub(crate) fn push(
+    at: StackPlace<'_>,
+    bits: u64,
+    limit: u32,
+    by: Index,
+) -> Option<Result<(), Refused>> {
+    Some(push_batch(at, &[bits], 1, limit, by)?.map(drop))
 }
 
-pub(crate) fn pop(at: StackPlace<'_>) -> Option<Result<u64, Refused>> {
+pub(crate) fn pop(at: StackPlace<'_>, _: Index) -> Option<Result<u64, Refused>> {
     section(at, |armed, stack, len| {
         let Some(len) = len.checked_sub(1) else { return Ok(Err(Refused::Bounds)) };
         let bits = stack.slot(len).load(Relaxed);
@@ -78,6 +84,7 @@ pub(crate) fn push_batch(
     items: &[u64],
     least: usize,
     limit: u32,
+    _: Index,
 ) -> Option<Result<usize, Refused>> {
     let limit = limit.min(at.capacity());
     section(at, |armed, stack, len| {
@@ -104,6 +111,7 @@ pub(crate) fn pop_batch(
     at: StackPlace<'_>,
     out: &mut [MaybeUninit<u64>],
     least: usize,
+    _: Index,
 ) -> Option<Result<usize, Refused>> {
     let out = core::cell::RefCell::new(out);
     section(at, |armed, stack, len| {

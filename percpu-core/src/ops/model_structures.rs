@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 use crate::atomic::{AtomicUsize, Ordering};
+use crate::index::Index;
 use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
 use crate::ops::gate::Gate;
@@ -53,7 +54,7 @@ fn pair_exchange(at: Place<'_, DoubleWord>, current: Option<Two>, new: Two) -> O
     })
 }
 
-pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two) -> Option<Two> {
+pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two, _: Index) -> Option<Two> {
     pair_exchange(at, None, new)
 }
 
@@ -62,6 +63,7 @@ pub(crate) fn pair_compare_exchange(
     at: Place<'_, DoubleWord>,
     current: Two,
     new: Two,
+    _: Index,
 ) -> Option<Two> {
     pair_exchange(at, Some(current), new)
 }
@@ -88,7 +90,7 @@ fn is_stopped(gate: &Gate) -> bool {
 /// `T` begins with a `Gate`, whose word is 0 or the address of a node; `node` is
 /// one, the caller's own. A node begins with the address of the next one or 0,
 /// and is alive until it was popped or drained.
-pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool> {
+pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, _: Index) -> Option<bool> {
     section(at, |armed, copy| {
         // SAFETY: the caller's word.
         let gate = unsafe { gate(copy) };
@@ -111,7 +113,7 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool>
 ///
 /// # Safety
 /// As for `list_push`.
-pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
+pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>, _: Index) -> Option<usize> {
     section(at, |armed, copy| {
         // SAFETY: the caller's word.
         let gate = unsafe { gate(copy) };
@@ -159,6 +161,7 @@ pub(crate) unsafe fn buffer_push<T>(
     at: Place<'_, T>,
     record: *const u64,
     shape: Shape,
+    _: Index,
 ) -> Option<bool> {
     section(at, |armed, buffer| {
         // SAFETY: the caller's word.
@@ -188,6 +191,7 @@ pub(crate) unsafe fn buffer_pop<T>(
     at: Place<'_, T>,
     record: *mut u64,
     shape: Shape,
+    _: Index,
 ) -> Option<bool> {
     section(at, |armed, buffer| {
         // SAFETY: the caller's word.

@@ -3,18 +3,20 @@
 //! # Safety
 //!
 //! Every function here takes a per-CPU pointer `p` and requires for each entry
-//! of [`TABLE`] that is not zero, entry + `p` is the address of a live,
+//! of the table that is not zero, entry + `p` is the address of a live,
 //! naturally aligned word of the function's width, which is only written by
 //! sections, by holders (see `local_lock.rs`) and by plain atomic stores whose
 //! loss is accepted. [`Place`](crate::place::Place) upholds it.
 //!
 //! What the blocks share, register by register:
-//! - `t` (in): the table. `p` (in): the pointer. `n` (in): the operand.
+//! - `t` (in): the table of the index. `p` (in): the pointer. `n` (in): the operand.
 //! - `a` (scratch or out): first the distance of `struct rseq` from the thread
 //!   pointer, then the copy's address. Either being 0 means "cold", and 0 is
 //!   what the functions with a result return to say so.
 //! - `cpu`, `d` (scratch): the CPU number, the descriptor's address. Inside the
 //!   section, once `a` is the address, both are free.
+//! - The index is read inside: `cpu_id`, or `mm_cid` and the sign of `cpu_id`. Both
+//!   lie in the 32 bytes that every registration covers.
 //! - An abort arrives with all registers as they were; only inputs are relied on.
 //! - Nothing is stored through the distance before it is known not to be 0: the
 //!   thread control block lies there. Once set it is every thread's own area.
@@ -30,8 +32,9 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// Once in each link unit that holds a section, whichever crates it was made
 /// of: a constructor that has the unit kept mapped (`sys::object`). Once in a
@@ -122,10 +125,52 @@ macro_rules! arm {
     };
 }
 
+/// This thread's entry, in `cpu`: the number of its CPU. 16 bits tell which, and
+/// whether it has one.
+macro_rules! cpu_number {
+    () => {
+        "movzx {cpu:e}, word ptr fs:[{a} + 4]\n"
+    };
+}
+
+/// The other index: the concurrency id. A thread without rseq has 0, so where the
+/// number of the CPU is negative, all ones.
+#[cfg(not(percpu_mutate = "no_sign"))]
+macro_rules! cid_number {
+    () => {
+        concat!(
+            "mov {cpu:e}, dword ptr fs:[{a} + 4]\n",
+            "sar {cpu:e}, 31\n",
+            "or {cpu:e}, dword ptr fs:[{a} + 24]\n",
+            "movzx {cpu:e}, {cpu:x}\n",
+        )
+    };
+}
+#[cfg(percpu_mutate = "no_sign")]
+macro_rules! cid_number {
+    () => {
+        "movzx {cpu:e}, word ptr fs:[{a} + 24]\n"
+    };
+}
+
+/// `$section` by the index that is asked for: the text of each is written once.
+macro_rules! by_index {
+    ($by:expr, $section:ident $(, $($argument:tt)*)?) => {
+        match $by {
+            $crate::index::Index::Cpu => {
+                $section!(cpu_number, $crate::table::TABLE $(, $($argument)*)?)
+            }
+            $crate::index::Index::Cid => {
+                $section!(cid_number, $crate::table::CID_TABLE $(, $($argument)*)?)
+            }
+        }
+    };
+}
+
 /// From the start to inside the armed section with the copy's address in `a`;
-/// `$cold` is where a zero goes.
+/// `$number` reads the index, `$cold` is where a zero goes.
 macro_rules! enter {
-    ($cold:literal) => {
+    ($number:ident, $cold:literal) => {
         concat!(
             describe!(),
             "2:\n",
@@ -137,7 +182,7 @@ macro_rules! enter {
             inject!("0"),
             arm!(),
             "3:\n",
-            "movzx {cpu:e}, word ptr fs:[{a} + 4]\n",
+            $number!(),
             "mov {a}, qword ptr [{t} + 8 * {cpu} + {bases}]\n",
             "test {a}, {a}\n",
             "jz ",
@@ -168,14 +213,14 @@ macro_rules! leave {
 
 /// A section without a result: true when it committed, false when cold.
 macro_rules! section {
-    ($body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
         // SAFETY: the module's requirement makes `a` a valid word on whichever
         // CPU the section commits on; the block touches only that word, the
         // thread's own `rseq_cs`, the table's counters and named registers.
         unsafe {
             asm!(
-                concat!(enter!("{cold}"), $body, leave!()),
-                t = in(reg) &raw const TABLE,
+                concat!(enter!($number, "{cold}"), $body, leave!()),
+                t = in(reg) &raw const $table,
                 $($name = in(reg) $value,)*
                 a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
                 bases = const CpuTable::BASES,
@@ -190,15 +235,15 @@ macro_rules! section {
     }};
 }
 
-/// A section with a result in `r`: `None` when cold.
+/// A section with a result in `r`, and `a`, which is 0 when cold.
 macro_rules! section_with_result {
-    ($body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
         let (a, r): (usize, u64);
         // SAFETY: as in `section!`.
         unsafe {
             asm!(
-                concat!(enter!("9f"), $body, leave!(), "9:\n"),
-                t = in(reg) &raw const TABLE,
+                concat!(enter!($number, "9f"), $body, leave!(), "9:\n"),
+                t = in(reg) &raw const $table,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) r,
                 cpu = out(reg) _, d = out(reg) _,
@@ -209,7 +254,7 @@ macro_rules! section_with_result {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some(r) }
+        (a, r)
     }};
 }
 
@@ -266,7 +311,7 @@ macro_rules! fetch_modify {
 macro_rules! width {
     ($module:ident, $load:literal, $ptr:literal, $m:literal) => {
         pub(super) mod $module {
-            use super::{CpuTable, TABLE, asm, hold};
+            use super::{CpuTable, Index, asm, hold};
 
             functions! {
                 section {
@@ -319,41 +364,46 @@ pub(super) enum Found {
 /// # Safety
 /// The module's requirement on `p` for both words.
 #[inline(always)]
-pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
+pub(super) unsafe fn acquire(p: usize, by: Index) -> Option<(usize, Found)> {
     let (a, busy): (usize, u32);
-    // SAFETY: as in `section!`, for two words at `a`.
-    unsafe {
-        asm!(
-            concat!(
-                enter!("9f"),
-                "cmp dword ptr [{a} + 4], 0\n",
-                "jne 9f\n",
-                "cmp dword ptr [{a}], 0\n",
-                "jne 9f\n",
-                inject!("2"),
-                "mov dword ptr [{a}], 1\n",
-                "4:\n",
-                "xor {busy:e}, {busy:e}\n",
-                ".pushsection __rseq_failure, \"ax\"\n",
-                ".byte 0x0f, 0xb9, 0x3d\n",
-                ".long 0x53053053\n",
-                "5:\n",
-                "lock inc qword ptr [{t} + {aborts}]\n",
-                "jmp 2b\n",
-                ".popsection\n",
-                "9:\n",
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) p,
-            a = out(reg) a, busy = inout(reg) 1_u32 => busy,
-            cpu = out(reg) _, d = out(reg) _,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            options(nostack),
-        );
+    macro_rules! acquire {
+        ($number:ident, $table:path) => {
+            // SAFETY: as in `section!`, for two words at `a`.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number, "9f"),
+                        "cmp dword ptr [{a} + 4], 0\n",
+                        "jne 9f\n",
+                        "cmp dword ptr [{a}], 0\n",
+                        "jne 9f\n",
+                        inject!("2"),
+                        "mov dword ptr [{a}], 1\n",
+                        "4:\n",
+                        "xor {busy:e}, {busy:e}\n",
+                        ".pushsection __rseq_failure, \"ax\"\n",
+                        ".byte 0x0f, 0xb9, 0x3d\n",
+                        ".long 0x53053053\n",
+                        "5:\n",
+                        "lock inc qword ptr [{t} + {aborts}]\n",
+                        "jmp 2b\n",
+                        ".popsection\n",
+                        "9:\n",
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) p,
+                    a = out(reg) a, busy = inout(reg) 1_u32 => busy,
+                    cpu = out(reg) _, d = out(reg) _,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, acquire);
     match (a, busy) {
         (0, _) => None,
         (a, 0) => Some((a, Found::Acquired)),
@@ -361,26 +411,34 @@ pub(super) unsafe fn acquire(p: usize) -> Option<(usize, Found)> {
     }
 }
 
-/// Address of the copy that this thread's CPU had a moment ago, or `None` when
-/// the fast path is closed to this thread.
+/// Address of the copy that this thread had a moment ago, or `None` when the fast
+/// path is closed to this thread.
 #[inline(always)]
-pub(super) fn here(p: usize) -> Option<usize> {
-    let offset = TABLE.rseq_offset.load(core::sync::atomic::Ordering::Relaxed);
+pub(super) fn here(p: usize, by: Index) -> Option<usize> {
+    let table = CpuTable::of(by);
+    let offset = table.rseq_offset.load(core::sync::atomic::Ordering::Relaxed);
     let cpu: usize;
-    // SAFETY: reads two bytes of the thread control block: `cpu_id` once the
-    // offset is set, which happens once for all threads, else part of the word
-    // at the thread pointer. Changes nothing.
-    unsafe {
-        asm!(
-            "movzx {cpu:e}, word ptr fs:[{off} + 4]",
-            off = in(reg) offset,
-            cpu = out(reg) cpu,
-            options(nostack, readonly, preserves_flags),
-        );
+    macro_rules! number {
+        (cpu_number, $table:path) => { number!(cpu_number preserves_flags) };
+        (cid_number, $table:path) => { number!(cid_number) };
+        ($number:ident $($flags:ident)?) => {
+            // SAFETY: reads from the thread control block: `cpu_id`, `mm_cid` once
+            // the offset is set, which happens once for all threads, else parts of
+            // the words at the thread pointer. Changes nothing.
+            unsafe {
+                asm!(
+                    $number!(),
+                    a = in(reg) offset,
+                    cpu = out(reg) cpu,
+                    options(nostack, readonly $(, $flags)?),
+                )
+            }
+        };
     }
+    by_index!(by, number);
     // Acquire, unlike the sections: the address is used by compiled code, and
     // the language has no dependency ordering. Partner: `Units::activate`.
-    match TABLE.bases[cpu].load(core::sync::atomic::Ordering::Acquire) {
+    match table.bases[cpu].load(core::sync::atomic::Ordering::Acquire) {
         0 => None,
         base => Some(base.wrapping_add(p)),
     }

@@ -12,15 +12,17 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::ops::shape::Shape;
 use crate::place::Place;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// The section: `$index` leaves in `x` which slot, or goes out; `$from` and `$to`
 /// say which way the record goes; `$length` makes the new length of `x`.
 macro_rules! copy {
     (
+        $number:ident, $table:path,
         $at:ident, $record:ident, $shape:ident, $index:expr, $from:literal, $to:literal,
         $length:expr
         $(, $name:ident = $value:expr)*
@@ -31,7 +33,7 @@ macro_rules! copy {
         unsafe {
             asm!(
                 concat!(
-                    enter!("9f"),
+                    enter!($number, "9f"),
                     "mov {r:e}, 1\n",
                     "cmp dword ptr [{a} + 8], 0\n",
                     "jne 9f\n",
@@ -55,7 +57,7 @@ macro_rules! copy {
                     leave!(),
                     "9:\n",
                 ),
-                t = in(reg) &raw const TABLE,
+                t = in(reg) &raw const $table,
                 p = in(reg) $at.pointer(),
                 record = in(reg) $record.expose_provenance(),
                 stride = in(reg) $shape.stride,
@@ -70,7 +72,7 @@ macro_rules! copy {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some(r == 0) }
+        (a, r)
     }};
 }
 
@@ -84,8 +86,11 @@ pub(crate) unsafe fn buffer_push<T>(
     at: Place<'_, T>,
     record: *const u64,
     shape: Shape,
+    by: Index,
 ) -> Option<bool> {
-    copy!(
+    let (a, r): (usize, u64) = by_index!(
+        by,
+        copy,
         at,
         record,
         shape,
@@ -94,7 +99,8 @@ pub(crate) unsafe fn buffer_push<T>(
         "d",
         "inc {x}\n",
         capacity = shape.capacity
-    )
+    );
+    if a == 0 { None } else { Some(r == 0) }
 }
 
 /// Whether a record came out.
@@ -107,6 +113,9 @@ pub(crate) unsafe fn buffer_pop<T>(
     at: Place<'_, T>,
     record: *mut u64,
     shape: Shape,
+    by: Index,
 ) -> Option<bool> {
-    copy!(at, record, shape, "sub {x}, 1\njb 9f\n", "d", "record", "")
+    let (a, r): (usize, u64) =
+        by_index!(by, copy, at, record, shape, "sub {x}, 1\njb 9f\n", "d", "record", "");
+    if a == 0 { None } else { Some(r == 0) }
 }

@@ -12,9 +12,10 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::place::Place;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// Whether `node`, the caller's own, went in.
 ///
@@ -22,8 +23,10 @@ use crate::table::{CpuTable, TABLE};
 /// `T` begins with a `Gate` and keeps the module's requirements; `node` is the
 /// address of a node.
 #[inline(always)]
-pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool> {
-    let closed = section_with_result!(
+pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, by: Index) -> Option<bool> {
+    let (a, closed): (usize, u64) = by_index!(
+        by,
+        section_with_result,
         concat!(
             "mov {r:e}, 1\n",
             "cmp dword ptr [{a} + 8], 0\n",
@@ -37,7 +40,7 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool>
         p = at.pointer(),
         n = node
     );
-    closed.map(|closed| closed == 0)
+    if a == 0 { None } else { Some(closed == 0) }
 }
 
 /// The address of the node that came out, or 0.
@@ -45,8 +48,10 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize) -> Option<bool>
 /// # Safety
 /// `T` begins with a `Gate` and keeps the module's requirements.
 #[inline(always)]
-pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
-    let node = section_with_result!(
+pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>, by: Index) -> Option<usize> {
+    let (a, node): (usize, u64) = by_index!(
+        by,
+        section_with_result,
         concat!(
             "xor {r:e}, {r:e}\n",
             "cmp dword ptr [{a} + 8], 0\n",
@@ -61,5 +66,5 @@ pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>) -> Option<usize> {
         ),
         p = at.pointer()
     );
-    node.map(|node| node as usize)
+    if a == 0 { None } else { Some(node as usize) }
 }

@@ -12,21 +12,22 @@
 
 use core::arch::asm;
 
+use crate::index::Index;
 use crate::ops::pair::{DoubleWord, Two};
 use crate::place::Place;
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// The section, with `$compare` between the load of the pair and its change.
 macro_rules! exchange {
-    ($compare:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $compare:expr $(, $name:ident = $value:expr)*) => {{
         let (a, first, second): (usize, u64, u64);
         // SAFETY: as in `section!`, for the words of the `DoubleWord` at `a`, by
         // `Place`'s invariant.
         unsafe {
             asm!(
                 concat!(
-                    enter!("9f"),
+                    enter!($number, "9f"),
                     "mov {cpu}, qword ptr [{a} + 32]\n",
                     "mov {d}, {cpu}\n",
                     "and {d:e}, 1\n",
@@ -44,7 +45,7 @@ macro_rules! exchange {
                     leave!(),
                     "9:\n",
                 ),
-                t = in(reg) &raw const TABLE,
+                t = in(reg) &raw const $table,
                 $($name = in(reg) $value,)*
                 a = out(reg) a, r = out(reg) first, s = out(reg) second,
                 cpu = out(reg) _, d = out(reg) _,
@@ -55,13 +56,19 @@ macro_rules! exchange {
                 options(nostack),
             );
         }
-        if a == 0 { None } else { Some((first, second)) }
+        (a, first, second)
     }};
 }
 
+/// The words found, unless it was cold.
 #[inline(always)]
-pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two) -> Option<Two> {
-    exchange!("", p = at.pointer(), n = new.0, m = new.1)
+fn found((a, first, second): (usize, u64, u64)) -> Option<Two> {
+    if a == 0 { None } else { Some((first, second)) }
+}
+
+#[inline(always)]
+pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two, by: Index) -> Option<Two> {
+    found(by_index!(by, exchange, "", p = at.pointer(), n = new.0, m = new.1))
 }
 
 /// The words found; they were replaced if they are `current`.
@@ -70,14 +77,17 @@ pub(crate) fn pair_compare_exchange(
     at: Place<'_, DoubleWord>,
     current: Two,
     new: Two,
+    by: Index,
 ) -> Option<Two> {
     // The branches out leave the section: nothing stored.
-    exchange!(
+    found(by_index!(
+        by,
+        exchange,
         "cmp {r}, {o}\njne 9f\ncmp {s}, {q}\njne 9f\n",
         p = at.pointer(),
         o = current.0,
         q = current.1,
         n = new.0,
         m = new.1
-    )
+    ))
 }

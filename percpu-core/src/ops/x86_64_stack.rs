@@ -18,10 +18,11 @@
 use core::arch::asm;
 use core::mem::{MaybeUninit, offset_of};
 
+use crate::index::Index;
 use crate::ops::refused::{Refused, moved};
 use crate::stack_copy::{BATCH, STOPPED, StackCopy, StackPlace};
 use crate::sys::object::hold;
-use crate::table::{CpuTable, TABLE};
+use crate::table::CpuTable;
 
 /// Leaves to `$stopped` with `$r` not 0 if a drain stops this unit.
 #[cfg(not(percpu_mutate = "no_stop"))]
@@ -42,76 +43,91 @@ const SLOTS: usize = size_of::<StackCopy>();
 
 /// Puts one item on top, if fewer than `limit` are there.
 #[inline(always)]
-pub(crate) fn push(at: StackPlace<'_>, bits: u64, limit: u32) -> Option<Result<(), Refused>> {
+pub(crate) fn push(
+    at: StackPlace<'_>,
+    bits: u64,
+    limit: u32,
+    by: Index,
+) -> Option<Result<(), Refused>> {
     let limit = limit.min(at.capacity());
-    // SAFETY: the module's; the slot is below the capacity.
-    unsafe {
-        asm!(
-            concat!(
-                enter!("{cold}"),
-                open!("{cpu:e}", "{stopped}"),
-                "mov {cpu:e}, dword ptr [{a} + {len}]\n",
-                "cmp {cpu:e}, {limit:e}\n",
-                "jae {full}\n",
-                "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
-                inject!("2"),
-                "add {cpu:e}, 1\n",
-                "mov dword ptr [{a} + {len}], {cpu:e}\n",
-                leave!(),
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            bits = in(reg) bits,
-            limit = in(reg) limit,
-            a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            cold = label { return None },
-            stopped = label { return Some(Err(Refused::Stopped)) },
-            full = label { return Some(Err(Refused::Bounds)) },
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; the slot is below the capacity.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number, "{cold}"),
+                        open!("{cpu:e}", "{stopped}"),
+                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        "cmp {cpu:e}, {limit:e}\n",
+                        "jae {full}\n",
+                        "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
+                        inject!("2"),
+                        "add {cpu:e}, 1\n",
+                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        leave!(),
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    bits = in(reg) bits,
+                    limit = in(reg) limit,
+                    a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    cold = label { return None },
+                    stopped = label { return Some(Err(Refused::Stopped)) },
+                    full = label { return Some(Err(Refused::Bounds)) },
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     Some(Ok(()))
 }
 
 /// Takes the item on top.
 #[inline(always)]
-pub(crate) fn pop(at: StackPlace<'_>) -> Option<Result<u64, Refused>> {
+pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>> {
     // `n`: what `stop` held, or the length less one: all ones if that was 0.
     let (a, n, r): (usize, u64, u64);
-    // SAFETY: the module's; below the length lie items.
-    unsafe {
-        asm!(
-            concat!(
-                enter!("9f"),
-                open!("{n:e}", "9f"),
-                "mov {n:e}, dword ptr [{a} + {len}]\n",
-                "sub {n:e}, 1\n",
-                "jb 9f\n",
-                "mov {r}, qword ptr [{a} + 8 * {n} + {slots}]\n",
-                inject!("2"),
-                "mov dword ptr [{a} + {len}], {n:e}\n",
-                leave!(),
-                "9:\n",
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            a = out(reg) a, n = out(reg) n, r = out(reg) r,
-            cpu = out(reg) _, d = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; below the length lie items.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number, "9f"),
+                        open!("{n:e}", "9f"),
+                        "mov {n:e}, dword ptr [{a} + {len}]\n",
+                        "sub {n:e}, 1\n",
+                        "jb 9f\n",
+                        "mov {r}, qword ptr [{a} + 8 * {n} + {slots}]\n",
+                        inject!("2"),
+                        "mov dword ptr [{a} + {len}], {n:e}\n",
+                        leave!(),
+                        "9:\n",
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    a = out(reg) a, n = out(reg) n, r = out(reg) r,
+                    cpu = out(reg) _, d = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     if a == 0 {
         return None;
     }
@@ -130,53 +146,59 @@ pub(crate) fn push_batch(
     items: &[u64],
     least: usize,
     limit: u32,
+    by: Index,
 ) -> Option<Result<usize, Refused>> {
     let limit = limit.min(at.capacity());
     let (a, r): (usize, u64);
-    // SAFETY: the module's; the slots are below the capacity.
-    unsafe {
-        asm!(
-            concat!(
-                enter!("9f"),
-                open!("{r:e}", "9f"),
-                "mov {cpu:e}, dword ptr [{a} + {len}]\n",
-                "xor {r:e}, {r:e}\n",
-                "mov {i:e}, {limit:e}\n",
-                "sub {i:e}, {cpu:e}\n",
-                "jbe 9f\n",
-                "cmp {i}, {want}\n",
-                "cmova {i}, {want}\n",
-                "cmp {i}, {least}\n",
-                "jb 9f\n",
-                "mov {r:e}, {i:e}\n",
-                "lea {to}, [{a} + 8 * {cpu} + {slots} - 8]\n",
-                "22: mov {d}, qword ptr [{from} + 8 * {i} - 8]\n",
-                "mov qword ptr [{to} + 8 * {i}], {d}\n",
-                "dec {i:e}\n",
-                "jnz 22b\n",
-                inject!("2"),
-                "add {cpu:e}, {r:e}\n",
-                "mov dword ptr [{a} + {len}], {cpu:e}\n",
-                leave!(),
-                "9:\n",
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            from = in(reg) items.as_ptr(),
-            want = in(reg) items.len().min(BATCH),
-            least = in(reg) least.max(1),
-            limit = in(reg) limit,
-            a = out(reg) a, r = out(reg) r,
-            cpu = out(reg) _, d = out(reg) _, i = out(reg) _, to = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; the slots are below the capacity.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number, "9f"),
+                        open!("{r:e}", "9f"),
+                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        "xor {r:e}, {r:e}\n",
+                        "mov {i:e}, {limit:e}\n",
+                        "sub {i:e}, {cpu:e}\n",
+                        "jbe 9f\n",
+                        "cmp {i}, {want}\n",
+                        "cmova {i}, {want}\n",
+                        "cmp {i}, {least}\n",
+                        "jb 9f\n",
+                        "mov {r:e}, {i:e}\n",
+                        "lea {to}, [{a} + 8 * {cpu} + {slots} - 8]\n",
+                        "22: mov {d}, qword ptr [{from} + 8 * {i} - 8]\n",
+                        "mov qword ptr [{to} + 8 * {i}], {d}\n",
+                        "dec {i:e}\n",
+                        "jnz 22b\n",
+                        inject!("2"),
+                        "add {cpu:e}, {r:e}\n",
+                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        leave!(),
+                        "9:\n",
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    from = in(reg) items.as_ptr(),
+                    want = in(reg) items.len().min(BATCH),
+                    least = in(reg) least.max(1),
+                    limit = in(reg) limit,
+                    a = out(reg) a, r = out(reg) r,
+                    cpu = out(reg) _, d = out(reg) _, i = out(reg) _, to = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     moved(a, r)
 }
 
@@ -187,48 +209,54 @@ pub(crate) fn pop_batch(
     at: StackPlace<'_>,
     out: &mut [MaybeUninit<u64>],
     least: usize,
+    by: Index,
 ) -> Option<Result<usize, Refused>> {
     let (a, r): (usize, u64);
-    // SAFETY: the module's; below the length lie items.
-    unsafe {
-        asm!(
-            concat!(
-                enter!("9f"),
-                open!("{r:e}", "9f"),
-                "mov {cpu:e}, dword ptr [{a} + {len}]\n",
-                "xor {r:e}, {r:e}\n",
-                "mov {i:e}, {cpu:e}\n",
-                "cmp {i}, {want}\n",
-                "cmova {i}, {want}\n",
-                "cmp {i}, {least}\n",
-                "jb 9f\n",
-                "mov {r:e}, {i:e}\n",
-                "sub {cpu:e}, {i:e}\n",
-                "lea {from}, [{a} + 8 * {cpu} + {slots} - 8]\n",
-                "22: mov {d}, qword ptr [{from} + 8 * {i}]\n",
-                "mov qword ptr [{to} + 8 * {i} - 8], {d}\n",
-                "dec {i:e}\n",
-                "jnz 22b\n",
-                inject!("2"),
-                "mov dword ptr [{a} + {len}], {cpu:e}\n",
-                leave!(),
-                "9:\n",
-            ),
-            t = in(reg) &raw const TABLE,
-            p = in(reg) at.place().pointer(),
-            to = in(reg) out.as_mut_ptr(),
-            want = in(reg) out.len().min(BATCH),
-            least = in(reg) least.max(1),
-            a = out(reg) a, r = out(reg) r,
-            cpu = out(reg) _, d = out(reg) _, i = out(reg) _, from = out(reg) _,
-            len = const LEN,
-            slots = const SLOTS,
-            bases = const CpuTable::BASES,
-            aborts = const CpuTable::ABORTS,
-            inject = const CpuTable::INJECT,
-            hold = sym hold,
-            options(nostack),
-        );
+    macro_rules! section {
+        ($number:ident, $table:path) => {
+            // SAFETY: the module's; below the length lie items.
+            unsafe {
+                asm!(
+                    concat!(
+                        enter!($number, "9f"),
+                        open!("{r:e}", "9f"),
+                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        "xor {r:e}, {r:e}\n",
+                        "mov {i:e}, {cpu:e}\n",
+                        "cmp {i}, {want}\n",
+                        "cmova {i}, {want}\n",
+                        "cmp {i}, {least}\n",
+                        "jb 9f\n",
+                        "mov {r:e}, {i:e}\n",
+                        "sub {cpu:e}, {i:e}\n",
+                        "lea {from}, [{a} + 8 * {cpu} + {slots} - 8]\n",
+                        "22: mov {d}, qword ptr [{from} + 8 * {i}]\n",
+                        "mov qword ptr [{to} + 8 * {i} - 8], {d}\n",
+                        "dec {i:e}\n",
+                        "jnz 22b\n",
+                        inject!("2"),
+                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        leave!(),
+                        "9:\n",
+                    ),
+                    t = in(reg) &raw const $table,
+                    p = in(reg) at.place().pointer(),
+                    to = in(reg) out.as_mut_ptr(),
+                    want = in(reg) out.len().min(BATCH),
+                    least = in(reg) least.max(1),
+                    a = out(reg) a, r = out(reg) r,
+                    cpu = out(reg) _, d = out(reg) _, i = out(reg) _, from = out(reg) _,
+                    len = const LEN,
+                    slots = const SLOTS,
+                    bases = const CpuTable::BASES,
+                    aborts = const CpuTable::ABORTS,
+                    inject = const CpuTable::INJECT,
+                    hold = sym hold,
+                    options(nostack),
+                )
+            }
+        };
     }
+    by_index!(by, section);
     moved(a, r)
 }

@@ -3,7 +3,8 @@
 //! Either libc registered this thread (and will register every other), or we
 //! do, each thread at its first operation. All threads have their area at the
 //! same distance from the thread pointer; `table.rs` keeps that distance.
-//! Only `rseq_cs` is ever written, and only by the sections. Facts: the
+//! Only `rseq_cs` is ever written, and only by the sections; `cpu_id` is read, and
+//! `mm_cid` by concurrency id. Facts: the
 //! kernel's `rseq(2)` ABI, glibc's manual.
 //!
 //! Thread states under our own registration:
@@ -27,12 +28,17 @@ use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::errno::errno;
+use crate::index::Index;
 use crate::mode::{PortableReason, Registration};
 use crate::sys::sync::without_signals;
-use crate::table::TABLE;
+use crate::table::CpuTable;
 
 /// Offset of `cpu_id` in `struct rseq`.
 const CPU_ID: usize = 4;
+/// Offset of `mm_cid`.
+const MM_CID: usize = 24;
+/// How much of the area a kernel that fills `mm_cid` has features for.
+const WITH_MM_CID: usize = 28;
 /// Offset of `rseq_cs`.
 const RSEQ_CS: usize = 8;
 /// `cpu_id` of a thread that is not registered.
@@ -47,10 +53,10 @@ const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
 const AT_RSEQ_ALIGN: libc::c_ulong = 28;
 const FLAG_UNREGISTER: i32 = 1;
 
-/// Finds or makes a registration and publishes the area's distance. The
-/// calling thread is registered when it returns `Ok`. `insist` also takes a
-/// kernel that is known to be suspect.
-pub(crate) fn start(insist: bool) -> Result<Registration, PortableReason> {
+/// Finds or makes a registration and publishes the area's distance to the table
+/// of `index`. The calling thread is registered when it returns `Ok`. `insist`
+/// also takes a kernel that is known to be suspect.
+pub(crate) fn start(insist: bool, index: Index) -> Result<Registration, PortableReason> {
     if cfg!(target_arch = "aarch64") && !insist && kernel_is_suspect() {
         return Err(PortableReason::SuspectKernel);
     }
@@ -60,15 +66,35 @@ pub(crate) fn start(insist: bool) -> Result<Registration, PortableReason> {
     };
     super::membarrier::register().map_err(|errno| PortableReason::NoMembarrier { errno })?;
     // Last: in portable mode the distance stays 0.
-    TABLE.rseq_offset.store(offset, Relaxed);
+    CpuTable::of(index).rseq_offset.store(offset, Relaxed);
     Ok(registration)
 }
 
+/// How large an area the kernel has features for; `Err` with that size if it is
+/// too small for `mm_cid`. Every registration covers 32 bytes at least.
+pub(crate) fn has_concurrency_ids() -> Result<(), usize> {
+    match feature_size() {
+        size if size < WITH_MM_CID => Err(size),
+        _ => Ok(()),
+    }
+}
+
 /// The kernel's number of the CPU this thread was on a moment ago; `None` if
-/// the thread is not registered. Only after `start`.
+/// the thread is not registered. Only after `start`, with its `index`.
 #[inline]
-pub(crate) fn current_cpu() -> Option<u32> {
-    u32::try_from(cpu_id_at(TABLE.rseq_offset.load(Relaxed))).ok()
+pub(crate) fn current_cpu(index: Index) -> Option<u32> {
+    u32::try_from(cpu_id_at(CpuTable::of(index).rseq_offset.load(Relaxed))).ok()
+}
+
+/// The number that `index` gave this thread a moment ago; as `current_cpu`.
+#[inline]
+pub(crate) fn current_number(index: Index) -> Option<u32> {
+    // In any case: an unregistered thread's concurrency id is 0.
+    let cpu = current_cpu(index)?;
+    Some(match index {
+        Index::Cpu => cpu,
+        Index::Cid => field_at(CpuTable::of(index).rseq_offset.load(Relaxed), MM_CID),
+    })
 }
 
 /// Registers this thread if it may be; false sends it to the shared unit. One
@@ -126,11 +152,22 @@ fn thread_pointer() -> usize {
 
 #[inline]
 fn cpu_id_at(offset: isize) -> i32 {
+    field_at(offset, CPU_ID).cast_signed()
+}
+
+#[inline]
+fn field_at(offset: isize, field: usize) -> u32 {
     let area = thread_pointer().wrapping_add_signed(offset);
-    let cpu_id = core::ptr::with_exposed_provenance::<i32>(area + CPU_ID);
-    // SAFETY: `offset` is libc's or ours: each thread has its area there. The
-    // kernel writes it between any two instructions of ours: volatile.
-    unsafe { cpu_id.read_volatile() }
+    let field = core::ptr::with_exposed_provenance::<u32>(area + field);
+    // SAFETY: `offset` is libc's or ours: each thread has its area there, of 32
+    // bytes at least. The kernel writes it between any two instructions of ours:
+    // volatile.
+    unsafe { field.read_volatile() }
+}
+
+fn feature_size() -> usize {
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) as usize }
 }
 
 /// Where libc says that it keeps `struct rseq`, if it registers threads.
@@ -233,10 +270,8 @@ fn start_own() -> Result<isize, PortableReason> {
     // The kernel says what it has; exactly 32 is right only where that is all
     // (a longer area is the current ABI, see spec of rseq_len).
     // SAFETY: reads the auxiliary vector.
-    let feature_size = unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) } as usize;
-    // SAFETY: reads the auxiliary vector.
     let align = (unsafe { libc::getauxval(AT_RSEQ_ALIGN) } as usize).max(32);
-    let size = feature_size.max(32);
+    let size = feature_size().max(32);
     if size > size_of::<Area>() || align > align_of::<Area>() {
         return Err(PortableReason::AreaTooSmall { size, align });
     }

@@ -15,15 +15,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The settings every stress test must hold under.
-pub const MODES: [(&str, &[(&str, &str)]); 4] = [
+pub const MODES: [(&str, &[(&str, &str)]); 5] = [
     ("as it comes", &[]),
     ("own registration", &[("GLIBC_TUNABLES", "glibc.pthread.rseq=0")]),
+    // By CPU where the kernel has no concurrency ids: the child's line tells.
+    ("by concurrency id", &[("PERCPU_INDEX", "cid")]),
     ("portable", &[("PERCPU_MODE", "portable")]),
     (
         "portable without libc's rseq",
         &[("PERCPU_MODE", "portable"), ("GLIBC_TUNABLES", "glibc.pthread.rseq=0")],
     ),
 ];
+
+/// What the modes set.
+const SETTINGS: [&str; 3] = ["GLIBC_TUNABLES", "PERCPU_MODE", "PERCPU_INDEX"];
+
+/// Whether this process finds units by CPU, with sections.
+pub fn by_cpu() -> bool {
+    let info = percpu_core::info().unwrap();
+    info.mode().is_rseq() && info.index() == percpu_core::Index::Cpu
+}
 
 /// `count`, or the part of it that `PERCPU_TEST_SCALE` asks for (`0.02`): an
 /// emulated machine would take hours for what this one does in a minute.
@@ -40,7 +51,7 @@ pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
     if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
         body();
         if let Ok(info) = percpu_core::info() {
-            println!("{}, {} aborts", info.mode(), info.aborts());
+            println!("{}, by {}, {} aborts", info.mode(), info.index(), info.aborts());
         }
         return;
     }
@@ -54,7 +65,9 @@ pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
 pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command)) -> Vec<String> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    command.env_remove("GLIBC_TUNABLES").env_remove("PERCPU_MODE");
+    for name in SETTINGS {
+        command.env_remove(name);
+    }
     command.env("PERCPU_TEST_CHILD", "1").envs(env.iter().copied());
     prepare(&mut command);
     let output = command.output().unwrap();
@@ -79,10 +92,8 @@ pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command
 /// As `in_child`, once for each of `MODES`; if the environment asks for one, in
 /// that one alone.
 pub fn in_each_mode(test: &str, body: impl Fn()) {
-    let asked: Vec<_> = ["GLIBC_TUNABLES", "PERCPU_MODE"]
-        .into_iter()
-        .filter_map(|name| Some((name, std::env::var(name).ok()?)))
-        .collect();
+    let asked: Vec<_> =
+        SETTINGS.iter().filter_map(|&name| Some((name, std::env::var(name).ok()?))).collect();
     if !asked.is_empty() {
         let asked: Vec<_> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
         return in_child(test, &asked, body);
@@ -117,6 +128,13 @@ pub fn allowed() -> u64 {
     (0..64)
         .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
         .fold(0, |mask, cpu| mask | 1 << cpu)
+}
+
+/// How many bytes of a thread's rseq area the kernel has features for.
+pub fn rseq_feature_size() -> u64 {
+    const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) }
 }
 
 /// Takes the calling thread's registration for restartable sequences away, which
