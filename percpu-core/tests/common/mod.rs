@@ -131,7 +131,7 @@ pub fn allowed() -> u64 {
 }
 
 /// How many bytes of a thread's rseq area the kernel has features for.
-pub fn rseq_feature_size() -> u64 {
+pub fn rseq_feature_size() -> libc::c_ulong {
     const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
     // SAFETY: reads the auxiliary vector.
     unsafe { libc::getauxval(AT_RSEQ_FEATURE_SIZE) }
