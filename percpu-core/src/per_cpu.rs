@@ -126,7 +126,7 @@ impl<T: Send + Sync> PerCpu<T> {
 
     pub(crate) fn new_as(request: Request, init: impl FnMut(Unit) -> T) -> Result<Self, Error> {
         let process = process::get()?;
-        let pointer = process.memory.alloc(request, process::current_unit(process))?.pointer;
+        let pointer = process::alloc(process, request)?.pointer;
         let mut made = Made::<T> { process, pointer, count: 0, values: PhantomData };
         made.fill(init);
         // Everything is made: the area outlives this.

@@ -448,7 +448,8 @@ pub(crate) fn alloc_zeroed(request: Request) -> Result<usize, Error> {
     Ok(fresh.pointer)
 }
 
-fn alloc(process: &Process, request: Request) -> Result<Fresh, Error> {
+/// An area as the allocator has it, used before or not.
+pub(crate) fn alloc(process: &Process, request: Request) -> Result<Fresh, Error> {
     process.memory.alloc(request, current_unit(process))
 }
 

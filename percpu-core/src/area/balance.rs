@@ -16,7 +16,6 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::allocator::Allocator;
-use super::chunk::Chunk;
 use super::reclaim::EMPTY_HIGH;
 use crate::sys::memory::{Span, System};
 use crate::trace::News;
@@ -150,12 +149,5 @@ impl<S: System> Allocator<S> {
             self.index.lock().set.mark_populated(id, pages);
         }
         done
-    }
-
-    /// Bytes that the allocator itself needs: maps, hints, shelves.
-    pub(crate) fn metadata_bytes(&self) -> usize {
-        let index = self.index.lock();
-        let chunks = index.set.iter().map(|(_, chunk)| chunk.metadata_bytes()).sum::<usize>();
-        chunks + self.front.stats().metadata + size_of::<Self>() + size_of::<Chunk>()
     }
 }

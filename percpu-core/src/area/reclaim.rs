@@ -90,13 +90,16 @@ impl ChunkSet {
         }
     }
 
+    /// The chunk, if it is in a list and its pages may be given back at all.
+    fn reclaimable(&self, id: ChunkId) -> Option<&Chunk> {
+        let listed = self.slots.slot(id.0).is_some();
+        self.get(id).filter(|chunk| listed && !chunk.is_immutable())
+    }
+
     /// The reclaim rule, after a free in chunk `id`: isolates the chunk if
     /// enough of it is idle, and says so.
     pub(super) fn isolate_if_idle(&mut self, id: ChunkId) -> bool {
-        let listed = self.slots.slot(id.0).is_some();
-        let Some(chunk) = self.get(id).filter(|chunk| listed && !chunk.is_immutable()) else {
-            return false;
-        };
+        let Some(chunk) = self.reclaimable(id) else { return false };
         let empty = chunk.empty_populated_pages();
         let idle = if self.is_isolated(id) {
             empty > 0
@@ -137,10 +140,7 @@ impl ChunkSet {
     /// while there are more idle pages than need be: for who asks for a balance.
     pub fn isolate_idle(&mut self) {
         for id in (0..self.chunks.len() as u32).map(ChunkId) {
-            let listed = self.slots.slot(id.0).is_some();
-            let Some(chunk) = self.get(id).filter(|chunk| listed && !chunk.is_immutable()) else {
-                continue;
-            };
+            let Some(chunk) = self.reclaimable(id) else { continue };
             let idle = chunk.empty_populated_pages();
             let worth_it = idle * 4 >= chunk.nr_blocks() || chunk.is_free() && idle > 0;
             if worth_it && self.empty_pop > EMPTY_HIGH && !self.is_isolated(id) {

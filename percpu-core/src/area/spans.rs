@@ -14,11 +14,8 @@ use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use super::layout::Layout;
 use crate::config::{Backing, Config};
 use crate::error::Error;
-use crate::sys::memory::{Span, System, Wanted};
+use crate::sys::memory::{NO_MEMORY, Span, System, Wanted};
 use crate::sys::topology::{NodeId, Topology};
-
-/// ENOMEM, on every system there is.
-pub(crate) const NO_MEMORY: i32 = 12;
 
 /// How the span of every chunk is made.
 #[derive(Debug)]
@@ -48,10 +45,8 @@ impl Plan {
         let len = layout.span().checked_add(layout.unit_size()).ok_or(no_span)?;
         let offsets = topology.possible().iter().filter_map(|cpu| layout.unit_offset(cpu));
         let several = config.bind && topology.nodes().len() > 1 && layout.nr_groups() > 1;
-        let groups = layout.groups().iter().filter(|_| several).map(|group| {
-            let start = group.base_offset();
-            (start..start + group.nr_units() * layout.unit_size(), group.node())
-        });
+        let groups = layout.areas().into_iter().zip(layout.groups()).filter(|_| several);
+        let nodes = groups.map(|((start, len), group)| (start..start + len, group.node()));
         Ok(Self {
             len,
             align: layout.atom_size(),
@@ -59,7 +54,7 @@ impl Plan {
             used: layout.size_sum(),
             unit: layout.unit_size(),
             units: offsets.chain([layout.span()]).collect(),
-            nodes: groups.collect(),
+            nodes: nodes.collect(),
             backing: config.backing,
             dump: config.dump,
         })

@@ -132,6 +132,7 @@ impl<S: System> Allocator<S> {
         let later = later.map(|(_, chunk)| chunk.populated_pages()).sum::<usize>();
         let populated_pages = layout.size_sum() / layout.page_size() + later;
         let empty_pop_pages = index.set.empty_populated_pages();
+        let maps = index.set.iter().map(|(_, chunk)| chunk.metadata_bytes()).sum::<usize>();
         let nr_chunks = index.by_address.len();
         drop(index);
 
@@ -160,7 +161,7 @@ impl<S: System> Allocator<S> {
             backing_bytes: populated_pages * layout.page_size() * backed,
             front_cached: front.kept,
             alloc_failures: totals.failures,
-            metadata_bytes: self.metadata_bytes(),
+            metadata_bytes: maps + front.metadata + size_of::<Self>(),
             unbound: self.spans.unbound(),
             aborts: 0,
             fallbacks: 0,

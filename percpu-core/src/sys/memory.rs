@@ -17,6 +17,9 @@ use core::ops::Range;
 
 use super::topology::NodeId;
 
+/// ENOMEM, on every system there is.
+pub(crate) const NO_MEMORY: i32 = 12;
+
 /// What gives out address space. Failed calls answer the error number.
 pub(crate) trait System: fmt::Debug + Send + Sync {
     type Span: Span;
@@ -254,10 +257,7 @@ mod heap {
     use core::ops::Range;
     use std::alloc::Layout;
 
-    use super::{Machine, Mapping, NodeId, Span, System, Wanted};
-
-    /// ENOMEM, on every system there is.
-    const NO_MEMORY: i32 = 12;
+    use super::{Machine, Mapping, NO_MEMORY, NodeId, Span, System, Wanted};
 
     impl System for Machine {
         type Span = Mapping;

@@ -7,12 +7,11 @@ use core::ops::Range;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::memory::{Span, System, Wanted};
+use super::memory::{NO_MEMORY, Span, System, Wanted};
 use super::topology::NodeId;
 use crate::area::AddressSpace;
 
 const PAGE: usize = 4096;
-const NO_MEMORY: i32 = 12;
 
 /// A call of the pretend system. Ranges are addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
