@@ -74,6 +74,11 @@ switch_opened_relaxed switch::visit_against_work
 switch_not_frozen     switch::visit_against_work_on_the_shared_unit
 switch_change_relaxed switch::portable_visit_against_work
 switch_no_fence       switch::bounded_adds_against_close
+approx_sum_unlocked   approx::sum_against_folds
+no_membarrier         approx::add_against_fold_on
+budget_fill_unlocked  budget::a_charge_beside_a_stock_that_is_filled
+budget_limit_while_open budget::reserve_against_limit_change
+switch_no_fence       budget::charge_against_charge
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
 '
 

@@ -146,22 +146,36 @@ impl Switch {
         Ok(sum)
     }
 
-    /// As [`close`](Self::close), but takes the word of one unit alone, and the
-    /// switch is open again when this returns.
+    /// As [`close`](Self::close), but takes the word of one unit alone and gives it
+    /// to `f`; the switch is open again when this returns.
     ///
     /// # Errors
-    /// As that.
-    pub fn take_on(&self, words: &impl Target<AtomicU64>, unit: Unit) -> Result<u64, Error> {
+    /// As that; `f` did not run.
+    pub fn take_on<R>(
+        &self,
+        words: &impl Target<AtomicU64>,
+        unit: Unit,
+        f: impl FnOnce(u64) -> R,
+    ) -> Result<R, Error> {
+        /// Opens it, however this is left.
+        struct Closed<'a>(&'a AtomicU32);
+        impl Drop for Closed<'_> {
+            fn drop(&mut self) {
+                // Release: as in `open`.
+                self.0.store(0, Ordering::Release);
+            }
+        }
         let word = copy_on(words.resolve(), unit);
         if !process::has_sections(unit.index()) {
-            return Ok(word.swap(0, Ordering::AcqRel));
+            let result = f(word.swap(FROZEN, Ordering::AcqRel));
+            word.store(0, Ordering::Release);
+            return Ok(result);
         }
         // Relaxed: ordered by the fence.
         self.0.store(1, Ordering::Relaxed);
-        let taken = fence::unit(unit).map(|()| word.swap(0, Ordering::Relaxed));
-        // Release: as in `open`.
-        self.0.store(0, Ordering::Release);
-        taken
+        let _closed = Closed(&self.0);
+        fence::unit(unit)?;
+        Ok(f(word.swap(0, Ordering::Relaxed)))
     }
 
     /// Opens the switch.

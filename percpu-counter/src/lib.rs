@@ -21,14 +21,23 @@
 
 #![forbid(unsafe_code)]
 
+mod approx;
+#[cfg(not(percpu_loom))]
+mod approx_many;
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
+mod budget;
 mod counter;
+mod delta;
 mod gauge;
 mod rebased;
 mod statics;
 mod storage;
 
+pub use approx::{ApproxCounter, StaticApproxCounter};
+#[cfg(not(percpu_loom))]
+pub use approx_many::{ApproxCounterRef, ApproxCounters};
+pub use budget::{Budget, BudgetBuilder, LimitExceeded, Reservation, StaticBudget};
 pub use counter::{Counter, StaticCounter};
 pub use gauge::{Gauge, StaticGauge};
 pub use percpu_core::Error;

@@ -24,6 +24,8 @@
 /// | --- | --- |
 /// | `Counter` | [`StaticCounter`](crate::StaticCounter) |
 /// | `Gauge` | [`StaticGauge`](crate::StaticGauge) |
+/// | `ApproxCounter`, batch 32, or `ApproxCounter = batch` | [`StaticApproxCounter`](crate::StaticApproxCounter) |
+/// | `Budget = limit` | [`StaticBudget`](crate::StaticBudget) |
 ///
 /// ```
 /// use percpu_counter::counter;
@@ -58,6 +60,8 @@ macro_rules! counter {
 macro_rules! __static_type {
     (Counter) => { $crate::StaticCounter };
     (Gauge) => { $crate::StaticGauge };
+    (ApproxCounter) => { $crate::StaticApproxCounter };
+    (Budget) => { $crate::StaticBudget };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
 }
 
@@ -81,6 +85,27 @@ macro_rules! __static_value {
                 $crate::__core::atomic::AtomicI64::new(0)
             ),
             $crate::__static_base!(i64, 0),
+        )
+    };
+    (ApproxCounter) => { $crate::__static_value!(ApproxCounter = 32) };
+    (ApproxCounter = $batch:expr) => {
+        $crate::StaticApproxCounter::__from_static(
+            $crate::__static_copies!(
+                $crate::__core::atomic::AtomicU64,
+                $crate::__core::atomic::AtomicU64::new(0)
+            ),
+            $crate::__static_base!((), ()),
+            $batch,
+        )
+    };
+    (Budget = $limit:expr) => {
+        $crate::StaticBudget::__from_static(
+            $crate::__static_copies!(
+                $crate::__core::atomic::AtomicU64,
+                $crate::__core::atomic::AtomicU64::new(0)
+            ),
+            $crate::__static_base!((), ()),
+            $limit,
         )
     };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
