@@ -75,10 +75,12 @@ impl Switch {
     /// [`Refused::Stopped`] while the switch is closed.
     #[inline(always)]
     pub fn add(&self, words: &impl Target<AtomicU64>, n: u64) -> Result<(), Refused> {
+        // Moved, all of it: what is borrowed must lie in memory.
+        let switch = &self.0;
         run_at(
             words.resolve(),
-            |at, by| ops::switch::add(at, &self.0, n, by),
-            |word| portable::add_within(word, n, ANY),
+            move |at, by| ops::switch::add(at, switch, n, by),
+            move |word| portable::add_within(word, n, ANY),
         )
     }
 
@@ -96,10 +98,11 @@ impl Switch {
         low: u64,
         span: u64,
     ) -> Result<(), Refused> {
+        let (switch, bounds) = (&self.0, (low, span));
         run_at(
             words.resolve(),
-            |at, by| ops::switch::add_within(at, &self.0, n, (low, span), by),
-            |word| portable::add_within(word, n, (low, span)),
+            move |at, by| ops::switch::add_within(at, switch, n, bounds, by),
+            move |word| portable::add_within(word, n, bounds),
         )
     }
 

@@ -157,15 +157,20 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
     /// # Performance
     /// Where much is left, a section of this CPU. Near the limit one
     /// compare-exchange; a refusal there is one load. Between the two a fence.
-    #[inline]
+    #[inline(always)]
     pub fn try_charge(&self, n: u64) -> Result<(), LimitExceeded> {
         if !self.take_from_stock(n) {
             self.take_from_middle(n)?;
         }
         match &self.parent {
             None => Ok(()),
-            Some(parent) => parent.try_charge(n).inspect_err(|_| self.give_back(n)),
+            Some(parent) => self.charge_outer(parent, n),
         }
+    }
+
+    #[inline(never)]
+    fn charge_outer(&self, parent: &Budget, n: u64) -> Result<(), LimitExceeded> {
+        parent.try_charge(n).inspect_err(|_| self.give_back(n))
     }
 
     /// Charges `n`, over the limit if need be: for what has happened already. Until
@@ -190,11 +195,11 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
     ///
     /// # Performance
     /// As [`try_charge`](Self::try_charge).
-    #[inline]
+    #[inline(always)]
     pub fn uncharge(&self, n: u64) {
         self.give_back(n);
         if let Some(parent) = &self.parent {
-            parent.uncharge(n);
+            uncharge_outer(parent, n);
         }
     }
 
@@ -372,6 +377,11 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
         self.middle.close(taken);
         Ok(())
     }
+}
+
+#[inline(never)]
+fn uncharge_outer(parent: &Budget, n: u64) {
+    parent.uncharge(n);
 }
 
 #[allow(private_bounds, reason = "as above")]

@@ -17,12 +17,12 @@ pub(crate) trait Account {
 }
 
 impl<S: Storage<Item = AtomicU64>> Account for Budget<S> {
-    #[inline]
+    #[inline(always)]
     fn try_charge(&self, n: u64) -> Result<(), LimitExceeded> {
         self.try_charge(n)
     }
 
-    #[inline]
+    #[inline(always)]
     fn uncharge(&self, n: u64) {
         self.uncharge(n);
     }
@@ -37,7 +37,7 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
     ///
     /// # Performance
     /// As [`try_charge`](Self::try_charge).
-    #[inline]
+    #[inline(always)]
     pub fn try_reserve(&self, n: u64) -> Result<Reservation<&Self>, LimitExceeded> {
         self.try_charge(n)?;
         Ok(Reservation { budget: self, size: n })
@@ -148,7 +148,7 @@ impl<B: Deref<Target: Account>> Reservation<B> {
 }
 
 impl<B: Deref<Target: Account>> Drop for Reservation<B> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.size > 0 {
             self.budget.uncharge(self.size);
