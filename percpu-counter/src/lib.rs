@@ -24,14 +24,23 @@
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
 mod counter;
+mod extreme;
+mod fields;
 mod gauge;
+mod min_max;
 mod rebased;
+mod set;
+mod snapshot;
 mod statics;
 mod storage;
 
 pub use counter::{Counter, StaticCounter};
+pub use fields::CounterFields;
 pub use gauge::{Gauge, StaticGauge};
+pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
+pub use set::{CounterSet, StaticCounterSet};
+pub use snapshot::Snapshot;
 
 #[doc(hidden)]
 pub use base::Base as __Base;
