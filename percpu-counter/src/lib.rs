@@ -18,6 +18,16 @@
 //! Counting touches this CPU's copy only and costs what
 //! [`percpu_core`]'s operation costs; reading adds the copies up. No thread is
 //! registered, nothing is kept per thread, nothing needs to be flushed.
+//!
+//! | to | use |
+//! | --- | --- |
+//! | count, read, reset | [`Counter`] |
+//! | go up and down, or be set | [`Gauge`] |
+//! | know the least or the greatest value | [`Min`], [`Max`] |
+//! | change several counters together | [`CounterSet`] |
+//! | declare any of them | [`counter!`](macro@counter) |
+//!
+//! Features: `serde` makes snapshots data.
 
 #![forbid(unsafe_code)]
 
@@ -29,8 +39,13 @@ mod base;
 mod budget;
 mod counter;
 mod delta;
+mod extreme;
+mod fields;
 mod gauge;
+mod min_max;
 mod rebased;
+mod set;
+mod snapshot;
 mod statics;
 mod storage;
 
@@ -39,8 +54,12 @@ pub use approx::{ApproxCounter, StaticApproxCounter};
 pub use approx_many::{ApproxCounterRef, ApproxCounters};
 pub use budget::{Budget, BudgetBuilder, LimitExceeded, Reservation, StaticBudget};
 pub use counter::{Counter, StaticCounter};
+pub use fields::CounterFields;
 pub use gauge::{Gauge, StaticGauge};
+pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
+pub use set::{CounterSet, StaticCounterSet};
+pub use snapshot::Snapshot;
 
 #[doc(hidden)]
 pub use base::Base as __Base;

@@ -26,6 +26,9 @@
 /// | `Gauge` | [`StaticGauge`](crate::StaticGauge) |
 /// | `ApproxCounter`, batch 32, or `ApproxCounter = batch` | [`StaticApproxCounter`](crate::StaticApproxCounter) |
 /// | `Budget = limit` | [`StaticBudget`](crate::StaticBudget) |
+/// | `CounterSet<T>` | [`StaticCounterSet<T>`](crate::StaticCounterSet) |
+/// | `Max`, `Max<u64>`, `Max<i64>` | [`StaticMax`](crate::StaticMax) |
+/// | `Min`, `Min<u64>`, `Min<i64>` | [`StaticMin`](crate::StaticMin) |
 ///
 /// ```
 /// use percpu_counter::counter;
@@ -62,6 +65,9 @@ macro_rules! __static_type {
     (Gauge) => { $crate::StaticGauge };
     (ApproxCounter) => { $crate::StaticApproxCounter };
     (Budget) => { $crate::StaticBudget };
+    (CounterSet<$T:ty>) => { $crate::StaticCounterSet<$T> };
+    (Max $(<$V:ty>)?) => { $crate::StaticMax $(<$V>)? };
+    (Min $(<$V:ty>)?) => { $crate::StaticMin $(<$V>)? };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
 }
 
@@ -107,6 +113,18 @@ macro_rules! __static_value {
             $crate::__static_base!((), ()),
             $limit,
         )
+    };
+    (CounterSet<$T:ty>) => {
+        $crate::StaticCounterSet::__from_static($crate::__static_copies!(
+            $crate::__core::LocalLock<$T>,
+            $crate::__core::LocalLock::new(<$T as $crate::CounterFields>::ZERO)
+        ))
+    };
+    (Max $(<$V:ty>)?) => {
+        $crate::StaticMax::__from_static($crate::__static_ranks!())
+    };
+    (Min $(<$V:ty>)?) => {
+        $crate::StaticMin::__from_static($crate::__static_ranks!())
     };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
 }

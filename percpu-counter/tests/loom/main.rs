@@ -3,6 +3,8 @@
 
 mod approx;
 mod budget;
+mod set;
+mod values;
 
 use std::sync::Arc;
 
