@@ -25,6 +25,12 @@
 mod base;
 mod counter;
 mod gauge;
+// Not on loom's pretend machine, where what they use is no constant.
+#[cfg(all(
+    any(feature = "metrics", feature = "prometheus", feature = "prometheus-client"),
+    not(percpu_loom)
+))]
+mod integrations;
 mod rebased;
 mod statics;
 mod storage;
@@ -37,3 +43,10 @@ pub use percpu_core::Error;
 pub use base::Base as __Base;
 #[doc(hidden)]
 pub use percpu_core as __core;
+
+#[cfg(all(feature = "metrics", not(percpu_loom)))]
+pub use integrations::metrics;
+#[cfg(all(feature = "prometheus", not(percpu_loom)))]
+pub use integrations::prometheus;
+#[cfg(all(feature = "prometheus-client", not(percpu_loom)))]
+pub use integrations::prometheus_client;
