@@ -24,8 +24,12 @@
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
 mod counter;
+#[cfg(not(percpu_loom))]
+pub mod histogram;
 
 pub use counter::{Counter, StaticCounter};
+#[cfg(not(percpu_loom))]
+pub use histogram::Histogram;
 pub use percpu_core::Error;
 
 #[doc(hidden)]
