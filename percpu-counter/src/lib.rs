@@ -25,6 +25,8 @@
 mod base;
 mod counter;
 mod gauge;
+#[cfg(not(percpu_loom))]
+pub mod histogram;
 // Not on loom's pretend machine, where what they use is no constant.
 #[cfg(all(
     any(feature = "metrics", feature = "prometheus", feature = "prometheus-client"),
@@ -32,11 +34,15 @@ mod gauge;
 ))]
 mod integrations;
 mod rebased;
+#[cfg(feature = "serde")]
+mod serial;
 mod statics;
 mod storage;
 
 pub use counter::{Counter, StaticCounter};
 pub use gauge::{Gauge, StaticGauge};
+#[cfg(not(percpu_loom))]
+pub use histogram::Histogram;
 pub use percpu_core::Error;
 
 #[doc(hidden)]
