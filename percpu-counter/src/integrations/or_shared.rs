@@ -49,7 +49,9 @@ impl<C> fmt::Debug for OrShared<C> {
         match self {
             Self::PerCpu(_) => f.write_str("per CPU"),
             Self::Shared(_, Reason::Refused(error)) => write!(f, "one atomic: {error}"),
-            Self::Shared(_, Reason::Portable) => f.write_str("one atomic: no restartable sequences"),
+            Self::Shared(_, Reason::Portable) => {
+                f.write_str("one atomic: no restartable sequences")
+            }
         }
     }
 }

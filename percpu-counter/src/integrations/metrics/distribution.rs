@@ -38,9 +38,7 @@ impl Recording {
     pub(super) fn snapshot(&self) -> Distribution {
         let counts = match &self.counts {
             Counts::PerCpu(histogram) => histogram.snapshot(),
-            Counts::Shared(counts) => {
-                counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
-            }
+            Counts::Shared(counts) => counts.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         Distribution { scale: self.scale, counts, sum: self.sum.get() }
     }
