@@ -24,26 +24,36 @@
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
 mod counter;
+mod extreme;
+mod fields;
 mod gauge;
 #[cfg(not(percpu_loom))]
 pub mod histogram;
-// Not on loom's pretend machine, where what they use is no constant.
-#[cfg(all(
-    any(feature = "metrics", feature = "prometheus", feature = "prometheus-client"),
-    not(percpu_loom)
+#[cfg(any(
+    feature = "metrics",
+    feature = "prometheus",
+    feature = "prometheus-client",
+    percpu_loom
 ))]
 mod integrations;
+mod min_max;
 mod rebased;
 #[cfg(feature = "serde")]
 mod serial;
+mod set;
+mod snapshot;
 mod statics;
 mod storage;
 
 pub use counter::{Counter, StaticCounter};
+pub use fields::CounterFields;
 pub use gauge::{Gauge, StaticGauge};
 #[cfg(not(percpu_loom))]
 pub use histogram::Histogram;
+pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
+pub use set::{CounterSet, StaticCounterSet};
+pub use snapshot::Snapshot;
 
 #[doc(hidden)]
 pub use base::Base as __Base;
@@ -56,3 +66,8 @@ pub use integrations::metrics;
 pub use integrations::prometheus;
 #[cfg(all(feature = "prometheus-client", not(percpu_loom)))]
 pub use integrations::prometheus_client;
+
+/// For the models, which know no other crates' types.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub use integrations::PerCpuF64 as __PerCpuF64;

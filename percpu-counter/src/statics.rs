@@ -24,6 +24,9 @@
 /// | --- | --- |
 /// | `Counter` | [`StaticCounter`](crate::StaticCounter) |
 /// | `Gauge` | [`StaticGauge`](crate::StaticGauge) |
+/// | `CounterSet<T>` | [`StaticCounterSet<T>`](crate::StaticCounterSet) |
+/// | `Max`, `Max<u64>`, `Max<i64>` | [`StaticMax`](crate::StaticMax) |
+/// | `Min`, `Min<u64>`, `Min<i64>` | [`StaticMin`](crate::StaticMin) |
 ///
 /// ```
 /// use percpu_counter::counter;
@@ -58,6 +61,9 @@ macro_rules! counter {
 macro_rules! __static_type {
     (Counter) => { $crate::StaticCounter };
     (Gauge) => { $crate::StaticGauge };
+    (CounterSet<$T:ty>) => { $crate::StaticCounterSet<$T> };
+    (Max $(<$V:ty>)?) => { $crate::StaticMax $(<$V>)? };
+    (Min $(<$V:ty>)?) => { $crate::StaticMin $(<$V>)? };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
 }
 
@@ -82,6 +88,18 @@ macro_rules! __static_value {
             ),
             $crate::__static_base!(i64, 0),
         )
+    };
+    (CounterSet<$T:ty>) => {
+        $crate::StaticCounterSet::__from_static($crate::__static_copies!(
+            $crate::__core::LocalLock<$T>,
+            $crate::__core::LocalLock::new(<$T as $crate::CounterFields>::ZERO)
+        ))
+    };
+    (Max $(<$V:ty>)?) => {
+        $crate::StaticMax::__from_static($crate::__static_ranks!())
+    };
+    (Min $(<$V:ty>)?) => {
+        $crate::StaticMin::__from_static($crate::__static_ranks!())
     };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
 }

@@ -6,7 +6,7 @@ use percpu_counter::prometheus::{
     Counter, CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     PerCpuF64, PerCpuI64, PerCpuU64,
 };
-use prometheus::core::{Atomic, AtomicF64, AtomicI64, AtomicU64};
+use prometheus::core::{Atomic, AtomicF64, AtomicI64, AtomicU64, Number as _};
 use prometheus::{Opts, Registry, TextEncoder};
 use proptest::prelude::*;
 
@@ -286,8 +286,8 @@ mod stress {
 
     /// What is there after the last `set` is what was added after it: every addition that
     /// began later, none that had returned before.
-    fn set_against_adds<A: Atomic>(zero: A::T, one: A::T, count: impl Fn(A::T) -> u64) {
-        let number = A::new(zero);
+    fn set_against_adds<A: Atomic>(one: A::T, set: impl Fn(&A, u64), count: impl Fn(A::T) -> u64) {
+        let number = A::new(A::T::from_i64(0));
         let (begun, done, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
         let (mut at_most, mut at_least) = (0, 0);
         std::thread::scope(|s| {
@@ -300,9 +300,9 @@ mod stress {
                     }
                 });
             }
-            for _ in 0..common::scaled(30) {
+            for round in 1..=common::scaled(30) {
                 let done_before = done.load(SeqCst);
-                number.set(zero);
+                set(&number, round);
                 let begun_before = begun.load(SeqCst);
                 (at_most, at_least) = (done_before, begun_before);
                 assert!(count(number.get()) <= begun.load(SeqCst) - done_before);
@@ -319,9 +319,12 @@ mod stress {
     #[test]
     fn a_set_parts_what_is_before_from_what_is_after() {
         common::in_each_mode("stress::a_set_parts_what_is_before_from_what_is_after", || {
-            set_against_adds::<PerCpuU64>(0, 1, |n| n);
-            set_against_adds::<PerCpuI64>(0, -1, |n| n.unsigned_abs());
-            set_against_adds::<PerCpuF64>(0.0, 1.0, |n| n as u64);
+            set_against_adds::<PerCpuU64>(1, |number, _| number.set(0), |n| n);
+            set_against_adds::<PerCpuI64>(-1, |number, _| number.set(0), |n| n.unsigned_abs());
+            set_against_adds::<PerCpuF64>(1.0, |number, _| number.set(0.0), |n| n as u64);
+            // Raised by more than all additions together, a number begins again.
+            let low = |n| n & u64::from(u32::MAX);
+            set_against_adds::<PerCpuU64>(1, |number, round| number.raise(round << 32), low);
         });
     }
 

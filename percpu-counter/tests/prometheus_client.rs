@@ -2,8 +2,8 @@
 
 #![cfg(not(any(percpu_loom, miri)))]
 
-use percpu_counter::counter;
 use percpu_counter::prometheus_client::{Counter, Gauge, PerCpuF64};
+use percpu_counter::{CounterSet, counter, counter_set};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::family::Family;
@@ -151,6 +151,29 @@ idle 4
 # EOF
 ";
     assert_eq!(encoded(&registry), expected);
+}
+
+#[test]
+fn a_set_is_a_collector_of_its_fields() {
+    counter_set! { struct Traffic { packets, bytes } }
+    counter! { static TRAFFIC: CounterSet<Traffic>; }
+    TRAFFIC.with(|t| {
+        t.packets += 2;
+        t.bytes += 128;
+    });
+    let owned = CounterSet::<Traffic>::new().unwrap();
+    owned.inc(|t| &mut t.packets);
+    let mut registry = Registry::default();
+    registry.sub_registry_with_prefix("net").register_collector(Box::new(&TRAFFIC));
+    registry.sub_registry_with_prefix("disk").register_collector(Box::new(owned));
+    let mut expected = String::new();
+    for (name, value) in
+        [("net_packets", 2), ("net_bytes", 128), ("disk_packets", 1), ("disk_bytes", 0)]
+    {
+        let help = name.split('_').next_back().unwrap();
+        expected += &format!("# HELP {name} {help}\n# TYPE {name} counter\n{name}_total {value}\n");
+    }
+    assert_eq!(encoded(&registry), expected + "# EOF\n");
 }
 
 #[test]

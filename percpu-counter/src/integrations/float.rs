@@ -26,12 +26,14 @@
 //! so the next load of the epoch is not older than that: coherence.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use percpu_core::__private::mutated;
 use percpu_core::atomic::{AtomicU64, Ordering};
-use percpu_core::{DoubleWord, Error, PerCpu, Unit};
+use percpu_core::{DoubleWord, Error, PerCpu};
 
 use super::or_shared::OrShared;
+use crate::base::Base;
+use crate::storage::Storage;
 
 /// A floating-point number, added to on this CPU's copy alone.
 ///
@@ -59,7 +61,7 @@ struct Copies {
     /// Bits of a sum, and its epoch.
     sums: PerCpu<DoubleWord>,
     epoch: AtomicU64,
-    base: Mutex<f64>,
+    base: Base<f64>,
 }
 
 impl PerCpuF64 {
@@ -83,7 +85,8 @@ impl PerCpuF64 {
         self.add(-delta);
     }
 
-    /// Replaces the value, whatever was added before.
+    /// Replaces the value. An addition that returned before is overwritten, one that
+    /// starts later counts on top; one that runs meanwhile does one of both.
     ///
     /// # Performance
     /// A lock, whatever the number of CPUs.
@@ -112,12 +115,7 @@ impl PerCpuF64 {
 impl Copies {
     fn new(value: f64) -> Result<Self, Error> {
         let sums = PerCpu::zeroed()?;
-        Ok(Self { sums, epoch: AtomicU64::new(0), base: Mutex::new(value) })
-    }
-
-    /// A base is one number and consistent, whatever a panic interrupted.
-    fn lock(&self) -> MutexGuard<'_, f64> {
-        self.base.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self { sums, epoch: AtomicU64::new(0), base: Base::new(value) })
     }
 
     #[inline]
@@ -126,10 +124,14 @@ impl Copies {
             // Relaxed, as the orderings above say.
             let epoch = self.epoch.load(Ordering::Relaxed);
             let copy @ (bits, of) = self.sums.load();
-            if of > epoch {
+            if of > epoch && !mutated("float_add_goes_back") {
                 continue;
             }
-            let sum = if of == epoch { f64::from_bits(bits) } else { 0.0 };
+            let sum = if of == epoch || mutated("float_add_keeps_what_was_set") {
+                f64::from_bits(bits)
+            } else {
+                0.0
+            };
             if self.sums.compare_exchange(copy, ((sum + delta).to_bits(), epoch)).is_ok() {
                 return;
             }
@@ -137,7 +139,7 @@ impl Copies {
     }
 
     fn set(&self, value: f64) {
-        let mut base = self.lock();
+        let mut base = self.base.lock();
         // Relaxed: only `set` stores it, and this one has the lock.
         let epoch = self.epoch.load(Ordering::Relaxed);
         self.epoch.store(epoch + 1, Ordering::Relaxed);
@@ -145,11 +147,10 @@ impl Copies {
     }
 
     fn get(&self) -> f64 {
-        let base = self.lock();
+        let base = self.base.lock();
+        // Relaxed: stored under this lock.
         let epoch = self.epoch.load(Ordering::Relaxed);
-        let units = Unit::all().expect("there are copies, so there are units");
-        // Nobody has added to the others.
-        let copies = units.filter(|unit| unit.is_active()).map(|unit| self.sums.on(unit).load());
+        let copies = self.sums.in_use().map(|(_, copy)| copy.load());
         let added = copies.filter(|&(_, of)| of == epoch).map(|(bits, _)| f64::from_bits(bits));
         sum(*base, added)
     }

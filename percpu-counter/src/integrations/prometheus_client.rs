@@ -39,7 +39,8 @@
 //! # Ok::<(), std::fmt::Error>(())
 //! ```
 //! A `Family` of these is made by `Family::new_with_constructor`, with what to do if
-//! per-CPU memory is refused.
+//! per-CPU memory is refused. A [`CounterSet`] is a `Collector`: a counter a field, all of
+//! one look at each CPU.
 //!
 //! An operation returns nothing where the crate's own returns the old value, which is
 //! known nowhere. To create a label set, and to look one up, costs what it costs there.
@@ -49,14 +50,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ::prometheus_client::collector::Collector;
 use ::prometheus_client::encoding::{
-    EncodeCounterValue, EncodeGaugeValue, EncodeMetric, MetricEncoder, NoLabelSet,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric, MetricEncoder,
+    NoLabelSet,
 };
 use ::prometheus_client::metrics::{MetricType, TypedMetric};
+use percpu_core::LocalLock;
 use percpu_core::atomic::{AtomicI64, AtomicU64};
 
 pub use super::float::PerCpuF64;
 pub use super::integer::{PerCpuI64, PerCpuU64};
+use crate::fields::CounterFields;
+use crate::set::CounterSet;
 use crate::storage::Storage;
 
 /// A counter that a registry and those who count share. `Counter<PerCpuF64>` counts in
@@ -240,4 +246,38 @@ metric! {
         |self, encoder| encoder.encode_gauge(&self.sum());
     (S: Storage<Item = AtomicI64>) &crate::Gauge<S>, Gauge,
         |self, encoder| encoder.encode_gauge(&self.sum());
+}
+
+/// A counter for each field, under the field's name: for a registry with a prefix.
+///
+/// # Errors
+/// The scrape fails if the system refuses the fence that looking at a set needs; see
+/// [`CounterSet::snapshot`].
+#[allow(private_bounds, reason = "the kinds of storage are the crate's own")]
+impl<T: CounterFields, S> Collector for &'static CounterSet<T, S>
+where
+    S: Storage<Item = LocalLock<T>> + Send + Sync,
+{
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode_set(self, encoder)
+    }
+}
+
+/// As for a static.
+impl<T: CounterFields> Collector for CounterSet<T> {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode_set(self, encoder)
+    }
+}
+
+fn encode_set<T, S>(set: &CounterSet<T, S>, mut encoder: DescriptorEncoder<'_>) -> fmt::Result
+where
+    T: CounterFields,
+    S: Storage<Item = LocalLock<T>>,
+{
+    let totals = set.snapshot().map_err(|_| fmt::Error)?;
+    for (name, total) in totals.iter() {
+        encode_counter(total, encoder.encode_descriptor(name, name, None, MetricType::Counter)?)?;
+    }
+    Ok(())
 }

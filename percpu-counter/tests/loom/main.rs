@@ -1,6 +1,10 @@
 //! Models of counters; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
+mod float;
+mod set;
+mod values;
+
 use std::sync::Arc;
 
 use percpu_core::model::{Builder, Outcomes};
