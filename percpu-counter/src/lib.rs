@@ -18,6 +18,16 @@
 //! Counting touches this CPU's copy only and costs what
 //! [`percpu_core`]'s operation costs; reading adds the copies up. No thread is
 //! registered, nothing is kept per thread, nothing needs to be flushed.
+//!
+//! | to | use |
+//! | --- | --- |
+//! | count, read, reset | [`Counter`] |
+//! | go up and down, or be set | [`Gauge`] |
+//! | know the least or the greatest value | [`Min`], [`Max`] |
+//! | change several counters together | [`CounterSet`] |
+//! | declare any of them | [`counter!`](macro@counter) |
+//!
+//! Features: `serde` makes snapshots data.
 
 #![forbid(unsafe_code)]
 

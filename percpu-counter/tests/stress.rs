@@ -98,8 +98,9 @@ fn no_least_and_no_greatest_value_is_lost_in_a_storm() {
         });
         let (least, greatest) = expected.into_inner().unwrap();
         assert_eq!(LEAST.get(), Some(least));
-        let seen: Vec<_> = max.iter().map(|max| max.get().unwrap()).collect();
-        assert_eq!(seen, greatest);
+        for (round, (max, expected)) in max.iter().zip(greatest).enumerate() {
+            assert_eq!(max.get(), Some(expected), "in round {round}");
+        }
     });
 }
 

@@ -71,3 +71,10 @@ fn each_static_has_a_value_of_its_own() {
     assert_eq!(STATS.take().unwrap().total(), Stats { packets: 1, bytes: 2 });
     assert_eq!(STATS.snapshot().unwrap().total(), Stats::default());
 }
+
+/// What the documentation says of a handle's size.
+#[cfg(all(target_pointer_width = "64", target_os = "linux"))]
+#[test]
+fn a_handle_has_48_bytes() {
+    assert_eq!(size_of::<Counter>(), 48);
+}
