@@ -79,7 +79,8 @@ fn agree(ours: &Snapshot, theirs: &Hdr<u64>, asked: &[u64]) {
     }
 }
 
-/// What HdrHistogram computes in floating point is exact below 2^52.
+/// HdrHistogram takes the logarithm of the lowest value in floating point, which is
+/// exact up to 2^46.
 fn shapes() -> impl Strategy<Value = Shape> {
     (0_u32..40, any::<u64>(), 1_u32..64, any::<u64>(), 0_u8..=3).prop_filter_map(
         "a shape",
