@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn buckets_follow_each_other_without_gap() {
-        for digits in 0..=3 {
+        for digits in 0..=if cfg!(miri) { 1 } else { 3 } {
             for (low, high) in [(1, 2), (1, 100_000), (7, 1 << 40), (1_000, u64::MAX)] {
                 let shape = Shape::new(low, high, digits).unwrap();
                 let mut next = Some(0);
