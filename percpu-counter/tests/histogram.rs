@@ -158,6 +158,7 @@ fn mistakes_in_a_range_are_told() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "many long rows")]
 fn a_row_that_is_too_long_is_refused_with_what_fits() {
     let largest = percpu_counter::__core::info().unwrap().largest_allocation();
     for digits in 0..=5 {

@@ -1,6 +1,6 @@
 //! Snapshots answer as HdrHistogram does, on the same values.
 
-#![cfg(not(percpu_loom))]
+#![cfg(not(any(percpu_loom, miri)))] // arithmetic without unsafe code
 
 use hdrhistogram::Histogram as Hdr;
 use percpu_counter::histogram::{Shape, ShapeError, Snapshot};
@@ -79,7 +79,8 @@ fn agree(ours: &Snapshot, theirs: &Hdr<u64>, asked: &[u64]) {
     }
 }
 
-/// What HdrHistogram computes in floating point is exact below 2^52.
+/// HdrHistogram takes the logarithm of the lowest value in floating point, which is
+/// exact up to 2^46.
 fn shapes() -> impl Strategy<Value = Shape> {
     (0_u32..40, any::<u64>(), 1_u32..64, any::<u64>(), 0_u8..=3).prop_filter_map(
         "a shape",
@@ -103,7 +104,7 @@ fn values() -> impl Strategy<Value = Vec<(u64, u64)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 300 }))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn every_answer_equals_hdrhistograms(shape in shapes(), values in values()) {

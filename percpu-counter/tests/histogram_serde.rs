@@ -1,12 +1,12 @@
 //! Snapshots as data: what is written is read again, and nothing else is.
 
-#![cfg(all(feature = "serde", not(percpu_loom)))]
+#![cfg(all(feature = "serde", not(any(percpu_loom, miri))))]
 
 use percpu_counter::histogram::{Shape, Snapshot};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 100 }))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn what_is_written_is_read_again(

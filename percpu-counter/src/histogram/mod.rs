@@ -22,13 +22,15 @@ mod record;
 #[cfg(feature = "serde")]
 mod serial;
 mod shape;
+mod shape_error;
 mod snapshot;
 mod summary;
 
 pub use builder::Builder;
-pub use error::{BuildError, OutOfRange, ShapeError, SnapshotError};
+pub use error::{BuildError, OutOfRange, SnapshotError};
 pub use footprint::Footprint;
 pub use iter::{Bucket, Buckets, Quantile, Quantiles};
 pub use record::Histogram;
 pub use shape::Shape;
+pub use shape_error::ShapeError;
 pub use snapshot::Snapshot;

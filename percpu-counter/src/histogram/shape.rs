@@ -17,7 +17,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 
-use super::error::ShapeError;
+use super::shape_error::ShapeError;
 
 /// Range and precision of a histogram: which values share a bucket.
 ///
@@ -54,8 +54,9 @@ pub struct Shape {
     unit: u8,
     /// 2^half buckets make a row; the first two rows have buckets of equal width.
     half: u8,
-    /// The first value of the second row.
+    /// The first value of the second row, and its power of two.
     second_row: NonZeroU64,
+    start: u8,
     buckets: usize,
 }
 
@@ -87,12 +88,13 @@ impl Shape {
         if unit + half + 1 > 63 {
             return Err(ShapeError::TooFine { low, digits });
         }
-        let Some(second_row) = NonZeroU64::new(1 << (unit + half)) else {
+        let start = unit + half;
+        let Some(second_row) = NonZeroU64::new(1 << start) else {
             return Err(ShapeError::LowIsZero);
         };
-        let last_row = (high | second_row.get()).ilog2() - second_row.ilog2() + 1;
+        let last_row = (high | second_row.get()).ilog2() - start as u32 + 1;
         let buckets = (last_row as usize + 1) << half;
-        Ok(Self { low, high, digits, unit, half, second_row, buckets })
+        Ok(Self { low, high, digits, unit, half, second_row, start, buckets })
     }
 
     /// The lowest discernible value, as asked for.
@@ -164,8 +166,8 @@ impl Shape {
             Some(value) => value.ilog2(),
             None => 0,
         };
-        let row = power - (self.unit + self.half) as u32;
-        ((row as usize) << self.half) + (value >> (row + self.unit as u32)) as usize
+        let row = power - self.start as u32;
+        ((row as usize) << self.half) + (value >> (power - self.half as u32)) as usize
     }
 
     /// As [`values_of`](Self::values_of), for any index of a `u64`.
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn buckets_follow_each_other_without_gap() {
-        for digits in 0..=3 {
+        for digits in 0..=if cfg!(miri) { 1 } else { 3 } {
             for (low, high) in [(1, 2), (1, 100_000), (7, 1 << 40), (1_000, u64::MAX)] {
                 let shape = Shape::new(low, high, digits).unwrap();
                 let mut next = Some(0);

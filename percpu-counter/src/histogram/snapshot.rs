@@ -20,7 +20,7 @@ use super::shape::Shape;
 /// assert_eq!(seen.value_at_quantile(0.5), 501);
 /// assert_eq!(
 ///     seen.to_string(),
-///     "1000 values: min 1, p50 501, p90 903, p99 991, p99.9 1003, max 1003, mean 500.5"
+///     "1000 values: min 1, p50 501, p90 903, p99 991, p99.9 1003, max 1003, mean 500.9"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
