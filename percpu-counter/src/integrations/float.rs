@@ -172,8 +172,8 @@ fn sum(first: f64, rest: impl Iterator<Item = f64>) -> f64 {
         lost += if sum.abs() >= value.abs() { (sum - next) + value } else { (value - next) + sum };
         sum = next;
     }
-    // Nothing can be said of what an infinity lost.
-    if sum.is_finite() { sum + lost } else { sum }
+    // Nothing can be said of what an infinity lost; and -0 plus nothing is -0.
+    if sum.is_finite() && lost != 0.0 { sum + lost } else { sum }
 }
 
 /// Zero.

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use percpu_core::PerCpu;
-use percpu_core::atomic::{AtomicI64, AtomicU64, Ordering};
+use percpu_core::atomic::{AtomicU64, Ordering};
 
 use super::or_shared::OrShared;
 use crate::base::Base;
 use crate::rebased::Rebased;
 
 macro_rules! integer {
-    ($(#[$meta:meta])* $Type:ident, $Word:ident, $value:ident) => {
+    ($(#[$meta:meta])* $Type:ident, $Word:ty, $value:ident) => {
         $(#[$meta])*
         ///
         /// Cannot fail: where per-CPU memory is refused, it is one shared atomic, and
@@ -110,9 +110,10 @@ integer!(
     /// An unsigned integer, added to on this CPU's copy alone.
     PerCpuU64, AtomicU64, u64
 );
+#[cfg(any(feature = "prometheus", feature = "prometheus-client"))]
 integer!(
     /// A signed integer, added to on this CPU's copy alone.
-    PerCpuI64, AtomicI64, i64
+    PerCpuI64, percpu_core::atomic::AtomicI64, i64
 );
 
 #[cold]
