@@ -54,6 +54,8 @@ sum_before_the_lock   values::set_against_add
 record_stores         values::record_against_record_on_one_cpu
 no_restart            values::record_against_record_on_one_cpu
 set_take_in_two_steps set::take_against_update
+float_add_goes_back   float::float_add_after_set_against_a_late_add
+float_add_keeps_what_was_set float::float_add_after_set_against_a_late_add
 no_restart            structures::double_words_of_one_cpu
 no_restart            structures::pop_against_pop_pop_push
 no_restart            structures::buffer_push_against_push

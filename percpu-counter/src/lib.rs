@@ -42,8 +42,19 @@ mod delta;
 mod extreme;
 mod fields;
 mod gauge;
+#[cfg(not(percpu_loom))]
+pub mod histogram;
+#[cfg(any(
+    feature = "metrics",
+    feature = "prometheus",
+    feature = "prometheus-client",
+    percpu_loom
+))]
+mod integrations;
 mod min_max;
 mod rebased;
+#[cfg(feature = "serde")]
+mod serial;
 mod set;
 mod snapshot;
 mod statics;
@@ -56,6 +67,8 @@ pub use budget::{Budget, BudgetBuilder, LimitExceeded, Reservation, StaticBudget
 pub use counter::{Counter, StaticCounter};
 pub use fields::CounterFields;
 pub use gauge::{Gauge, StaticGauge};
+#[cfg(not(percpu_loom))]
+pub use histogram::Histogram;
 pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
 pub use set::{CounterSet, StaticCounterSet};
@@ -65,3 +78,15 @@ pub use snapshot::Snapshot;
 pub use base::Base as __Base;
 #[doc(hidden)]
 pub use percpu_core as __core;
+
+#[cfg(all(feature = "metrics", not(percpu_loom)))]
+pub use integrations::metrics;
+#[cfg(all(feature = "prometheus", not(percpu_loom)))]
+pub use integrations::prometheus;
+#[cfg(all(feature = "prometheus-client", not(percpu_loom)))]
+pub use integrations::prometheus_client;
+
+/// For the models, which know no other crates' types.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub use integrations::PerCpuF64 as __PerCpuF64;

@@ -3,6 +3,7 @@
 
 mod approx;
 mod budget;
+mod float;
 mod set;
 mod values;
 
