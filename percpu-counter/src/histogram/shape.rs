@@ -199,7 +199,7 @@ impl Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { low, high, digits, .. } = self;
-        write!(f, "{low} to {high}, {digits} digits")
+        write!(f, "range {low} to {high}, digits {digits}")
     }
 }
 
