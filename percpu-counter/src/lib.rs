@@ -27,6 +27,8 @@ mod counter;
 
 pub use counter::{Counter, StaticCounter};
 pub use percpu_core::Error;
+#[cfg(not(percpu_loom))]
+pub use percpu_core::{AccountingAlloc, AccountingSnapshot};
 
 #[doc(hidden)]
 pub use base::Base as __Base;
