@@ -171,7 +171,9 @@ impl<A> AccountingAlloc<A> {
             allocations: words.sum(Count::Allocations),
             deallocations,
             reallocations: words.sum(Count::Reallocations),
-            fallbacks: blocks.iter().fold(0, |sum: u64, &c| sum.wrapping_add(words.not_on_units(c))),
+            fallbacks: blocks
+                .iter()
+                .fold(0, |sum: u64, &c| sum.wrapping_add(words.not_on_units(c))),
             limit: self.limit.get(),
             charged_bytes: self.limit.charged(),
             refusals: self.limit.refusals(),

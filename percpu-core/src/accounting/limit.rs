@@ -104,7 +104,8 @@ impl Limit {
         }
     }
 
-    #[inline]
+    // Not inlined, as `give`: who has no limit does not save registers for it.
+    #[inline(never)]
     fn take(&self, words: &Words, n: u64) -> bool {
         // Over it, as after it was lowered, no stock is for use.
         let within = self.shared.charged.load(Ordering::Relaxed)
@@ -113,7 +114,7 @@ impl Limit {
             || self.charge_shared(words, n)
     }
 
-    #[inline]
+    #[inline(never)]
     fn give(&self, words: &Words, n: u64) {
         let zone = self.zone(words, self.shared.charged.load(Ordering::Relaxed));
         let room = |stock: u64| stock.checked_add(n).filter(|&stock| stock <= zone.most);
