@@ -291,11 +291,10 @@ fn a_second_allocator_counts_by_itself() {
     let second = AccountingAlloc::new(System);
     assert_eq!(second.set_limit(Some(1)), Err(Error::NotLimited));
     drop(std::hint::black_box(vec![1_u8]));
-    // SAFETY: not of size zero; given back once, as it was taken.
-    unsafe {
-        let block = second.alloc(IN_HANDLERS);
-        second.dealloc(block, IN_HANDLERS);
-    }
+    // SAFETY: not of size zero.
+    let block = unsafe { second.alloc(IN_HANDLERS) };
+    // SAFETY: given back once, as it was taken.
+    unsafe { second.dealloc(block, IN_HANDLERS) };
     let counted = second.snapshot();
     assert_eq!((counted.allocations, counted.deallocations, counted.fallbacks), (1, 1, 2));
     assert_eq!((counted.allocated_bytes, counted.total_bytes), (0, 96));
