@@ -257,8 +257,8 @@ fn an_allocation_that_fails_changes_nothing() {
         percpu_core::init().unwrap();
         let mut bytes = vec![3_u8; 40];
         let before = settled(&ALLOC);
-        bytes.try_reserve_exact(1 << 60).unwrap_err();
-        Vec::<u8>::new().try_reserve_exact(1 << 60).unwrap_err();
+        bytes.try_reserve_exact(shadow::TOO_MUCH).unwrap_err();
+        Vec::<u8>::new().try_reserve_exact(shadow::TOO_MUCH).unwrap_err();
         assert_eq!(bytes, [3; 40]);
         drop(bytes);
         let after = settled(&ALLOC);

@@ -54,8 +54,8 @@ fn a_refusal_leaves_all_as_it_was() {
         // Shrunk, grown, shrunk.
         assert_eq!(after.reallocations - before.reallocations, 3);
         // Refused by the system instead: the charge is taken back.
-        Vec::<u8>::new().try_reserve_exact(1 << 60).unwrap_err();
-        vector.try_reserve_exact(1 << 60).unwrap_err();
+        Vec::<u8>::new().try_reserve_exact(shadow::TOO_MUCH).unwrap_err();
+        vector.try_reserve_exact(shadow::TOO_MUCH).unwrap_err();
         assert_eq!(ALLOC.0.snapshot().refusals, after.refusals);
         assert!(settled(&ALLOC).charged_bytes.unwrap() < 1 << 40);
     });

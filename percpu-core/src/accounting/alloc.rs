@@ -74,8 +74,8 @@ use crate::error::Error;
 ///
 /// - At no instant is more handed out than the limit.
 /// - CPUs keep a stock of bytes that are charged already, so a refusal may be early: by
-///   what *other* CPUs have in stock, at most 64 KiB each and all together at most a
-///   sixteenth of the largest limit there was. Near the limit no new stocks are made,
+///   what *other* CPUs have in stock, or threads are about to put there: at most 64 KiB
+///   a CPU, and in all stocks together a sixteenth of the largest limit there was. Near the limit no new stocks are made,
 ///   and a CPU gives its own back when it frees or is refused.
 /// - A forked child goes on with the counts of its parent. What threads that are not in
 ///   the child were about to take stays charged there.
@@ -92,7 +92,6 @@ use crate::error::Error;
 /// nanoseconds, and a shared atomic once in about 32 KiB; near the limit, and for larger
 /// blocks, each time.
 #[doc(alias = "alloc_tag")]
-#[doc(alias = "memory accounting")]
 pub struct AccountingAlloc<A = System> {
     inner: A,
     words: Words,

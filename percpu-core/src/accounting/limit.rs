@@ -11,12 +11,13 @@
 //!           of the stock what is above half (near: all)
 //! ```
 //! So in the far zone the shared word is touched once in half a stock of net growth
-//! or loss; near the limit it is one atomic, and CPUs that allocate or free have no
-//! stock left. A refusal was tried with this CPU's own stock given back: it is early by
-//! what *other* CPUs have, which is below a sixteenth of the limit in any case:
+//! or loss; near the limit it is one atomic, and CPUs that free have no stock left. A
+//! refusal was tried with this CPU's own stock given back: it is early by what *other*
+//! CPUs have, or threads are about to put there. All stocks are a sixteenth of the
+//! limit at most:
 //!
 //! ```text
-//!   most a stock may hold = min(64 KiB, limit / 16 / units)
+//!   most a stock may hold = min(64 KiB, limit / 16 / units), units rounded up to 2^n
 //! ```
 //!
 //! # Orderings
@@ -197,5 +198,5 @@ struct Zone {
 }
 
 const fn from_usize(bytes: usize) -> u64 {
-    bytes as u64
+    if bytes == usize::MAX { UNLIMITED } else { bytes as u64 }
 }

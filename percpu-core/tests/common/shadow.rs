@@ -88,6 +88,9 @@ unsafe impl GlobalAlloc for Outer {
     }
 }
 
+/// What no system has.
+pub const TOO_MUCH: usize = isize::MAX as usize - 4096;
+
 /// Blocks of this layout come from a ring: in a handler too, a few at a time.
 pub const IN_HANDLERS: Layout = match Layout::from_size_align(96, 128) {
     Ok(layout) => layout,
