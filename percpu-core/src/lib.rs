@@ -53,6 +53,7 @@
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
 //! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | give memory back, and see what is held | [`balance()`], [`Balancer`], [`stats()`], [`locate`] | `percpu_stats` |
+//! | count a program's allocations, limit them | [`AccountingAlloc`] | `alloc_tag`, memory cgroups |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
 //! Features: `tracing` tells the allocator's events, `serde` makes statistics data.
@@ -73,6 +74,8 @@
 //!                  table, place, sys       the fast path's table | the outside world
 //! ```
 
+#[cfg(not(percpu_loom))]
+mod accounting;
 pub mod atomic;
 #[cfg(not(percpu_loom))]
 mod balance;
@@ -145,6 +148,8 @@ mod sys;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod table;
 
+#[cfg(not(percpu_loom))]
+pub use accounting::{AccountingAlloc, AccountingSnapshot};
 pub use area::{
     AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout,
     LayoutError, SanityError, Sizes, Stats,

@@ -2,18 +2,19 @@
 //!
 //! # Safety
 //!
-//! Boxes that go through a stack as pointers.
+//! Boxes that go through a stack as pointers; blocks fetched by hand.
 
 #![cfg(not(percpu_loom))]
 #![allow(unsafe_code)]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
 use percpu_core::{
-    DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList, LocalLock,
-    LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, field, info, percpu,
+    AccountingAlloc, DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList,
+    LocalLock, LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, field, info, percpu,
 };
 
 percpu! {
@@ -254,4 +255,54 @@ fn asserted_operations_under_their_lock_are_exact() {
         }
     });
     assert_eq!(COUNT.sum(), THREADS as u64 * EACH);
+}
+
+/// With a limit, from several threads.
+#[test]
+fn an_allocator_counts_and_keeps_its_limit() {
+    const LIMIT: usize = 40_000;
+    static LIMITED: AccountingAlloc<System> = AccountingAlloc::new(System).with_limit(LIMIT);
+    let churn = || {
+        let mut blocks: Vec<(*mut u8, Layout)> = Vec::new();
+        for n in 0..EACH as usize {
+            let layout = Layout::from_size_align(1 + n * 37 % 900, 8).unwrap();
+            // SAFETY: not of size zero.
+            let block = unsafe { LIMITED.alloc_zeroed(layout) };
+            if !block.is_null() {
+                blocks.push((block, layout));
+            }
+            if n % 3 == 0 && !blocks.is_empty() {
+                let (block, layout) = blocks.swap_remove(n % blocks.len());
+                // SAFETY: one of its blocks, of this layout.
+                let moved = unsafe { LIMITED.realloc(block, layout, 100) };
+                let (block, layout) = match moved.is_null() {
+                    true => (block, layout),
+                    false => (moved, Layout::from_size_align(100, 8).unwrap()),
+                };
+                // SAFETY: likewise; for the last time.
+                unsafe { LIMITED.dealloc(block, layout) };
+            }
+            assert!(LIMITED.snapshot().charged_bytes.unwrap() <= LIMIT as u64);
+        }
+        for (block, layout) in blocks {
+            // SAFETY: one of its blocks, once.
+            unsafe { LIMITED.dealloc(block, layout) };
+        }
+    };
+    churn();
+    percpu_core::init().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                // Registers the thread, where that is done here; allocators do not.
+                Unit::current().unwrap();
+                churn();
+            });
+        }
+    });
+    let counted = LIMITED.snapshot();
+    assert_eq!((counted.allocated_bytes, counted.live_allocations()), (0, 0));
+    assert!(counted.allocations > 0 && counted.charged_bytes.unwrap() <= LIMIT as u64 / 16);
+    assert!(counted.allocations + counted.deallocations > counted.fallbacks);
+    println!("{counted}");
 }

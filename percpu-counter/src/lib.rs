@@ -73,6 +73,8 @@ pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
 pub use set::{CounterSet, StaticCounterSet};
 pub use snapshot::Snapshot;
+#[cfg(not(percpu_loom))]
+pub use percpu_core::{AccountingAlloc, AccountingSnapshot};
 
 #[doc(hidden)]
 pub use base::Base as __Base;
