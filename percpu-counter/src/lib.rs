@@ -24,8 +24,14 @@
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
 mod counter;
+mod deferred;
+mod domain;
+mod grace_period;
+mod inside;
+mod sync;
 
 pub use counter::{Counter, StaticCounter};
+pub use domain::{Domain, GracePeriod, OwnedReadGuard, ReadGuard};
 pub use percpu_core::Error;
 
 #[doc(hidden)]
