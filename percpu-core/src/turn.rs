@@ -29,8 +29,7 @@
 //!
 //! # Orderings
 //! `change` stores Release, who enters looks with Acquire (T4). Leaving without
-//! sections is Release, `left` loads with Acquire; both are Relaxed among sections,
-//! where the fence after `left` orders them.
+//! sections is Release, and the fence after `left` acquires (T3).
 
 use core::fmt;
 
@@ -81,7 +80,7 @@ impl Turn {
             words.at(which & 1).place,
             |at, by| ops::dec(at, by).then_some(()),
             |word| {
-                // Release: partner is the load in `left`.
+                // Release: partner is the load in `left`, with the fence after it.
                 let left = match mutated("turn_left_relaxed") {
                     true => Ordering::Relaxed,
                     false => Ordering::Release,
@@ -113,8 +112,8 @@ impl Turn {
             .into_iter()
             .flatten()
             .filter(|unit| unit.is_active())
-            // Acquire: partner is `leave`.
-            .map(|unit| copy_on(place, unit).load(Ordering::Acquire))
+            // Relaxed: a fence comes after it (T3).
+            .map(|unit| copy_on(place, unit).load(Ordering::Relaxed))
             .fold(0, u64::wrapping_add)
     }
 }

@@ -102,8 +102,12 @@ impl GracePeriods {
 
     /// Whether that grace period has ended.
     pub(crate) fn is_past(&self, ticket: Ticket) -> bool {
+        let past = match mutated("past_relaxed") {
+            true => Ordering::Relaxed,
+            false => Ordering::Acquire,
+        };
         // Acquire: partner is the end in `step`.
-        self.sequence.load(Ordering::Acquire) >= ticket.0
+        self.sequence.load(past) >= ticket.0
     }
 
     /// How many have ended.
@@ -156,12 +160,8 @@ impl GracePeriods {
                 fence::all()?;
             }
             *phase = Phase::Idle;
-            let end = match mutated("domain_end_relaxed") {
-                true => Ordering::Relaxed,
-                false => Ordering::Release,
-            };
             // Release: partner is `is_past`.
-            self.sequence.fetch_add(1, end);
+            self.sequence.fetch_add(1, Ordering::Release);
         }
         Ok(true)
     }
