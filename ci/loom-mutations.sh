@@ -65,6 +65,8 @@ turn_look_relaxed     domain::portable_read_against_two_grace_periods
 turn_left_relaxed     domain::portable_read_against_synchronize
 ticket_of_the_one_under_way domain::synchronize_against_synchronize
 ticket_loaded         domain::synchronize_against_synchronize
+turn_one_unit         domain::reader_that_leaves_on_another_cpu
+defer_at_once         domain::defer_against_read_and_poll
 past_relaxed          domain::token_against_read_and_poll
 no_restart            structures::double_words_of_one_cpu
 no_restart            structures::pop_against_pop_pop_push

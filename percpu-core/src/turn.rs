@@ -108,9 +108,11 @@ impl Turn {
     /// this is as of no one moment.
     pub fn left(&self, words: &Copies<InTurn>, which: usize) -> u64 {
         let place = words.at(which).place;
+        let units = if mutated("turn_one_unit") { 1 } else { usize::MAX };
         Unit::all()
             .into_iter()
             .flatten()
+            .take(units)
             .filter(|unit| unit.is_active())
             // Relaxed: a fence comes after it (T3).
             .map(|unit| copy_on(place, unit).load(Ordering::Relaxed))

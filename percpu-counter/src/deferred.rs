@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use percpu_core::__private::mutated;
+
 use crate::grace_period::Ticket;
 use crate::sync::{Mutex, ThreadId, me};
 
@@ -89,7 +91,9 @@ impl Deferred {
         if queue.runner.is_some() {
             return 0;
         }
-        let ready = queue.waiting.partition_point(|(ticket, _)| is_past(*ticket));
+        let ready = queue
+            .waiting
+            .partition_point(|(ticket, _)| is_past(*ticket) || mutated("defer_at_once"));
         if ready == 0 {
             return 0;
         }

@@ -15,7 +15,7 @@
 //! `sequence` is even while nothing is under way, and goes up by two with each grace
 //! period. A [`Ticket`] says which value is late enough for who asks now: the end of
 //! the first grace period that starts later. All who ask while one is under way hold
-//! the same ticket, and whoever of them gets the lock first does the work for all.
+//! the same ticket: the first of them drives, the others sleep until it has ended.
 //!
 //! # Invariants
 //! - G1: while `idle`, the word whose turn it is not has nobody in it; so each who
@@ -38,7 +38,7 @@ use percpu_core::__raw::{InTurn, Turn};
 use percpu_core::atomic::{AtomicU64, Ordering};
 use percpu_core::{Error, PerCpu, fence};
 
-use crate::sync::{Mutex, Pause};
+use crate::sync::{Condvar, Mutex, MutexGuard, Pause};
 
 /// Which value of the sequence is late enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +47,9 @@ pub(crate) struct Ticket(u64);
 pub(crate) struct GracePeriods {
     read: ReadSide,
     sequence: AtomicU64,
-    phase: Mutex<Phase>,
+    driver: Mutex<Driver>,
+    /// For who waits while another thread drives.
+    ended: Condvar,
 }
 
 /// What readers load, in a line of its own: who waits and who defers writes the rest.
@@ -55,6 +57,13 @@ pub(crate) struct GracePeriods {
 struct ReadSide {
     turn: Turn,
     words: PerCpu<InTurn>,
+}
+
+/// Who takes grace periods on: one thread at a time.
+struct Driver {
+    phase: Phase,
+    /// Whether one is at it with the lock open, and will put the phase back.
+    is_busy: bool,
 }
 
 /// How far the grace period under way has come; which word it waits for.
@@ -70,7 +79,8 @@ impl GracePeriods {
         Ok(Self {
             read: ReadSide { turn: Turn::new(), words: PerCpu::zeroed()? },
             sequence: AtomicU64::new(0),
-            phase: Mutex::new(Phase::Idle),
+            driver: Mutex::new(Driver { phase: Phase::Idle, is_busy: false }),
+            ended: Condvar::new(),
         })
     }
 
@@ -117,23 +127,43 @@ impl GracePeriods {
 
     /// Waits until the grace period of `ticket` has ended.
     pub(crate) fn wait(&self, ticket: Ticket) -> Result<(), Error> {
-        let mut phase = self.phase.lock();
-        let mut pause = Pause::default();
+        let mut driver = self.driver.lock();
         while !self.is_past(ticket) {
-            if self.step(&mut phase)? {
-                pause = Pause::default();
-            } else {
-                pause.turn();
-            }
+            driver = match driver.is_busy {
+                true => self.ended.wait(driver),
+                false => self.drive(driver)?,
+            };
         }
         Ok(())
     }
 
+    /// Takes the grace period under way, or a new one, to its end, with the lock open.
+    fn drive<'a>(
+        &'a self,
+        mut driver: MutexGuard<'a, Driver>,
+    ) -> Result<MutexGuard<'a, Driver>, Error> {
+        driver.is_busy = true;
+        let mut phase = driver.phase;
+        drop(driver);
+        let mut pause = Pause::default();
+        let ended = loop {
+            match self.step(&mut phase) {
+                Ok(false) => pause.turn(),
+                ended => break ended,
+            }
+        };
+        let mut driver = self.driver.lock();
+        *driver = Driver { phase, is_busy: false };
+        // Whose ticket is past goes; one of the others takes the next one on.
+        self.ended.wake_all();
+        ended.map(|_| driver)
+    }
+
     /// Gets as near to the end of that grace period as can be without waiting.
     pub(crate) fn advance(&self, ticket: Ticket) -> Result<(), Error> {
-        // Who has the lock does it.
-        let Some(mut phase) = self.phase.try_lock() else { return Ok(()) };
-        while !self.is_past(ticket) && self.step(&mut phase)? {}
+        let mut driver = self.driver.lock();
+        // Who drives does it.
+        while !driver.is_busy && !self.is_past(ticket) && self.step(&mut driver.phase)? {}
         Ok(())
     }
 
