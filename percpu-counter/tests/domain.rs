@@ -168,7 +168,7 @@ fn every_callback_runs_once_whoever_runs_it() {
                         let _reading = domain.read();
                         let (theirs, n) = (Arc::clone(runs), thread * each + n);
                         domain.defer(move || {
-                            drop(theirs[n as usize].fetch_add(1, Ordering::Relaxed))
+                            theirs[n as usize].fetch_add(1, Ordering::Relaxed);
                         });
                         if n % 1_000 == 0 {
                             domain.poll().unwrap();
