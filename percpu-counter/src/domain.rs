@@ -88,7 +88,8 @@ impl Domain {
     ///
     /// What was made unreachable before a [`synchronize`](Self::synchronize) began is
     /// not found in a section that begins after it returned, and what is found in a
-    /// section stays until its end.
+    /// section stays until its end. A signal handler may read, too, as it may use a
+    /// word that is prepared (`percpu_core::signal_safety`).
     ///
     /// # Panics
     /// On first use of per-CPU memory, never later.

@@ -19,6 +19,9 @@
 //! [`percpu_core`]'s operation costs; reading adds the copies up. No thread is
 //! registered, nothing is kept per thread, nothing needs to be flushed.
 
+//!
+//! [`Domain`] waits for readers who do no more than count themselves in and out.
+
 #![forbid(unsafe_code)]
 
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
