@@ -57,7 +57,7 @@ fn replace(value: u64) -> bool {
     fence::all().unwrap();
     let start = Instant::now();
     while TURN.left(&WORDS, which) != 0 {
-        if start.elapsed() > Duration::from_secs(10) {
+        if start.elapsed() > Duration::from_secs(4) {
             return false;
         }
         std::thread::yield_now();

@@ -199,7 +199,7 @@ impl GracePeriods {
 
 impl fmt::Debug for GracePeriods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let under_way = self.sequence.load(Ordering::Relaxed) % 2 == 1;
+        let under_way = !self.sequence.load(Ordering::Relaxed).is_multiple_of(2);
         f.debug_struct("GracePeriods")
             .field("ended", &self.count())
             .field("under_way", &under_way)

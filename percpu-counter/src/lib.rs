@@ -26,6 +26,7 @@
 
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
+mod callbacks;
 mod counter;
 mod deferred;
 mod domain;
@@ -33,8 +34,9 @@ mod grace_period;
 mod inside;
 mod sync;
 
+pub use callbacks::GracePeriod;
 pub use counter::{Counter, StaticCounter};
-pub use domain::{Domain, GracePeriod, OwnedReadGuard, ReadGuard};
+pub use domain::{Domain, OwnedReadGuard, ReadGuard};
 pub use percpu_core::Error;
 
 #[doc(hidden)]

@@ -73,7 +73,7 @@ fn random_operations_against_a_list_of_sections() {
                 assert_eq!(domain.pending(), 0);
                 assert!(tokens.drain(..).all(|(_, token)| domain.is_past(token)));
                 blocks.clear();
-                if random.next() % 4 == 0 {
+                if random.next().is_multiple_of(4) {
                     let before = domain.grace_periods();
                     domain.synchronize().unwrap();
                     assert_eq!(domain.grace_periods(), before + 1);

@@ -121,7 +121,7 @@ fn replace(boxes: &'static Boxes, until: Instant, mut random: common::Random) {
             boxes.domain.barrier().unwrap();
             continue;
         };
-        if random.next() % 8 == 0 {
+        if random.next().is_multiple_of(8) {
             boxes.domain.synchronize().unwrap();
             boxes.poison(old);
         } else {
