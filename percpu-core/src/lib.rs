@@ -249,6 +249,12 @@ pub mod __raw {
     pub use crate::raw_stack::RawStack;
     pub use crate::switch::Switch;
     pub use crate::turn::{InTurn, Turn};
+
+    /// All of a value, as a part of it.
+    #[inline(always)]
+    pub fn whole<T>(copies: &crate::Copies<T>) -> crate::Element<'_, T> {
+        copies.whole()
+    }
 }
 
 /// What fuzz targets reach into; no promise is made about it.

@@ -1,6 +1,8 @@
 //! Models of counters; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
+mod approx;
+mod budget;
 mod domain;
 
 use std::sync::Arc;
