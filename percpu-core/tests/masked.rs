@@ -6,8 +6,8 @@
 //!
 //! # Safety
 //!
-//! Installs filters of system calls in this process's children and in itself,
-//! where it is a child made for that.
+//! Installs filters of system calls in this process's children, and asks for what
+//! they refuse.
 
 #![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
 #![allow(unsafe_code)]
