@@ -75,6 +75,26 @@ switch_not_frozen     switch::visit_against_work_on_the_shared_unit
 switch_change_relaxed switch::portable_visit_against_work
 switch_no_fence       switch::bounded_adds_against_close
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
+switch_not_set        reference::kill_against_get_and_put_in_sections
+switch_no_fence       reference::kill_against_get_and_put_in_sections
+no_membarrier         reference::kill_against_get_and_put_in_sections
+switch_not_frozen     reference::kill_against_get_and_put_on_the_shared_unit
+switch_change_relaxed reference::portable_kill_against_get_and_put
+ref_unbiased_before_sum reference::kill_against_get_and_put_in_sections
+ref_unbiased_before_sum reference::portable_last_put_against_confirm
+ref_put_relaxed       reference::kill_against_get_and_put_in_sections
+ref_last_no_acquire   reference::last_put_against_confirm_in_sections
+ref_close_relaxed     reference::initial_put_by_hand_after_a_switch
+switch_no_fence       reference::try_get_live_against_kill_in_sections
+ref_live_forgets_dead reference::try_get_live_against_kill_in_atomic_mode
+ref_atomic_not_dead   reference::try_get_live_against_kill_in_atomic_mode
+switch_not_frozen     reference::portable_try_get_live_against_kill
+switch_no_fence       reference::switches_against_get_and_put_in_sections
+switch_opened_relaxed reference::reinit_against_try_get_in_sections
+switch_entered_relaxed reference::reinit_against_try_get_in_sections
+ref_revive_relaxed    reference::reinit_against_try_get_in_atomic_mode
+ref_resurrects_zero   reference::last_put_against_resurrect_and_reinit
+ref_reinit_early      reference::last_put_against_resurrect_and_reinit
 '
 
 cfg_flags percpu_loom

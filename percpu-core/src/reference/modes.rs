@@ -71,8 +71,9 @@ impl RawRef {
             return Ok(());
         }
         let change = references(sum).wrapping_sub(BIAS).wrapping_add(flag);
-        // Release: hands on what the fence has shown of puts in the words. Acquire: of
-        // puts here, to the owner.
+        // Release: hands on what the fence has shown of puts in the words, to whoever
+        // puts the last one. (After a kill its own put would do that, too.) Acquire: of
+        // puts here, to the caller.
         let taken = match mutated("ref_close_relaxed") {
             true => Ordering::Relaxed,
             false => Ordering::AcqRel,
@@ -139,9 +140,6 @@ impl RawRef {
         if !modes.closed || modes.sticky || self.now().is_dead() {
             return;
         }
-        if mutated("ref_open_before_bias") {
-            self.switch.open(&*self.words);
-        }
         // R1. AcqRel: as in `condemn`.
         self.count.fetch_add(BIAS, Ordering::AcqRel);
         self.switch.open(&*self.words);
@@ -207,7 +205,11 @@ impl RawRef {
         f: impl FnMut(u64) -> Option<u64>,
     ) -> Result<(), RefError> {
         // Release: partner is `tryget_shared`. Acquire: as in `condemn`.
-        match self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, f) {
+        let revived = match mutated("ref_revive_relaxed") {
+            true => Ordering::Relaxed,
+            false => Ordering::AcqRel,
+        };
+        match self.count.fetch_update(revived, Ordering::Relaxed, f) {
             Ok(_) => {
                 self.open(&mut modes);
                 Ok(())

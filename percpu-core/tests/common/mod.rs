@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code, dead_code, missing_docs, unreachable_pub)]
 
+pub mod references;
 pub mod tokens;
 
 use std::process::Command;
