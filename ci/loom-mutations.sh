@@ -84,7 +84,8 @@ ref_unbiased_before_sum reference::kill_against_get_and_put_in_sections
 ref_unbiased_before_sum reference::portable_last_put_against_confirm
 ref_put_relaxed       reference::kill_against_get_and_put_in_sections
 ref_last_no_acquire   reference::last_put_against_confirm_in_sections
-ref_close_relaxed     reference::initial_put_by_hand_after_a_switch
+ref_close_relaxed     reference::initial_put_by_hand_after_a_switch_on_the_shared_unit
+no_membarrier         reference::initial_put_by_hand_after_a_switch_in_sections
 switch_no_fence       reference::try_get_live_against_kill_in_sections
 ref_live_forgets_dead reference::try_get_live_against_kill_in_atomic_mode
 ref_atomic_not_dead   reference::try_get_live_against_kill_in_atomic_mode
@@ -94,7 +95,7 @@ switch_opened_relaxed reference::reinit_against_try_get_in_sections
 switch_entered_relaxed reference::reinit_against_try_get_in_sections
 ref_revive_relaxed    reference::reinit_against_try_get_in_atomic_mode
 ref_resurrects_zero   reference::last_put_against_resurrect_and_reinit
-ref_reinit_early      reference::last_put_against_resurrect_and_reinit
+ref_reinit_early      reference::reinit_against_release
 '
 
 cfg_flags percpu_loom

@@ -32,6 +32,7 @@ mod storage;
 pub use counter::{Counter, StaticCounter};
 pub use gauge::{Gauge, StaticGauge};
 pub use percpu_core::Error;
+pub use percpu_core::{PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 
 #[doc(hidden)]
 pub use base::Base as __Base;

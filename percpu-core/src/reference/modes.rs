@@ -61,25 +61,25 @@ impl RawRef {
     }
 
     /// Takes the words of the CPUs into the shared one, by one instruction, and sets
-    /// `flag` by it.
-    fn close(&self, modes: &mut Modes, flag: u64) -> Result<(), RefError> {
+    /// `flag` by it; the shared word after that.
+    fn close(&self, modes: &mut Modes, flag: u64) -> Result<Count, RefError> {
         let sum = self.switch.close(&*self.words).map_err(RefError::Fence)?;
         modes.closed = true;
         if mutated("ref_unbiased_before_sum") {
             self.count.fetch_sub(BIAS - flag, Ordering::AcqRel);
             self.count.fetch_add(references(sum), Ordering::AcqRel);
-            return Ok(());
+            return Ok(self.now());
         }
         let change = references(sum).wrapping_sub(BIAS).wrapping_add(flag);
-        // Release: hands on what the fence has shown of puts in the words, to whoever
+        // Release: hands on what `close` has acquired of puts in the words, to whoever
         // puts the last one. (After a kill its own put would do that, too.) Acquire: of
         // puts here, to the caller.
         let taken = match mutated("ref_close_relaxed") {
             true => Ordering::Relaxed,
             false => Ordering::AcqRel,
         };
-        self.count.fetch_add(change, taken);
-        Ok(())
+        let old = self.count.fetch_add(change, taken);
+        Ok(Count(old.wrapping_add(change)))
     }
 
     /// One count for all CPUs until [`switch_to_percpu`](Self::switch_to_percpu), also
@@ -98,8 +98,7 @@ impl RawRef {
         let mut modes = self.modes.lock();
         let mut sane = true;
         if !modes.closed {
-            self.close(&mut modes, 0)?;
-            sane = self.now().whole() != Some(0);
+            sane = self.close(&mut modes, 0)?.whole() != Some(0);
         }
         modes.sticky = true;
         confirm();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64 as Tally;
 
 use percpu_core::atomic::{AtomicU64, Ordering};
-use percpu_core::model::loom::thread::JoinHandle;
+use percpu_core::model::loom::thread::{JoinHandle, yield_now};
 use percpu_core::model::{Builder, Machine, Outcomes};
 use percpu_core::{PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError};
 
@@ -345,22 +345,18 @@ fn last_put_against_resurrect_and_reinit() {
     ENDS.assert_exactly(["taken back", "filled anew", "being released"]);
 }
 
-/// The initial reference put by hand, by a thread that knows only that the count is
-/// atomic: the last one knows what came before each put in a CPU's word.
-#[test]
-fn initial_put_by_hand_after_a_switch() {
-    static LAST: Outcomes<&str> = Outcomes::new();
-    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
+fn initial_put_by_hand_after_a_switch(place: Place, ends: &'static Outcomes<&'static str>) {
+    place.builder().check(move |machine| {
         let (count, used) = (Arc::new(RawRef::new().unwrap()), Arc::new(Thing::new(0)));
         count.get();
         let (theirs, thing) = (Arc::clone(&count), Arc::clone(&used));
-        let user = machine.spawn_on(0, move || {
+        let user = place.user(machine, move || {
             thing.store(1, Relaxed);
             theirs.put(1).unwrap()
         });
         let theirs = Arc::clone(&count);
-        let switcher = machine.spawn_without_rseq(move || theirs.switch_to_atomic_sync().unwrap());
-        let by_hand = machine.spawn_without_rseq(move || {
+        let switcher = place.owner(machine, move || theirs.switch_to_atomic_sync().unwrap());
+        let by_hand = place.owner(machine, move || {
             let last = !count.is_percpu() && count.put(1).unwrap();
             if last {
                 assert_eq!(used.load(Relaxed), 1, "torn down before its user was done");
@@ -368,12 +364,52 @@ fn initial_put_by_hand_after_a_switch() {
             last
         });
         switcher.join().unwrap();
-        LAST.saw(match (user.join().unwrap(), by_hand.join().unwrap()) {
+        ends.saw(match (user.join().unwrap(), by_hand.join().unwrap()) {
             (true, true) => panic!("both were last"),
             (true, false) => "user",
             (false, true) => "by hand",
             (false, false) => "not yet",
         });
     });
-    LAST.assert_exactly(["user", "by hand", "not yet"]);
+    ends.assert_exactly(["user", "by hand", "not yet"]);
+}
+
+/// The initial reference put by hand, by a thread that knows only that the count is
+/// atomic: the last one knows what came before each put in a CPU's word.
+#[test]
+fn initial_put_by_hand_after_a_switch_in_sections() {
+    static ENDS: Outcomes<&str> = Outcomes::new();
+    initial_put_by_hand_after_a_switch(Place::Sections, &ENDS);
+}
+
+/// And before each in the word of the threads without rseq.
+#[test]
+fn initial_put_by_hand_after_a_switch_on_the_shared_unit() {
+    static ENDS: Outcomes<&str> = Outcomes::new();
+    initial_put_by_hand_after_a_switch(Place::Shared, &ENDS);
+}
+
+/// An object that is dropped where it lies: nobody puts another one there meanwhile.
+#[test]
+fn reinit_against_release() {
+    struct Life(Tally);
+    impl Drop for Life {
+        fn drop(&mut self) {
+            let before = self.0.load(Relaxed);
+            yield_now();
+            assert_eq!(self.0.load(Relaxed), before, "written over while it was dropped");
+        }
+    }
+    static ENDS: Outcomes<bool> = Outcomes::new();
+    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
+        let owner = PerCpuRef::builder().allow_reinit().build(Life(Tally::new(1))).unwrap();
+        let last = owner.get();
+        let owner = Arc::new(owner);
+        owner.kill().unwrap();
+        let user = machine.spawn_on(0, move || drop(last));
+        let filler = machine.spawn_without_rseq(move || owner.reinit(Life(Tally::new(2))).is_ok());
+        user.join().unwrap();
+        ENDS.saw(filler.join().unwrap());
+    });
+    ENDS.assert_exactly([true, false]);
 }

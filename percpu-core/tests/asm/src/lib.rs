@@ -7,7 +7,7 @@ use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{
     Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock, LocalLockGuard,
-    PerCpuStack, percpu,
+    PerCpuStack, Ref, percpu,
 };
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
@@ -122,4 +122,16 @@ pub fn buffer_push(
 #[unsafe(no_mangle)]
 pub fn buffer_pop(buffer: &Copies<LocalBuffer<[u64; 3], 8>>) -> Option<[u64; 3]> {
     buffer.pop()
+}
+
+/// A reference, one more.
+#[unsafe(no_mangle)]
+pub fn ref_get(reference: &Ref<u64>) -> Ref<u64> {
+    Ref::clone(reference)
+}
+
+/// And one less.
+#[unsafe(no_mangle)]
+pub fn ref_put(reference: Ref<u64>) {
+    drop(reference);
 }
