@@ -69,7 +69,14 @@ pub(crate) fn free(pointer: usize) {
 #[cold]
 pub(crate) fn misuse(what: &'static str) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(target: "percpu", "{what}");
+    {
+        /// Warnings before silence; the kernel's is one a place.
+        static LEFT: AtomicU32 = AtomicU32::new(10);
+        // Relaxed: counts, orders nothing.
+        if LEFT.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+            tracing::warn!(target: "percpu", "{what}");
+        }
+    }
     #[cfg(not(feature = "tracing"))]
     let _ = what;
 }

@@ -45,7 +45,7 @@ impl Model {
     }
 
     fn put(&mut self, n: i64) -> Result<bool, RefError> {
-        if !self.percpu && self.count < n {
+        if !self.percpu && self.count.max(0) < n {
             return Err(RefError::Underflow);
         }
         self.count -= n;
@@ -333,13 +333,14 @@ fn references_are_conserved_over_ten_thousand_switches() {
         const WORKERS: u64 = 4;
         let count = RawRef::with_options(RefOptions::new().allow_reinit()).unwrap();
         let over = std::sync::atomic::AtomicBool::new(false);
-        let kept: u64 = std::thread::scope(|scope| {
+        let (kept, steps) = std::thread::scope(|scope| {
             let work = |n: u64| {
                 let (count, over) = (&count, &over);
                 move || {
                     let mut random = common::Random(n + 1);
-                    let mut mine = 0_u64;
+                    let (mut mine, mut steps) = (0_u64, 0_u64);
                     while !over.load(Relaxed) {
+                        steps += 1;
                         let n = (random.next() % 4) as u32;
                         if random.next() % 2 == 0 {
                             count.get_many(n);
@@ -349,7 +350,7 @@ fn references_are_conserved_over_ten_thousand_switches() {
                             mine -= u64::from(n);
                         }
                     }
-                    mine
+                    (mine, steps)
                 }
             };
             let workers: Vec<_> = (0..WORKERS).map(|n| scope.spawn(work(n))).collect();
@@ -360,10 +361,17 @@ fn references_are_conserved_over_ten_thousand_switches() {
                 } else {
                     count.switch_to_percpu().unwrap();
                 }
+                // Others run, in either mode.
+                if switch % 512 < 2 {
+                    std::thread::yield_now();
+                }
             }
             over.store(true, Relaxed);
-            workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+            let each = workers.into_iter().map(|worker| worker.join().unwrap());
+            each.fold((0, 0), |(kept, steps), (k, s)| (kept + k, steps + s))
         });
+        println!("{steps} steps");
+        assert!(steps > WORKERS, "nobody did anything");
         count.switch_to_percpu().unwrap();
         assert_eq!(count.count(), 1 + kept);
         assert_eq!(count.kill(), Ok(kept == 0));

@@ -4,7 +4,7 @@
 
 use std::fmt::{Debug, Display};
 
-use percpu_counter::{Counter, Gauge, StaticCounter, StaticGauge, counter};
+use percpu_counter::{Counter, Gauge, PerCpuRef, RawRef, Ref, StaticCounter, StaticGauge, counter};
 
 counter! {
     /// Of every form that a declaration has.
@@ -21,6 +21,9 @@ fn every_type_is_shared_between_threads_and_prints() {
     is_shared_between_threads::<StaticCounter>();
     is_shared_between_threads::<Gauge>();
     is_shared_between_threads::<StaticGauge>();
+    is_shared_between_threads::<RawRef>();
+    is_shared_between_threads::<PerCpuRef<u64>>();
+    is_shared_between_threads::<Ref<u64>>();
 }
 
 #[test]
