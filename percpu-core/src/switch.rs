@@ -77,8 +77,8 @@ impl Switch {
     pub fn add(&self, words: &impl Target<AtomicU64>, n: u64) -> Result<(), Refused> {
         run_at(
             words.resolve(),
-            |at, by| ops::switch::add(at, &self.0, n, by),
-            |word| portable::add_within(word, n, ANY),
+            move |at, by| ops::switch::add(at, &self.0, n, by),
+            move |word| portable::add_within(word, n, ANY),
         )
     }
 
@@ -98,8 +98,8 @@ impl Switch {
     ) -> Result<(), Refused> {
         run_at(
             words.resolve(),
-            |at, by| ops::switch::add_within(at, &self.0, n, (low, span), by),
-            |word| portable::add_within(word, n, (low, span)),
+            move |at, by| ops::switch::add_within(at, &self.0, n, (low, span), by),
+            move |word| portable::add_within(word, n, (low, span)),
         )
     }
 

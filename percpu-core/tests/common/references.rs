@@ -40,6 +40,15 @@ struct Owned {
     confirmed: AtomicBool,
 }
 
+/// Ends the work when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// Places for references, and the owner of the moment.
 pub struct Arena {
     releases: Arc<[AtomicU8]>,
@@ -75,6 +84,8 @@ impl Arena {
 
     /// Uses and moves references until `replace` is over.
     pub fn use_references(&self, mut random: Random) {
+        // Also should this one panic.
+        let _over = Over(&self.over);
         while !self.over.load(Ordering::Acquire) {
             let choice = random.next();
             let slot = &self.slots[(choice >> 8) as usize % self.slots.len()];
@@ -119,12 +130,6 @@ impl Arena {
 
     /// Replaces the object as often as there are things, in each way there is.
     pub fn replace(&self, mut random: Random) {
-        struct Over<'a>(&'a AtomicBool);
-        impl Drop for Over<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Release);
-            }
-        }
         let _over = Over(&self.over);
         for number in 1..self.releases.len() {
             let choice = random.next();
@@ -148,6 +153,13 @@ impl Arena {
                 std::thread::yield_now();
             }
             *self.current.write().unwrap() = next;
+            // Each is used; also where there are few CPUs, and much else runs.
+            while self.gets.load(Ordering::Relaxed) < 4 * number as u64 {
+                if self.over.load(Ordering::Acquire) {
+                    return;
+                }
+                std::thread::yield_now();
+            }
         }
     }
 
@@ -162,7 +174,7 @@ impl Arena {
         let missing = releases.filter(|n| n.load(Ordering::Relaxed) != 1).count();
         assert_eq!(missing, 0, "of {made} things so many were never released");
         let (gets, refused) = (self.gets.into_inner(), self.refused.into_inner());
-        assert!(gets > 0, "nobody got anything");
+        assert!(gets > made as u64, "nobody got anything");
         format!("{made} things, {gets} references from owners, {refused} refused")
     }
 }
