@@ -95,13 +95,13 @@ impl Model {
         Ok(())
     }
 
-    fn to_atomic(&mut self) -> Result<(), RefError> {
+    fn switch_to_atomic(&mut self) -> Result<(), RefError> {
         let switched = self.percpu;
         (self.sticky, self.percpu) = (true, false);
         if switched && self.count <= 0 { Err(RefError::Underflow) } else { Ok(()) }
     }
 
-    fn to_percpu(&mut self) -> Result<(), RefError> {
+    fn switch_to_percpu(&mut self) -> Result<(), RefError> {
         if !self.percpu {
             self.may_reinit()?;
         }
@@ -130,8 +130,8 @@ fn step(real: &RawRef, model: &mut Model, operation: u8, n: u32) {
             model.count += i64::from(live);
         }
         5 => assert_eq!(real.kill(), model.kill(), "kill"),
-        6 => assert_eq!(real.switch_to_atomic_sync(), model.to_atomic(), "to atomic"),
-        7 => assert_eq!(real.switch_to_percpu(), model.to_percpu(), "to per-CPU"),
+        6 => assert_eq!(real.switch_to_atomic_sync(), model.switch_to_atomic(), "to atomic"),
+        7 => assert_eq!(real.switch_to_percpu(), model.switch_to_percpu(), "to per-CPU"),
         8 => assert_eq!(real.reinit(), model.reinit(), "reinit"),
         9 => assert_eq!(real.resurrect(), model.resurrect(), "resurrect"),
         _ => {
@@ -342,7 +342,7 @@ fn references_are_conserved_over_ten_thousand_switches() {
                     while !over.load(Relaxed) {
                         steps += 1;
                         let n = (random.next() % 4) as u32;
-                        if random.next() % 2 == 0 {
+                        if random.next() & 1 == 0 {
                             count.get_many(n);
                             mine += u64::from(n);
                         } else if mine >= u64::from(n) {
