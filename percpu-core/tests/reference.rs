@@ -392,7 +392,7 @@ fn the_types_are_shared_between_threads_and_print() {
     let owner = PerCpuRef::new("text").unwrap();
     let one = owner.get();
     assert_eq!(format!("{one} {one:?}"), "text \"text\"");
-    assert_eq!(owner.to_string(), "2 references, per-CPU");
+    assert_eq!(owner.to_string(), "references: 2, per-CPU");
     owner.kill().unwrap();
-    assert_eq!(owner.to_string(), "1 references, atomic, dying");
+    assert_eq!(owner.to_string(), "references: 1, atomic, dying");
 }

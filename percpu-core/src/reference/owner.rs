@@ -65,8 +65,9 @@ use crate::trace;
 /// the feature `tracing` tells of it.
 ///
 /// # Performance
-/// `get` and the drop of a reference: a section each, see [`Ref`]. The object has at
-/// least 128 bytes beside it, and 8 a CPU.
+/// `get` and the drop of a reference: a section each, see [`Ref`]. The count takes less
+/// than 128 bytes before the object, which lie in cache lines of their own but for
+/// what the last one has of the object, and 8 a CPU.
 #[doc(alias = "percpu_ref")]
 #[doc(alias = "percpu_ref_init")]
 #[doc(alias = "percpu_ref_exit")]
@@ -287,7 +288,7 @@ impl<T> fmt::Debug for PerCpuRef<T> {
     }
 }
 
-/// `3 references, per-CPU`; `2 references, atomic, dying`.
+/// `references: 3, per-CPU`; `references: 2, atomic, dying`.
 impl<T> fmt::Display for PerCpuRef<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared().raw.fmt(f)

@@ -316,11 +316,11 @@ impl fmt::Debug for RawRef {
     }
 }
 
-/// `3 references, per-CPU`; `2 references, atomic, dying`.
+/// `references: 3, per-CPU`; `references: 2, atomic, dying`.
 impl fmt::Display for RawRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = if self.is_percpu() { "per-CPU" } else { "atomic" };
         let dying = if self.is_dying() { ", dying" } else { "" };
-        write!(f, "{} references, {mode}{dying}", self.count())
+        write!(f, "references: {}, {mode}{dying}", self.count())
     }
 }
