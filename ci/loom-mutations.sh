@@ -104,6 +104,27 @@ budget_fill_unlocked  budget::a_charge_beside_a_stock_that_is_filled
 budget_limit_while_open budget::reserve_against_limit_change
 switch_no_fence       budget::charge_against_charge
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
+switch_not_set        reference::kill_against_get_and_put_in_sections
+switch_no_fence       reference::kill_against_get_and_put_in_sections
+no_membarrier         reference::kill_against_get_and_put_in_sections
+switch_not_frozen     reference::kill_against_get_and_put_on_the_shared_unit
+switch_change_relaxed reference::portable_kill_against_get_and_put
+ref_unbiased_before_sum reference::kill_against_get_and_put_in_sections
+ref_unbiased_before_sum reference::portable_last_put_against_confirm
+ref_put_relaxed       reference::kill_against_get_and_put_in_sections
+ref_last_no_acquire   reference::last_put_against_confirm_in_sections
+ref_close_relaxed     reference::initial_put_by_hand_after_a_switch_on_the_shared_unit
+no_membarrier         reference::initial_put_by_hand_after_a_switch_in_sections
+switch_no_fence       reference::try_get_live_against_kill_in_sections
+ref_live_forgets_dead reference::try_get_live_against_kill_in_atomic_mode
+ref_atomic_not_dead   reference::try_get_live_against_kill_in_atomic_mode
+switch_not_frozen     reference::portable_try_get_live_against_kill
+switch_no_fence       reference::switches_against_get_and_put_in_sections
+switch_opened_relaxed reference::reinit_against_try_get_in_sections
+switch_entered_relaxed reference::reinit_against_try_get_in_sections
+ref_revive_relaxed    reference::reinit_against_try_get_in_atomic_mode
+ref_resurrects_zero   reference::last_put_against_resurrect_and_reinit
+ref_reinit_early      reference::reinit_against_release
 '
 
 cfg_flags percpu_loom

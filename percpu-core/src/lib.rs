@@ -48,6 +48,7 @@
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
+//! | count references to an object | [`PerCpuRef`], [`RawRef`] | `percpu_ref` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
@@ -106,6 +107,7 @@ mod ops;
 #[cfg(not(percpu_loom))]
 mod options;
 mod raw_stack;
+mod reference;
 mod remote;
 pub mod signal_safety;
 #[cfg(not(percpu_loom))]
@@ -177,6 +179,7 @@ pub use ops::{BitWord, DoubleWord, IntWord, Word};
 #[cfg(not(percpu_loom))]
 pub use options::AllocOptions;
 pub use per_cpu::PerCpu;
+pub use reference::{ExitedRef, PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use remote::{Iter, Remote};
 #[cfg(not(percpu_loom))]
 pub use slice::PerCpuSlice;

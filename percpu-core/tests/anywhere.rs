@@ -14,7 +14,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
 use percpu_core::{
     AccountingAlloc, DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList,
-    LocalLock, LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, field, info, percpu,
+    LocalLock, LocalLockGuard, PerCpu, PerCpuRef, PerCpuStack, Ref, RefError, Topology, Unit,
+    fence, field, info, percpu,
 };
 
 percpu! {
@@ -305,4 +306,50 @@ fn an_allocator_counts_and_keeps_its_limit() {
     assert!(counted.allocations > 0 && counted.charged_bytes.unwrap() <= LIMIT as u64 / 16);
     assert!(counted.allocations + counted.deallocations > counted.fallbacks);
     println!("{counted}");
+}
+
+#[test]
+fn objects_are_released_once_by_whoever_puts_the_last_reference() {
+    let released = std::sync::Arc::new(AtomicU64::new(0));
+    let count = std::sync::Arc::clone(&released);
+    let release = move |text: String| {
+        assert!(text.starts_with("life"));
+        count.fetch_add(1, Relaxed);
+    };
+    let rounds = if cfg!(miri) { 3 } else { 300 };
+    for round in 0..rounds {
+        let owner = PerCpuRef::builder().allow_reinit().on_release(release.clone());
+        let owner = owner.build(format!("life {round}")).unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..THREADS {
+                let first = owner.get();
+                let owner = &owner;
+                scope.spawn(move || {
+                    let other = Ref::clone(&first);
+                    drop(first);
+                    // Where the owner is, somebody may be quicker.
+                    let more = owner.try_get_live();
+                    assert_eq!(other.len(), format!("life {round}").len());
+                    if n == 0 {
+                        assert_eq!(owner.kill(), Ok(()));
+                        assert!(owner.try_get_live().is_none());
+                    }
+                    drop((more, other));
+                });
+            }
+        });
+        assert!(owner.is_released() && owner.try_get().is_none());
+        owner.reinit("life again".to_owned()).unwrap();
+        assert_eq!(owner.reinit("too early".to_owned()).unwrap_err().1, RefError::NotZero);
+        // The last reference outlives the owner, or the owner it.
+        let last = owner.get();
+        match round % 2 {
+            0 => drop((owner, last)),
+            _ => drop((last, owner)),
+        }
+    }
+    assert_eq!(released.load(Relaxed), 2 * rounds);
+    // Without a release: dropped in its place.
+    let list = PerCpuRef::new(vec![Box::new(1), Box::new(2)]).unwrap().get();
+    assert_eq!(*list[1], 2);
 }

@@ -82,6 +82,7 @@ pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
 #[cfg(not(percpu_loom))]
 pub use percpu_core::{AccountingAlloc, AccountingSnapshot};
+pub use percpu_core::{PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use set::{CounterSet, StaticCounterSet};
 pub use snapshot::Snapshot;
 

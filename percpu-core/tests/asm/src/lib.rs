@@ -8,7 +8,7 @@ use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{
     AccountingAlloc, Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock,
-    LocalLockGuard, PerCpuStack, percpu,
+    LocalLockGuard, PerCpuStack, Ref, percpu,
 };
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
@@ -149,4 +149,16 @@ pub fn account_alloc(accounting: &AccountingAlloc<Nothing>, layout: Layout) -> *
 pub fn account_dealloc(accounting: &AccountingAlloc<Nothing>, block: *mut u8, layout: Layout) {
     // SAFETY: as above.
     unsafe { accounting.dealloc(block, layout) };
+}
+
+/// A reference, one more.
+#[unsafe(no_mangle)]
+pub fn ref_get(reference: &Ref<u64>) -> Ref<u64> {
+    Ref::clone(reference)
+}
+
+/// And one less.
+#[unsafe(no_mangle)]
+pub fn ref_put(reference: Ref<u64>) {
+    drop(reference);
 }
