@@ -24,7 +24,7 @@ pub trait CounterFields: Copy + Send + Sync + 'static {
 /// [`CounterSet`](crate::CounterSet).
 ///
 /// Fields are as visible as the struct. Each struct is `Copy`, `Debug`, `Default`,
-/// `Eq` and [`CounterFields`](crate::CounterFields).
+/// `Eq` and [`CounterFields`].
 ///
 /// ```
 /// use percpu_counter::{counter, counter_set};

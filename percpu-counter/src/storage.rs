@@ -15,7 +15,7 @@ pub(crate) trait Storage {
     ///
     /// # Panics
     /// On first use, if the system refuses memory.
-    fn in_use(&self) -> impl DoubleEndedIterator<Item = (Unit, &Self::Item)> {
+    fn in_use(&self) -> impl Iterator<Item = (Unit, &Self::Item)> {
         units_in_use().map(|unit| (unit, self.copies().on(unit).get()))
     }
 }

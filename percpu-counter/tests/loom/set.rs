@@ -2,7 +2,7 @@
 //! the lock is for, and shown by the models of `LocalLock`.
 
 use percpu_core::model::{Builder, Outcomes};
-use percpu_counter::{CounterSet, counter, counter_set};
+use percpu_counter::{counter, counter_set};
 
 counter_set! { struct Pair { a, b } }
 
