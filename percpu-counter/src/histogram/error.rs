@@ -44,7 +44,7 @@ impl fmt::Display for BuildError {
                     "the histogram would take {bytes} bytes a CPU, more than {max}; what fits: "
                 )?;
                 if let Some(digits) = digits {
-                    write!(f, "{digits} digits with this range, ")?;
+                    write!(f, "digits {digits} with this range, ")?;
                 }
                 if let Some(high) = high {
                     write!(f, "a range up to {high} with these digits, ")?;

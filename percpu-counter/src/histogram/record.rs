@@ -3,6 +3,9 @@
 //! One word a bucket and nothing beside: a value is in a snapshot or it is not, and a
 //! snapshot's length, least and greatest value follow from its counts. Copies only
 //! ever grow; `take` moves a base, as `Counter` does, for each bucket.
+//!
+//! Words of 64 bits: one of 32 would be full within a minute where a CPU does nothing
+//! but record values of one bucket.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
