@@ -27,7 +27,8 @@
 //! | change several counters together | [`CounterSet`] |
 //! | declare any of them | [`counter!`](macro@counter) |
 //!
-//! Features: `serde` makes snapshots data.
+//! Features: `serde` makes values and snapshots data; `prometheus`, `prometheus-client`
+//! and `metrics` have modules of those names, with the crates' metrics on per-CPU storage.
 
 #![forbid(unsafe_code)]
 
