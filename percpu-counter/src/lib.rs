@@ -29,6 +29,8 @@
 //!
 //! Features: `serde` makes snapshots data.
 //! [`Domain`] waits for readers who do no more than count themselves in and out.
+//! Features: `serde` makes values and snapshots data; `prometheus`, `prometheus-client`
+//! and `metrics` have modules of those names, with the crates' metrics on per-CPU storage.
 
 #![forbid(unsafe_code)]
 

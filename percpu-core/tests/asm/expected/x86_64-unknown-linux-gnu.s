@@ -1047,3 +1047,82 @@ L14:
 	pop rbx
 	pop r14
 	ret
+
+ref_get:
+	push r14
+	push rbx
+	push rax
+	mov rax, qword ptr [rdi]
+	lea rbx, [rax + 48]
+	mov rdi, qword ptr [rax + 24]
+	test rdi, rdi
+	je L1
+L2:
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov edx, 1
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov rsi, qword ptr [rcx]
+	test rsi, rsi
+	je L7
+	lea r9, [rip + L8]
+	mov qword ptr fs:[rsi + 8], r9
+L3:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rcx + 8*r8 + 40]
+	test rsi, rsi
+	je L7
+	add rsi, rdi
+	cmp dword ptr [rbx], 0
+	jne L9
+	add qword ptr [rsi], rdx
+L4:
+L5:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L6	; out of line
+L10:
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
+
+ref_put:
+	push r14
+	push rbx
+	push rax
+	lea rbx, [rdi + 48]
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
+	je L1
+L2:
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov rdx, -1
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov rsi, qword ptr [rcx]
+	test rsi, rsi
+	je L7
+	lea r9, [rip + L8]
+	mov qword ptr fs:[rsi + 8], r9
+L3:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rcx + 8*r8 + 40]
+	test rsi, rsi
+	je L7
+	add rsi, rax
+	cmp dword ptr [rbx], 0
+	jne L9
+	add qword ptr [rsi], rdx
+L4:
+L5:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L6	; out of line
+L10:
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
