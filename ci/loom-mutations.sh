@@ -67,6 +67,27 @@ gate_no_stop          structures::buffer_drain_against_push_and_pop
 gate_no_fence         structures::buffer_drain_against_push_and_pop
 no_membarrier         structures::buffer_drain_against_push_and_pop
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
+no_membarrier         rwlock::write_against_read
+switch_not_set        rwlock::write_against_read
+switch_no_fence       rwlock::write_against_read
+switch_not_frozen     rwlock::write_against_read_on_the_shared_unit
+switch_not_frozen     rwlock::portable_write_against_reads
+switch_change_relaxed rwlock::write_against_read_on_the_shared_unit
+switch_change_relaxed rwlock::portable_write_against_reads
+switch_entered_relaxed rwlock::opening_against_read_and_write
+switch_opened_relaxed rwlock::opening_against_read_and_write
+switch_opened_relaxed rwlock::portable_opening_against_read_and_write
+switch_opened_relaxed rwlock::opening_against_read_on_the_shared_unit_and_write
+rwlock_words_not_counted rwlock::write_against_leaving_elsewhere
+rwlock_left_relaxed   rwlock::write_against_leaving_elsewhere
+rwlock_drained_relaxed rwlock::write_against_leaving_elsewhere
+rwlock_writer_not_woken rwlock::write_against_leaving_elsewhere
+rwlock_granted_relaxed rwlock::write_against_write_and_read
+rwlock_waiters_not_woken rwlock::write_against_write_and_read
+rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
+rwlock_opens_what_is_claimed rwlock::opening_against_read_and_write
+rwlock_downgrade_leaves rwlock::downgrade_against_write
+rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
 '
 
 cfg_flags percpu_loom

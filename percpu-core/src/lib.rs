@@ -55,7 +55,8 @@
 //! | give memory back, and see what is held | [`balance()`], [`Balancer`], [`stats()`], [`locate`] | `percpu_stats` |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
-//! Features: `tracing` tells the allocator's events, `serde` makes statistics data.
+//! Features: `tracing` tells the allocator's events, `serde` makes statistics data,
+//! `lock_api` has `PerCpuRwLock`, a reader-writer lock.
 //!
 //! [`kernel`] lists the kernel's names and what they are here, [`signal_safety`] what
 //! may be called in a signal handler.
@@ -104,6 +105,8 @@ mod ops;
 mod options;
 mod raw_stack;
 mod remote;
+#[cfg(feature = "lock_api")]
+mod rwlock;
 pub mod signal_safety;
 #[cfg(not(percpu_loom))]
 mod slice;
@@ -173,6 +176,11 @@ pub use ops::{BitWord, DoubleWord, IntWord, Word};
 pub use options::AllocOptions;
 pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
+#[cfg(feature = "lock_api")]
+pub use rwlock::{
+    MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock,
+    PerCpuRwLockReadGuard, PerCpuRwLockWriteGuard, RawPerCpuRwLock,
+};
 #[cfg(not(percpu_loom))]
 pub use slice::PerCpuSlice;
 pub use stack::{Full, PerCpuStack, RemoteStack};
@@ -187,6 +195,9 @@ pub use sys::{
 pub use unit::Unit;
 pub use unprotected::{Asserted, Raw};
 pub use zeroable::Zeroable;
+
+#[cfg(feature = "lock_api")]
+pub use lock_api;
 
 /// What may be chosen before first use; see [`Config`].
 pub fn config() -> Config {

@@ -27,6 +27,10 @@ mod counter;
 
 pub use counter::{Counter, StaticCounter};
 pub use percpu_core::Error;
+pub use percpu_core::{
+    MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock,
+    PerCpuRwLockReadGuard, PerCpuRwLockWriteGuard, RawPerCpuRwLock, lock_api,
+};
 
 #[doc(hidden)]
 pub use base::Base as __Base;

@@ -1,6 +1,8 @@
 //! Models of counters; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
+mod rwlock;
+
 use std::sync::Arc;
 
 use percpu_core::model::{Builder, Outcomes};
