@@ -66,6 +66,14 @@ gate_entered_relaxed  structures::list_drain_against_pop_and_push
 gate_no_stop          structures::buffer_drain_against_push_and_pop
 gate_no_fence         structures::buffer_drain_against_push_and_pop
 no_membarrier         structures::buffer_drain_against_push_and_pop
+switch_not_set        switch::visit_against_work
+switch_no_fence       switch::visit_against_work
+no_membarrier         switch::visit_against_work
+switch_entered_relaxed switch::visit_against_work
+switch_opened_relaxed switch::visit_against_work
+switch_not_frozen     switch::visit_against_work_on_the_shared_unit
+switch_change_relaxed switch::portable_visit_against_work
+switch_no_fence       switch::bounded_adds_against_close
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
 no_membarrier         rwlock::write_against_read
 switch_not_set        rwlock::write_against_read

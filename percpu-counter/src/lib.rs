@@ -24,8 +24,13 @@
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
 mod counter;
+mod gauge;
+mod rebased;
+mod statics;
+mod storage;
 
 pub use counter::{Counter, StaticCounter};
+pub use gauge::{Gauge, StaticGauge};
 pub use percpu_core::Error;
 pub use percpu_core::{
     MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock,

@@ -1,0 +1,42 @@
+//! [`Storage`]: where copies live, allocated or declared.
+
+use std::ops::Deref;
+
+use percpu_core::{Copies, PerCpu, StaticPerCpu, Unit};
+
+/// The copies behind either kind of storage.
+pub(crate) trait Storage {
+    /// What every unit has one of.
+    type Item;
+
+    fn copies(&self) -> &Copies<Self::Item>;
+
+    /// The copies of the units in use, without making others active: what nobody
+    /// ever used holds what it began with.
+    ///
+    /// # Panics
+    /// On first use, if the system refuses memory.
+    fn in_use(&self) -> impl Iterator<Item = (Unit, &Self::Item)> {
+        let units = Unit::all().unwrap_or_else(|error| panic!("percpu: {error}"));
+        let units = units.filter(|unit| unit.is_active());
+        units.map(|unit| (unit, self.copies().on(unit).get()))
+    }
+}
+
+impl<T> Storage for PerCpu<T> {
+    type Item = T;
+
+    #[inline(always)]
+    fn copies(&self) -> &Copies<T> {
+        self
+    }
+}
+
+impl<T> Storage for &'static StaticPerCpu<T> {
+    type Item = T;
+
+    #[inline(always)]
+    fn copies(&self) -> &Copies<T> {
+        (*self).deref()
+    }
+}
