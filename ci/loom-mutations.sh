@@ -93,7 +93,6 @@ rwlock_writer_not_woken rwlock::write_against_leaving_elsewhere
 rwlock_granted_relaxed rwlock::write_against_write_and_read
 rwlock_waiters_not_woken rwlock::write_against_write_and_read
 rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
-rwlock_opens_what_is_claimed rwlock::opening_against_read_and_write
 rwlock_downgrade_leaves rwlock::downgrade_against_write
 rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
 '

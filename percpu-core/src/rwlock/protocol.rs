@@ -303,6 +303,11 @@ impl Protocol {
         self.fences.load(Ordering::Relaxed)
     }
 
+    /// How many wait in the queue.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.state.lock().queue.waiting()
+    }
+
     /// The readers that are in, as of no one moment.
     fn readers(&self) -> i64 {
         let words = self.words.get().map_or(0, |words| self.switch.peek(&**words));
@@ -396,7 +401,7 @@ impl Protocol {
     ) -> Option<PerCpu<AtomicU64>> {
         // Relaxed: a writer that is to see them has the lock of `state` after us.
         self.active.fetch_add(readers.cast_signed() * READER, Ordering::Relaxed);
-        if state.claimed && !mutated("rwlock_opens_what_is_claimed") {
+        if state.claimed {
             return fresh;
         }
         let Some(words) = self.words.get() else {
@@ -434,3 +439,7 @@ impl Protocol {
 impl State {
     const NEW: Self = Self { claimed: false, until_open: REOPEN, queue: Queue::new() };
 }
+
+#[cfg(all(test, not(percpu_loom)))]
+#[path = "protocol_tests.rs"]
+mod tests;

@@ -138,6 +138,15 @@ impl Queue {
         true
     }
 
+    /// How many readers and writers wait.
+    pub(crate) fn waiting(&self) -> u64 {
+        let count = |party: &Party| match party {
+            Party::Readers { count, .. } => *count,
+            Party::Writer(_) => 1,
+        };
+        self.0.iter().map(count).sum()
+    }
+
     /// Lets the first readers in, and the writer behind them, or the first writer.
     pub(crate) fn admit(&mut self) -> Admitted {
         let mut admitted = Admitted { readers: 0, writer: false, waiters: Vec::new() };

@@ -80,6 +80,7 @@ impl fmt::Debug for RawPerCpuRwLock {
         f.debug_struct("RawPerCpuRwLock")
             .field("locked", &self.is_locked())
             .field("written", &self.is_locked_exclusive())
+            .field("waiting", &self.protocol().waiting())
             .field("fences", &self.protocol().fences())
             .finish()
     }
