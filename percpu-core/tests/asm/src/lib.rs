@@ -7,7 +7,7 @@ use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{
     Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock, LocalLockGuard,
-    PerCpuStack, percpu,
+    PerCpuRwLock, PerCpuRwLockReadGuard, PerCpuStack, percpu,
 };
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
@@ -122,4 +122,16 @@ pub fn buffer_push(
 #[unsafe(no_mangle)]
 pub fn buffer_pop(buffer: &Copies<LocalBuffer<[u64; 3], 8>>) -> Option<[u64; 3]> {
     buffer.pop()
+}
+
+/// A reader comes into a lock.
+#[unsafe(no_mangle)]
+pub fn read_lock(lock: &PerCpuRwLock<u64>) -> PerCpuRwLockReadGuard<'_, u64> {
+    lock.read()
+}
+
+/// And leaves.
+#[unsafe(no_mangle)]
+pub fn read_unlock(guard: PerCpuRwLockReadGuard<'_, u64>) {
+    drop(guard);
 }
