@@ -178,8 +178,8 @@ pub use per_cpu::PerCpu;
 pub use remote::{Iter, Remote};
 #[cfg(feature = "lock_api")]
 pub use rwlock::{
-    MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock,
-    PerCpuRwLockReadGuard, PerCpuRwLockWriteGuard, RawPerCpuRwLock,
+    MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock, PerCpuRwLockReadGuard,
+    PerCpuRwLockWriteGuard, RawPerCpuRwLock,
 };
 #[cfg(not(percpu_loom))]
 pub use slice::PerCpuSlice;

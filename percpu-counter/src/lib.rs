@@ -33,8 +33,8 @@ pub use counter::{Counter, StaticCounter};
 pub use gauge::{Gauge, StaticGauge};
 pub use percpu_core::Error;
 pub use percpu_core::{
-    MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock,
-    PerCpuRwLockReadGuard, PerCpuRwLockWriteGuard, RawPerCpuRwLock, lock_api,
+    MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock, PerCpuRwLockReadGuard,
+    PerCpuRwLockWriteGuard, RawPerCpuRwLock, lock_api,
 };
 
 #[doc(hidden)]

@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use percpu_counter::{
-    MappedPerCpuRwLockWriteGuard, PerCpuRwLock, PerCpuRwLockReadGuard,
-    PerCpuRwLockWriteGuard, RawPerCpuRwLock, counter, lock_api,
+    MappedPerCpuRwLockWriteGuard, PerCpuRwLock, PerCpuRwLockReadGuard, PerCpuRwLockWriteGuard,
+    RawPerCpuRwLock, counter, lock_api,
 };
 
 counter! { static SIGNALS: Counter; }
@@ -149,7 +149,11 @@ fn nobody_starves() {
     let turns = |writes: bool| {
         let mut turns = 0_u64;
         while served.load(Ordering::Relaxed) < 8 {
-            if writes { *lock.write() += 1 } else { drop(std::hint::black_box(lock.read())) }
+            if writes {
+                *lock.write() += 1
+            } else {
+                drop(std::hint::black_box(lock.read()))
+            }
             turns += 1;
             served.fetch_add((turns == TURNS).into(), Ordering::Relaxed);
         }

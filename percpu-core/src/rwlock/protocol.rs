@@ -64,49 +64,40 @@
 //! - Writer to reader by `active`, and writer to writer: the lock of `state`, or
 //!   the news (`queue.rs`).
 //! - Reader to writer by a word: the fence in `close`, or, without sections, its swap.
-//! - Reader to writer by `active`: subtracted Release, read Acquire. All changes
-//!   in between are read-modify-writes, so the last one read stands for all.
-//! - No lost wake-up: the bit [`WAITING`] is in `active` itself, so the reader whose
-//!   subtraction leaves only that knows. It changes `drained` (Release) before it
-//!   wakes; the writer has loaded that (Acquire) before it looked at `active`.
+//! - Reader to writer by `active`, and who wakes whom: `active.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::active::Active;
 use super::queue::{Queue, Until, Waiter};
 use super::words::Words;
-use crate::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use crate::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::error::Error;
 use crate::mutate::mutated;
 use crate::per_cpu::PerCpu;
 use crate::switch::Switch;
-use crate::sys::sync::{self, Mutex};
+use crate::sys::sync::Mutex;
 
 /// How many readers of a closed lock come in before the last of them opens it.
-const REOPEN: u64 = if cfg!(percpu_loom) { 2 } else { 64 };
-
-/// One reader, in `active`.
-const READER: i64 = 2;
-/// A writer waits until there is none.
-const WAITING: i64 = 1;
+const REOPEN: u32 = if cfg!(percpu_loom) { 2 } else { 64 };
 
 /// How long a writer waits after a refused fence until it asks for another.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Not next to what the lock guards: readers load the switch, whatever they store there.
-#[repr(align(64))]
+/// Two cache lines: what every reader looks at, and what changes while the switch is
+/// closed. What the lock guards lies in neither.
+#[repr(C, align(64))]
 pub(crate) struct Protocol {
     /// Readers that came in while the switch was open, less those that left then.
     words: Words,
     switch: Switch,
+    /// How often the switch was closed.
+    fences: AtomicU32,
     /// Whether a writer is in, for who asks.
     held: AtomicBool,
-    /// Changes when the last reader has left.
-    drained: AtomicU32,
-    /// All other readers, by `READER`; and `WAITING`.
-    active: AtomicI64,
-    /// How often the switch was closed.
-    fences: AtomicU64,
+    /// All other readers.
+    active: Active,
     state: Mutex<State>,
 }
 
@@ -114,7 +105,7 @@ struct State {
     /// Whether a writer is in, or is the next to be.
     claimed: bool,
     /// How many readers are still to come before the switch is opened.
-    until_open: u64,
+    until_open: u32,
     queue: Queue,
 }
 
@@ -135,9 +126,8 @@ impl Protocol {
             words: Words::none(),
             switch: Switch::new(),
             held: AtomicBool::new(false),
-            drained: AtomicU32::new(0),
-            active: AtomicI64::new(0),
-            fences: AtomicU64::new(0),
+            active: Active::new(),
+            fences: AtomicU32::new(0),
             state: Mutex::new(State::NEW),
         }
     }
@@ -149,9 +139,8 @@ impl Protocol {
             words: Words::none(),
             switch: Switch::new(),
             held: AtomicBool::new(false),
-            drained: AtomicU32::new(0),
-            active: AtomicI64::new(0),
-            fences: AtomicU64::new(0),
+            active: Active::new(),
+            fences: AtomicU32::new(0),
             state: Mutex::new(State::NEW),
         }
     }
@@ -210,23 +199,7 @@ impl Protocol {
             None => false,
         };
         if !left {
-            self.read_done_closed();
-        }
-    }
-
-    /// The switch is closed.
-    #[cold]
-    #[inline(never)]
-    fn read_done_closed(&self) {
-        let released = match mutated("rwlock_left_relaxed") {
-            true => Ordering::Relaxed,
-            false => Ordering::Release,
-        };
-        if self.active.fetch_sub(READER, released) == READER + WAITING {
-            self.drained.fetch_add(1, Ordering::Release);
-            if !mutated("rwlock_writer_not_woken") {
-                sync::wake_all(&self.drained);
-            }
+            self.active.leave();
         }
     }
 
@@ -299,7 +272,7 @@ impl Protocol {
     }
 
     /// How often a writer needed a fence.
-    pub(crate) fn fences(&self) -> u64 {
+    pub(crate) fn fences(&self) -> u32 {
         self.fences.load(Ordering::Relaxed)
     }
 
@@ -311,7 +284,7 @@ impl Protocol {
     /// The readers that are in, as of no one moment.
     fn readers(&self) -> i64 {
         let words = self.words.get().map_or(0, |words| self.switch.peek(&**words));
-        (self.active.load(Ordering::Relaxed) >> 1).wrapping_add(words.cast_signed())
+        self.active.readers().wrapping_add(words.cast_signed())
     }
 
     /// Makes this writer the one that is next.
@@ -337,43 +310,19 @@ impl Protocol {
     /// readers that are in. After `TimedOut` the lock is claimed by somebody else,
     /// or by nobody.
     fn drain(&self, until: Until) -> Drain {
-        let mut more = WAITING;
+        let mut taken = 0;
         if let Some(words) = self.words.get().filter(|_| !self.switch.is_closed()) {
             match self.switch.close(&**words) {
-                // Wraps: the words count modulo 2^64, and so does what was left here.
-                Ok(taken) if !mutated("rwlock_words_not_counted") => {
-                    more = more.wrapping_add(taken.cast_signed().wrapping_mul(READER));
-                }
-                Ok(_) => {}
+                Ok(_) if mutated("rwlock_words_not_counted") => {}
+                Ok(readers) => taken = readers,
                 Err(_) => return Drain::Refused,
             }
             self.fences.fetch_add(1, Ordering::Relaxed);
         }
-        // Acquire, here and below: partner is the Release in `read_done_closed`.
-        let acquired = match mutated("rwlock_drained_relaxed") {
-            true => Ordering::Relaxed,
-            false => Ordering::Acquire,
-        };
-        let mut now = self.active.fetch_add(more, acquired).wrapping_add(more);
-        while now != WAITING {
-            let told = self.drained.load(Ordering::Acquire);
-            now = self.active.load(acquired);
-            if now == WAITING {
-                break;
-            }
-            match until.left() {
-                Some(Duration::ZERO) => {
-                    now = self.active.fetch_sub(WAITING, acquired);
-                    if now != WAITING {
-                        self.hand_over(0);
-                        return Drain::TimedOut;
-                    }
-                }
-                limit => sync::wait(&self.drained, told, limit),
-            }
+        if !self.active.drain(taken, until) {
+            self.hand_over(0);
+            return Drain::TimedOut;
         }
-        // Relaxed: nobody is in, and nobody comes in (R3).
-        self.active.store(0, Ordering::Relaxed);
         self.held.store(true, Ordering::Relaxed);
         Drain::Done
     }
@@ -399,8 +348,7 @@ impl Protocol {
         readers: u64,
         fresh: Option<PerCpu<AtomicU64>>,
     ) -> Option<PerCpu<AtomicU64>> {
-        // Relaxed: a writer that is to see them has the lock of `state` after us.
-        self.active.fetch_add(readers.cast_signed() * READER, Ordering::Relaxed);
+        self.active.enter(readers);
         if state.claimed {
             return fresh;
         }
@@ -408,7 +356,7 @@ impl Protocol {
             return self.count_in_without_words(state, readers, fresh);
         };
         if self.switch.is_closed() {
-            state.until_open = state.until_open.saturating_sub(readers);
+            state.come(readers);
             if state.until_open == 0 {
                 self.switch.open(&**words);
             }
@@ -426,7 +374,7 @@ impl Protocol {
         // The switch was never closed: to have words is to be open.
         let spare = fresh.and_then(|fresh| self.words.set(fresh));
         if self.words.get().is_none() {
-            state.until_open = state.until_open.saturating_sub(readers);
+            state.come(readers);
             if state.until_open == 0 {
                 state.until_open = REOPEN;
                 self.words.ask_again();
@@ -438,6 +386,11 @@ impl Protocol {
 
 impl State {
     const NEW: Self = Self { claimed: false, until_open: REOPEN, queue: Queue::new() };
+
+    fn come(&mut self, readers: u64) {
+        let readers = u32::try_from(readers).unwrap_or(u32::MAX);
+        self.until_open = self.until_open.saturating_sub(readers);
+    }
 }
 
 #[cfg(all(test, not(percpu_loom)))]

@@ -17,6 +17,16 @@ fn until_waiting(lock: &Protocol, waiting: u64) {
     }
 }
 
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[test]
+fn what_readers_look_at_is_one_cache_line() {
+    use core::mem::offset_of;
+    assert!(offset_of!(Protocol, words) + size_of::<Words>() <= 64);
+    assert!(offset_of!(Protocol, switch) + size_of::<Switch>() <= 64);
+    assert!(offset_of!(Protocol, active) >= 64 && offset_of!(Protocol, state) >= 64);
+    assert_eq!(size_of::<Protocol>(), 128);
+}
+
 #[test]
 fn back_to_back_writers_share_a_fence() {
     let lock = Protocol::new().unwrap();
@@ -48,7 +58,7 @@ fn a_lock_is_opened_by_as_many_readers_as_say_so_and_not_by_fewer() {
         lock.write_done();
         for n in 0..REOPEN {
             assert!(lock.switch.is_closed(), "opened by {n}");
-            assert_eq!(lock.active.load(Ordering::Relaxed), n.cast_signed() * READER);
+            assert_eq!(lock.active.readers(), n.into());
             assert!(lock.read(Until::Now));
         }
         assert!(!lock.switch.is_closed());
@@ -89,7 +99,11 @@ fn first_come_first_served() {
                 .enumerate()
         {
             scope.spawn(move || {
-                assert!(if writes { lock.write(Until::Forever) } else { lock.read(Until::Forever) });
+                assert!(if writes {
+                    lock.write(Until::Forever)
+                } else {
+                    lock.read(Until::Forever)
+                });
                 note(who);
                 // Long enough for somebody who comes too early to be seen.
                 thread::sleep(Duration::from_millis(5));
@@ -148,5 +162,5 @@ fn who_gives_up_leaves_nothing_behind() {
     assert_eq!(parties(&lock), (true, 0));
     lock.write_done();
     assert!(!lock.is_locked());
-    assert_eq!(lock.active.load(Ordering::Relaxed), 0);
+    assert_eq!(lock.active.readers(), 0);
 }

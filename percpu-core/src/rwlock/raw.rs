@@ -13,9 +13,7 @@
 use core::fmt;
 use std::time::{Duration, Instant};
 
-use lock_api::{
-    GuardSend, RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockTimed,
-};
+use lock_api::{GuardSend, RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockTimed};
 
 use super::protocol::Protocol;
 use super::queue::Until;
@@ -54,7 +52,10 @@ impl RawPerCpuRwLock {
     /// [`Error::OutOfMemory`] if the system refuses per-CPU memory.
     #[doc(alias = "percpu_init_rwsem")]
     pub fn new() -> Result<Self, Error> {
-        Protocol::new().map(|protocol| Self(protocol.into()))
+        let protocol = Protocol::new()?;
+        #[cfg(percpu_loom)]
+        let protocol = Kept::from(protocol);
+        Ok(Self(protocol))
     }
 
     #[cfg(not(percpu_loom))]
