@@ -9,7 +9,7 @@ run() {
         --test inject_switch --test concurrency_id "${@:2}"
 }
 run "" -- --nocapture
-RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --test conformance --test stress --test addressing --test stack --test structures
+RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --features lock_api --test conformance --test stress --test addressing --test stack --test structures
 
 # A mutation must break the tests named for it.
 must_fail() {

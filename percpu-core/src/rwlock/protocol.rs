@@ -323,6 +323,7 @@ impl Protocol {
             self.hand_over(0);
             return Drain::TimedOut;
         }
+        // Relaxed: as in `write_done`.
         self.held.store(true, Ordering::Relaxed);
         Drain::Done
     }

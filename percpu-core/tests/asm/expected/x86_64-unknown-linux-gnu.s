@@ -886,7 +886,7 @@ read_lock:
 	mov eax, dword ptr [rdi + 32]
 	test eax, eax
 	jne L1
-	lea rbx, [rdi + 120]
+	lea rbx, [rdi + 48]
 	mov qword ptr [rsp], 1
 	mov rax, qword ptr [rdi + 24]
 	test rax, rax
@@ -930,7 +930,7 @@ read_unlock:
 	mov eax, dword ptr [rdi + 32]
 	test eax, eax
 	jne L1
-	lea rbx, [rdi + 120]
+	lea rbx, [rdi + 48]
 	mov qword ptr [rsp], -1
 	mov rax, qword ptr [rdi + 24]
 	test rax, rax
