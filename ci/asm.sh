@@ -17,7 +17,7 @@ cp Cargo.lock "$crate/Cargo.lock"
 compiler=$(rustc -V | cut -d ' ' -f 1,2)
 functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock push pop push_batch pop_batch
     pair_swap pair_compare_exchange list_push list_pop buffer_push buffer_pop
-    account_alloc account_dealloc ref_get ref_put'
+    account_alloc account_dealloc ref_get ref_put read_lock read_unlock'
 
 say() { echo "$*"; }
 fail() { say "FAILED: $*"; exit 1; }

@@ -125,6 +125,26 @@ switch_entered_relaxed reference::reinit_against_try_get_in_sections
 ref_revive_relaxed    reference::reinit_against_try_get_in_atomic_mode
 ref_resurrects_zero   reference::last_put_against_resurrect_and_reinit
 ref_reinit_early      reference::reinit_against_release
+no_membarrier         rwlock::write_against_read
+switch_not_set        rwlock::write_against_read
+switch_no_fence       rwlock::write_against_read
+switch_not_frozen     rwlock::write_against_read_on_the_shared_unit
+switch_not_frozen     rwlock::portable_write_against_reads
+switch_change_relaxed rwlock::write_against_read_on_the_shared_unit
+switch_change_relaxed rwlock::portable_write_against_reads
+switch_entered_relaxed rwlock::opening_against_read_and_write
+switch_opened_relaxed rwlock::opening_against_read_and_write
+switch_opened_relaxed rwlock::portable_opening_against_read_and_write
+switch_opened_relaxed rwlock::opening_against_read_on_the_shared_unit_and_write
+rwlock_words_not_counted rwlock::write_against_leaving_elsewhere
+rwlock_left_relaxed   rwlock::write_against_leaving_elsewhere
+rwlock_drained_relaxed rwlock::write_against_leaving_elsewhere
+rwlock_writer_not_woken rwlock::write_against_leaving_elsewhere
+rwlock_granted_relaxed rwlock::write_against_write_and_read
+rwlock_waiters_not_woken rwlock::write_against_write_and_read
+rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
+rwlock_downgrade_leaves rwlock::downgrade_against_write
+rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
 '
 
 cfg_flags percpu_loom

@@ -65,6 +65,7 @@
 //! | `PCPU_SETUP_BUG_ON` | [`SanityError`](crate::SanityError) | an error, not a panic |
 //! | **Built on it** | | |
 //! | `percpu_counter`, `percpu_counter_add`, `percpu_counter_sum` | `Counter` of the crate `percpu-counter` | exact |
+//! | `percpu_rw_semaphore`, `percpu_down_read`, `percpu_down_write`, `percpu_up_read`, `percpu_up_write` | `PerCpuRwLock` of the crate `percpu-counter`, and its guards | holds what it protects |
 //!
 //! What the kernel does with preemption or interrupts off is here a restartable
 //! sequence if it is one word, and a [`LocalLock`](crate::LocalLock) if it is more.
@@ -76,3 +77,4 @@
 #![doc(alias("put_cpu_ptr", "local_lock_init", "local_unlock", "local_lock_irqsave"))]
 #![doc(alias("local_unlock_irqrestore", "pcpu_chosen_fc", "pcpu_page_first_chunk"))]
 #![doc(alias("percpu_counter", "percpu_counter_add", "percpu_counter_sum"))]
+#![doc(alias("percpu_up_read", "percpu_up_write"))]

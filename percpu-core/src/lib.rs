@@ -57,7 +57,8 @@
 //! | count a program's allocations, limit them | [`AccountingAlloc`] | `alloc_tag`, memory cgroups |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
-//! Features: `tracing` tells the allocator's events, `serde` makes statistics data.
+//! Features: `tracing` tells the allocator's events, `serde` makes statistics data,
+//! `lock_api` has `PerCpuRwLock`, a reader-writer lock.
 //!
 //! [`kernel`] lists the kernel's names and what they are here, [`signal_safety`] what
 //! may be called in a signal handler.
@@ -109,6 +110,8 @@ mod options;
 mod raw_stack;
 mod reference;
 mod remote;
+#[cfg(feature = "lock_api")]
+mod rwlock;
 pub mod signal_safety;
 #[cfg(not(percpu_loom))]
 mod slice;
@@ -181,6 +184,11 @@ pub use options::AllocOptions;
 pub use per_cpu::PerCpu;
 pub use reference::{ExitedRef, PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use remote::{Iter, Remote};
+#[cfg(feature = "lock_api")]
+pub use rwlock::{
+    MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock, PerCpuRwLockReadGuard,
+    PerCpuRwLockWriteGuard, RawPerCpuRwLock,
+};
 #[cfg(not(percpu_loom))]
 pub use slice::PerCpuSlice;
 pub use stack::{Full, PerCpuStack, RemoteStack};
@@ -195,6 +203,9 @@ pub use sys::{
 pub use unit::Unit;
 pub use unprotected::{Asserted, Raw};
 pub use zeroable::Zeroable;
+
+#[cfg(feature = "lock_api")]
+pub use lock_api;
 
 /// What may be chosen before first use; see [`Config`].
 pub fn config() -> Config {

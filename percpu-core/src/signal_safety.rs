@@ -14,6 +14,7 @@
 //! | [`fence::all`](crate::fence::all), [`fence::unit`](crate::fence::unit()) | yes (2) | yes (2) | yes |
 //! | what an [`AccountingAlloc`](crate::AccountingAlloc) does itself, whatever was used before; its inner allocator may forbid it (`System` does) | yes | yes | yes (1) |
 //! | `lock`, `with`, `lock_on` of a [`LocalLock`](crate::LocalLock) | no | no | no |
+//! | `PerCpuRwLock`: every way in and out | no | no | no |
 //! | the first use of all, or of a static of another link unit | no | no | no |
 //! | [`PerCpu::zeroed`](crate::PerCpu::zeroed), [`PerCpu::new_with`](crate::PerCpu::new_with), and the drop of one | no | no | no |
 //! | [`config()`](crate::config()), [`info()`](crate::info()) and what it shows, `Debug` and `Display` | no | no | no |

@@ -35,3 +35,27 @@ fn references_are_counted_with_a_delay_before_the_commit() {
         println!("{}", arena.account());
     });
 }
+
+#[cfg(feature = "lock_api")]
+#[test]
+fn no_reader_is_in_beside_a_writer_with_a_delay_before_the_commit() {
+    use percpu_core::PerCpuRwLock;
+    let name = "no_reader_is_in_beside_a_writer_with_a_delay_before_the_commit";
+    common::in_child(name, &[], || {
+        let lock = PerCpuRwLock::new((0_u64, 0_u64)).unwrap();
+        with_delays_at(&[1, 2], 6, |n| {
+            for round in 0..3_000 {
+                if n == 0 && round % 10 == 0 {
+                    let mut pair = lock.write();
+                    pair.0 += 1;
+                    std::thread::sleep(std::time::Duration::from_micros(50));
+                    pair.1 += 1;
+                } else {
+                    let pair = lock.read();
+                    assert_eq!(pair.0, pair.1, "half of a write");
+                }
+            }
+        });
+        assert_eq!(lock.into_inner(), (300, 300));
+    });
+}

@@ -268,3 +268,77 @@ fn reference_counts_live_on_when_the_fence_is_refused() {
         assert!(PerCpuRef::builder().init_atomic().build(()).is_err());
     });
 }
+/// A writer that gets no fence cannot know that nobody is in: it waits, or is told
+/// that somebody may be, and readers go on.
+#[cfg(feature = "lock_api")]
+#[test]
+fn a_refused_fence_keeps_writers_out_and_lets_readers_in() {
+    use percpu_core::PerCpuRwLock;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+    common::in_each_mode("a_refused_fence_keeps_writers_out_and_lets_readers_in", || {
+        let lock = PerCpuRwLock::new(0).unwrap();
+        let written = PerCpuRwLock::new(0).unwrap();
+        *written.write() += 1;
+        install(&filter(&[MEMBARRIER], libc::EPERM)).unwrap();
+        // No reader has opened it since: no fence is needed.
+        *written.write() += 1;
+        assert_eq!(*written.read(), 2);
+        if !info().unwrap().mode().is_rseq() {
+            *lock.write() += 1;
+            return assert_eq!(lock.into_inner(), 1);
+        }
+        assert!(lock.try_write().is_none());
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let readers = [(); 3].map(|()| {
+                scope.spawn(|| {
+                    let mut reads = 0_u64;
+                    while !over.load(Ordering::Acquire) || reads == 0 {
+                        assert_eq!(*lock.read(), 0);
+                        reads += 1;
+                    }
+                    reads
+                })
+            });
+            assert!(lock.try_write_for(Duration::from_millis(50)).is_none());
+            over.store(true, Ordering::Release);
+            let reads = readers.map(|reader| reader.join().unwrap());
+            println!("{reads:?} reads beside a writer that never came in");
+        });
+        assert!(!lock.is_locked(), "who gave up left nothing behind");
+    });
+}
+
+/// Where there is no per-CPU memory at all a lock for statics works all the same.
+#[cfg(feature = "lock_api")]
+#[test]
+fn a_lock_without_words_counts_its_readers_in_one() {
+    use percpu_core::PerCpuRwLock;
+    static LOCK: PerCpuRwLock<u64> = PerCpuRwLock::const_new(0);
+    let name = "a_lock_without_words_counts_its_readers_in_one";
+    if std::env::var_os("PERCPU_TEST_CHILD").is_none() {
+        if !asked() {
+            masked_child(name, &[("PERCPU_MODE", "rseq")], &[RSEQ], libc::EPERM);
+        }
+        return;
+    }
+    assert!(matches!(PerCpuRwLock::new(0), Err(Error::NoRseq { .. })), "{:?}", info());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for n in 0..1_000 {
+                    let seen = *LOCK.read();
+                    if n % 10 == 0 {
+                        *LOCK.write() += 1;
+                    }
+                    assert!(*LOCK.read() >= seen);
+                }
+            });
+        }
+    });
+    let (one, other) = (LOCK.read(), LOCK.read());
+    assert_eq!((*one, LOCK.try_write().is_none()), (400, true));
+    drop((one, other));
+    assert!(LOCK.try_write().is_some());
+}

@@ -5,6 +5,7 @@ mod approx;
 mod budget;
 mod domain;
 mod float;
+mod rwlock;
 mod set;
 mod values;
 

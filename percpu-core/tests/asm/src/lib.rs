@@ -8,7 +8,7 @@ use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{
     AccountingAlloc, Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock,
-    LocalLockGuard, PerCpuStack, Ref, percpu,
+    LocalLockGuard, PerCpuRwLock, PerCpuRwLockReadGuard, PerCpuStack, Ref, percpu,
 };
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
@@ -161,4 +161,16 @@ pub fn ref_get(reference: &Ref<u64>) -> Ref<u64> {
 #[unsafe(no_mangle)]
 pub fn ref_put(reference: Ref<u64>) {
     drop(reference);
+}
+
+/// A reader comes into a lock.
+#[unsafe(no_mangle)]
+pub fn read_lock(lock: &PerCpuRwLock<u64>) -> PerCpuRwLockReadGuard<'_, u64> {
+    lock.read()
+}
+
+/// And leaves.
+#[unsafe(no_mangle)]
+pub fn read_unlock(guard: PerCpuRwLockReadGuard<'_, u64>) {
+    drop(guard);
 }
