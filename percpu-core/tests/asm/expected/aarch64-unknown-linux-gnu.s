@@ -1269,3 +1269,115 @@ L12:
 	ldp x20, x19, [sp, #16]
 	ldp x29, x30, [sp], #32
 	ret
+
+read_lock:
+	stp x29, x30, [sp, #-32]!
+	stp x20, x19, [sp, #16]
+	mov x29, sp
+	add x8, x0, #32
+	ldar w8, [x8]
+	cbnz w8, L1
+	add x8, x0, #24
+	add x20, x0, #48
+	ldar x8, [x8]
+	cbz x8, L2
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	mov w11, #1
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	ldr x12, [x10]
+	cbz x12, L7
+	mrs x13, TPIDR_EL0
+	add x13, x13, x12
+	adrp x15, L8
+	add x15, x15, :lo12:L8
+	str x15, [x13, #8]
+L3:
+	ldrh w14, [x13, #4]
+	add x12, x10, x14, lsl #3
+	ldr x12, [x12, #40]
+	cbz x12, L7
+	add x12, x12, x8
+	mov x9, #-1
+	ldar w18, [x20]
+	cbnz w18, L7
+	mov x9, #0
+	ldr x18, [x12]
+	add x18, x18, x11
+	str x18, [x12]
+L4:
+L5:
+	add x18, x10, #8	; out of line
+L9:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L9	; out of line
+	b L6	; out of line
+L7:
+	cbz x12, L10
+L11:
+	cbnz x9, L1
+L12:
+	ldp x20, x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret
+
+read_unlock:
+	stp x29, x30, [sp, #-32]!
+	stp x20, x19, [sp, #16]
+	mov x29, sp
+	add x8, x0, #32
+	ldar w8, [x8]
+	cbnz w8, L1
+	add x8, x0, #24
+	add x20, x0, #48
+	ldar x8, [x8]
+	cbz x8, L2
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	mov x11, #-1
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	ldr x12, [x10]
+	cbz x12, L7
+	mrs x13, TPIDR_EL0
+	add x13, x13, x12
+	adrp x15, L8
+	add x15, x15, :lo12:L8
+	str x15, [x13, #8]
+L3:
+	ldrh w14, [x13, #4]
+	add x12, x10, x14, lsl #3
+	ldr x12, [x12, #40]
+	cbz x12, L7
+	add x12, x12, x8
+	mov x9, #-1
+	ldar w18, [x20]
+	cbnz w18, L7
+	mov x9, #0
+	ldr x18, [x12]
+	add x18, x18, x11
+	str x18, [x12]
+L4:
+L5:
+	add x18, x10, #8	; out of line
+L9:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L9	; out of line
+	b L6	; out of line
+L7:
+	cbz x12, L10
+L11:
+	cbnz x9, L1
+L12:
+	ldp x20, x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret

@@ -1126,3 +1126,88 @@ L10:
 	pop rbx
 	pop r14
 	ret
+
+read_lock:
+	push r14
+	push rbx
+	push rax
+	mov eax, dword ptr [rdi + 32]
+	test eax, eax
+	jne L1
+	lea rbx, [rdi + 48]
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
+	je L2
+L3:
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov edx, 1
+	; descriptor L4
+	; descriptor L5-L4
+	; descriptor L6
+L7:
+	mov rsi, qword ptr [rcx]
+	test rsi, rsi
+	je L8
+	lea r9, [rip + L9]
+	mov qword ptr fs:[rsi + 8], r9
+L4:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rcx + 8*r8 + 40]
+	test rsi, rsi
+	je L8
+	add rsi, rax
+	cmp dword ptr [rbx], 0
+	jne L1
+	add qword ptr [rsi], rdx
+L5:
+L6:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L7	; out of line
+L10:
+	mov rax, rdi
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
+
+read_unlock:
+	push r14
+	push rbx
+	push rax
+	mov eax, dword ptr [rdi + 32]
+	test eax, eax
+	jne L1
+	lea rbx, [rdi + 48]
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
+	je L2
+L3:
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov rdx, -1
+	; descriptor L4
+	; descriptor L5-L4
+	; descriptor L6
+L7:
+	mov rsi, qword ptr [rcx]
+	test rsi, rsi
+	je L8
+	lea r9, [rip + L9]
+	mov qword ptr fs:[rsi + 8], r9
+L4:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rcx + 8*r8 + 40]
+	test rsi, rsi
+	je L8
+	add rsi, rax
+	cmp dword ptr [rbx], 0
+	jne L1
+	add qword ptr [rsi], rdx
+L5:
+L6:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L7	; out of line
+L10:
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
