@@ -11,6 +11,7 @@ use percpu_counter::{Budget, Counter, Domain, Histogram, PerCpuRef, PerCpuRwLock
 use crate::job::Job;
 
 /// Ours first, then the rivals.
+#[derive(Debug)]
 pub struct Question {
     /// What is done, over and over.
     pub name: &'static str,
@@ -48,10 +49,7 @@ impl<F: Fn(u64) + Send + Sync> Job for Once<F> {
 }
 
 /// `operation` is given the number of its turn.
-fn job(
-    name: &'static str,
-    operation: impl Fn(u64) + Send + Sync + 'static,
-) -> Arc<dyn Job> {
+fn job(name: &'static str, operation: impl Fn(u64) + Send + Sync + 'static) -> Arc<dyn Job> {
     Arc::new(Once { name, operation })
 }
 
@@ -136,9 +134,15 @@ fn locks() -> Question {
     Question {
         name: "PerCpuRwLock: read and unlock",
         jobs: vec![
-            job("percpu PerCpuRwLock", move |_| drop(black_box(*ours.read()))),
-            job("parking_lot RwLock", move |_| drop(black_box(*fair.read()))),
-            job("std RwLock", move |_| drop(black_box(*std.read().expect("no panic")))),
+            job("percpu PerCpuRwLock", move |_| {
+                black_box(*ours.read());
+            }),
+            job("parking_lot RwLock", move |_| {
+                black_box(*fair.read());
+            }),
+            job("std RwLock", move |_| {
+                black_box(*std.read().expect("no panic"));
+            }),
         ],
         bounds: [Some(3.0), Some(8.0)],
     }
