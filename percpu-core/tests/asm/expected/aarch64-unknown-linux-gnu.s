@@ -955,7 +955,7 @@ read_lock:
 	ldar w8, [x8]
 	cbnz w8, L1
 	mov w8, #1
-	add x20, x0, #120
+	add x20, x0, #48
 	str x8, [sp, #8]
 	add x8, x0, #24
 	ldar x8, [x8]
@@ -1015,7 +1015,7 @@ read_unlock:
 	ldar w8, [x8]
 	cbnz w8, L1
 	mov x8, #-1
-	add x20, x0, #120
+	add x20, x0, #48
 	str x8, [sp, #8]
 	add x8, x0, #24
 	ldar x8, [x8]
