@@ -27,23 +27,21 @@ static CURRENT: AtomicUsize = AtomicUsize::new(0);
 static SECTIONS: Tally = Tally::new(0);
 static LATE: Tally = Tally::new(0);
 
-/// A section: what is found stays what it is.
-fn read(turns: u64) {
+/// A section: what is found stays what it is, whatever happens `meanwhile`.
+fn read(meanwhile: impl FnOnce()) {
     let which = TURN.enter(&WORDS);
     let cell = &CELL[CURRENT.load(Acquire)];
     let value = cell.load(Relaxed);
-    for _ in 0..turns {
-        if std::hint::black_box(cell).load(Relaxed) != value || value == POISON {
-            LATE.fetch_add(1, Relaxed);
-            break;
-        }
+    meanwhile();
+    if value == POISON || cell.load(Relaxed) != value {
+        LATE.fetch_add(1, Relaxed);
     }
     TURN.leave(&WORDS, which);
     SECTIONS.fetch_add(1, Relaxed);
 }
 
 fn handler() {
-    read(10);
+    read(|| ());
 }
 
 /// Replaces what is found, waits for who had found it, and poisons it. Whether all
@@ -69,7 +67,7 @@ fn replace(value: u64) -> bool {
 
 fn nobody_is_late_with_delays_at(test: &str, env: &[(&str, &str)], points: &[usize]) {
     common::in_child(test, env, || {
-        const READERS: usize = 5;
+        const READERS: usize = 3;
         WORDS.prepare().unwrap();
         common::handle_sigusr1(handler);
         points.iter().for_each(|&point| percpu_core::__inject::set(point, 5_000));
@@ -78,7 +76,14 @@ fn nobody_is_late_with_delays_at(test: &str, env: &[(&str, &str)], points: &[usi
         let periods = Tally::new(0);
         common::in_a_storm(READERS + 1, |n| {
             if n < READERS {
-                (0..6_000).for_each(|_| read(100));
+                for n in 0..6_000 {
+                    // Others run, the one that waits among them.
+                    read(|| {
+                        if n % 8 == 0 {
+                            std::thread::yield_now()
+                        }
+                    });
+                }
                 left.fetch_sub(1, Relaxed);
                 return;
             }
