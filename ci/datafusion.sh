@@ -7,6 +7,7 @@ begin datafusion
 cd percpu-datafusion
 # One profile, so that DataFusion is built once for tests and benchmark.
 cargo test --release --locked
+PERCPU_MODE=portable cargo test --release --locked --tests
 cargo clippy --release --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
 cargo bench --locked --bench pools -- "${1:-9}"

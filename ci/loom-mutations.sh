@@ -50,6 +50,12 @@ stack_atomic_relaxed  stack::operations_against_drain_on_the_shared_unit
 stack_atomic_unlocked stack::operations_against_drain_on_the_shared_unit
 stack_no_wake         stack::operations_against_drain_on_the_shared_unit
 take_sums_twice       take_against_add
+sum_before_the_lock   values::set_against_add
+record_stores         values::record_against_record_on_one_cpu
+no_restart            values::record_against_record_on_one_cpu
+set_take_in_two_steps set::take_against_update
+float_add_goes_back   float::float_add_after_set_against_a_late_add
+float_add_keeps_what_was_set float::float_add_after_set_against_a_late_add
 no_restart            structures::double_words_of_one_cpu
 no_restart            structures::pop_against_pop_pop_push
 no_restart            structures::buffer_push_against_push
@@ -66,6 +72,19 @@ gate_entered_relaxed  structures::list_drain_against_pop_and_push
 gate_no_stop          structures::buffer_drain_against_push_and_pop
 gate_no_fence         structures::buffer_drain_against_push_and_pop
 no_membarrier         structures::buffer_drain_against_push_and_pop
+switch_not_set        switch::visit_against_work
+switch_no_fence       switch::visit_against_work
+no_membarrier         switch::visit_against_work
+switch_entered_relaxed switch::visit_against_work
+switch_opened_relaxed switch::visit_against_work
+switch_not_frozen     switch::visit_against_work_on_the_shared_unit
+switch_change_relaxed switch::portable_visit_against_work
+switch_no_fence       switch::bounded_adds_against_close
+approx_sum_unlocked   approx::sum_against_folds
+no_membarrier         approx::add_against_fold_on
+budget_fill_unlocked  budget::a_charge_beside_a_stock_that_is_filled
+budget_limit_while_open budget::reserve_against_limit_change
+switch_no_fence       budget::charge_against_charge
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
 '
 

@@ -113,8 +113,10 @@ mod stack_word;
 mod static_var;
 #[cfg(not(percpu_loom))]
 mod stats;
+mod switch;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod trace;
+mod turn;
 mod unit;
 mod unprotected;
 mod word;
@@ -240,11 +242,19 @@ pub mod __inject {
     }
 }
 
-/// What object caches build on: stacks of words; no promise is made about it.
+/// What counters and caches build on; no promise is made about it.
 #[doc(hidden)]
 pub mod __raw {
     pub use crate::ops::Refused;
     pub use crate::raw_stack::RawStack;
+    pub use crate::switch::Switch;
+    pub use crate::turn::{InTurn, Turn};
+
+    /// All of a value, as a part of it.
+    #[inline(always)]
+    pub fn whole<T>(copies: &crate::Copies<T>) -> crate::Element<'_, T> {
+        copies.whole()
+    }
 }
 
 /// What fuzz targets reach into; no promise is made about it.

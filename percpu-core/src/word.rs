@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::process::{self, Admission};
 
 /// Where an operation's word lives.
-trait Target<W>: Sized {
+pub(crate) trait Target<W>: Sized {
     /// The place; resolves a static at its first use.
     fn resolve(&self) -> Place<'_, W>;
     /// What inactive units count as.

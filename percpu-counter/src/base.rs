@@ -1,31 +1,30 @@
-//! [`Base`]: what a counter's raw sum was at its last `take`, locked.
+//! [`Base`]: what a value counts from, locked.
 //!
 //! `base_loom.rs` is its twin on loom's pretend machine.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[doc(hidden)]
-#[derive(Debug, Default)]
-pub struct Base(Mutex<u64>);
+#[derive(Debug)]
+pub struct Base<V>(Mutex<V>);
 
 #[doc(hidden)]
-impl Base {
-    /// Nothing taken yet.
-    pub const fn nothing() -> Self {
-        Self(Mutex::new(0))
+impl<V> Base<V> {
+    pub const fn new(value: V) -> Self {
+        Self(Mutex::new(value))
     }
 
     /// Whatever a panic interrupted, a base is one number and consistent.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, u64> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The base of a static counter.
+/// The base of a static, at first `$initial`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __static_base {
-    () => {
-        $crate::__Base::nothing()
+    ($V:ty, $initial:expr) => {
+        $crate::__Base::<$V>::new($initial)
     };
 }

@@ -5,27 +5,26 @@ use percpu_core::model::loom::sync::{Mutex, MutexGuard};
 
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Base(Kind);
+pub struct Base<V: 'static>(Kind<V>);
 
 #[derive(Debug)]
-enum Kind {
-    Own(Mutex<u64>),
-    OfStatic(fn() -> &'static Mutex<u64>),
+enum Kind<V: 'static> {
+    Own(Mutex<V>),
+    OfStatic(fn() -> &'static Mutex<V>),
 }
 
 #[doc(hidden)]
-impl Base {
-    /// Nothing taken yet.
-    pub(crate) fn nothing() -> Self {
-        Self(Kind::Own(Mutex::new(0)))
+impl<V> Base<V> {
+    pub(crate) fn new(value: V) -> Self {
+        Self(Kind::Own(Mutex::new(value)))
     }
 
     /// That of a static: what `base` returns, in each execution another.
-    pub const fn of_static(base: fn() -> &'static Mutex<u64>) -> Self {
+    pub const fn of_static(base: fn() -> &'static Mutex<V>) -> Self {
         Self(Kind::OfStatic(base))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, u64> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, V> {
         let mutex = match &self.0 {
             Kind::Own(mutex) => mutex,
             Kind::OfStatic(base) => base(),
@@ -34,15 +33,15 @@ impl Base {
     }
 }
 
-/// The base of a static counter.
+/// The base of a static, at first `$initial`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __static_base {
-    () => {{
+    ($V:ty, $initial:expr) => {{
         use $crate::__core::model::loom;
-        fn base() -> &'static loom::sync::Mutex<u64> {
+        fn base() -> &'static loom::sync::Mutex<$V> {
             loom::lazy_static! {
-                static ref BASE: loom::sync::Mutex<u64> = loom::sync::Mutex::new(0);
+                static ref BASE: loom::sync::Mutex<$V> = loom::sync::Mutex::new($initial);
             }
             &BASE
         }

@@ -31,11 +31,9 @@
 //!
 //! [`MemoryPool`]: datafusion_execution::memory_pool::MemoryPool
 
-mod budget;
 mod pool;
 
-pub use budget::Budget;
-pub use percpu_counter::Error;
+pub use percpu_counter::{Budget, Error};
 pub use pool::PerCpuMemoryPool;
 
 /// The examples of README.md, compiled and run with the others.

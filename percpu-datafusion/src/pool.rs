@@ -11,16 +11,15 @@ use datafusion_common::{DataFusionError, Result, resources_datafusion_err};
 use datafusion_execution::memory_pool::{
     MemoryLimit, MemoryPool, MemoryReservation, human_readable_size,
 };
-use percpu_counter::Error;
-
-use crate::budget::{Budget, LimitExceeded};
+use percpu_counter::{Budget, Error, LimitExceeded};
 
 /// A [`MemoryPool`] with a hard limit, first come, first served.
 ///
 /// [`try_grow`](MemoryPool::try_grow) grants up to the last byte of the limit and
 /// never beyond it, whatever stocks the CPUs hold. [`grow`](MemoryPool::grow) must
 /// succeed, says DataFusion: it may go over the limit, and then every request is
-/// refused until as much was given back.
+/// refused until as much was given back. A budget counts less than 2^60 bytes: a
+/// limit above is cut to that, and `grow` by so much panics.
 ///
 /// It does not divide memory among those who spill, as DataFusion's `FairSpillPool`
 /// does: like `GreedyMemoryPool`, it suits queries with one operator that spills, or
@@ -30,8 +29,10 @@ use crate::budget::{Budget, LimitExceeded};
 /// who hold most. That one takes a lock in every call, so what is won here is lost.
 ///
 /// # Performance
-/// A request costs what a charge of [`Budget`] costs: in most calls, plain adds to
-/// this CPU's copy. Registration costs nothing: no consumer is kept.
+/// A request costs what [`Budget::try_charge`] costs: where much is left, a section of
+/// this CPU; near the limit, one compare-exchange. Registration costs nothing: no
+/// consumer is kept. [`reserved`](MemoryPool::reserved) takes a lock, and reads a word
+/// of each CPU.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -56,7 +57,7 @@ impl PerCpuMemoryPool {
     /// A pool of `limit` bytes with a budget of its own.
     ///
     /// # Errors
-    /// Those of [`Budget::new`]: the system refuses per-CPU memory.
+    /// [`Error::OutOfMemory`] if the system refuses per-CPU memory.
     pub fn new(limit: usize) -> Result<Self, Error> {
         Ok(Self::with_budget(Arc::new(Budget::new(limit as u64)?)))
     }
@@ -64,7 +65,9 @@ impl PerCpuMemoryPool {
     /// A pool on a budget that the rest of the program charges too.
     ///
     /// What others hold is as good as reserved: it is part of
-    /// [`reserved`](MemoryPool::reserved), and queries spill or fail the earlier.
+    /// [`reserved`](MemoryPool::reserved), and queries spill or fail the earlier. With
+    /// a [`child`](Budget::child) of that budget the pool has a limit and a total of
+    /// its own, and the outer limit holds too.
     #[must_use]
     pub fn with_budget(budget: Arc<Budget>) -> Self {
         Self { budget }

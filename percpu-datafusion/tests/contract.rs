@@ -129,13 +129,13 @@ fn a_limit_changed_while_running_holds_at_once() {
     let pool: Arc<dyn MemoryPool> = Arc::clone(&own) as _;
     let query = consumer("query", &pool);
     query.try_grow(80).unwrap();
-    own.budget().set_limit(50);
+    own.budget().set_limit(50).unwrap();
     assert!(matches!(pool.memory_limit(), MemoryLimit::Finite(50)));
     query.try_grow(1).unwrap_err();
     query.shrink(40);
     query.try_grow(10).unwrap();
     query.try_grow(1).unwrap_err();
-    own.budget().set_limit(200);
+    own.budget().set_limit(200).unwrap();
     query.try_grow(150).unwrap();
     query.try_grow(1).unwrap_err();
     assert_eq!(pool.reserved(), 200);
@@ -158,6 +158,24 @@ fn pools_on_one_budget_share_its_limit_with_whoever_else_charges_it() {
     second.try_grow(40).unwrap();
     drop((first, second));
     assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn a_pool_on_a_child_has_its_own_total_and_both_limits() {
+    let all = Arc::new(Budget::new(100).unwrap());
+    let own = Arc::new(all.child(60).unwrap());
+    let pool: Arc<dyn MemoryPool> = Arc::new(PerCpuMemoryPool::with_budget(own));
+    let cache = all.try_reserve(50).unwrap();
+    let query = consumer("query", &pool);
+    query.try_grow(50).unwrap();
+    query.try_grow(1).unwrap_err();
+    assert_eq!((pool.reserved(), all.used()), (50, 100));
+    drop(cache);
+    query.try_grow(11).unwrap_err();
+    query.try_grow(10).unwrap();
+    assert_eq!((pool.reserved(), all.used()), (60, 60));
+    drop(query);
+    assert_eq!((pool.reserved(), all.used()), (0, 0));
 }
 
 #[test]
@@ -197,7 +215,7 @@ fn threads_that_take_all_they_get_end_exactly_at_the_limit() {
 
 #[test]
 fn the_limit_holds_at_every_instant_while_threads_grow_and_shrink() {
-    const LIMIT: usize = 64 << 10;
+    const LIMIT: usize = 4 << 20; // much of which lies in stocks, at times
     let pool = pool(LIMIT);
     // At any instant no more than what is reserved: added to after a grant, taken
     // from before what was granted is given back.
@@ -213,7 +231,7 @@ fn the_limit_holds_at_every_instant_while_threads_grow_and_shrink() {
                     random ^= random << 13;
                     random ^= random >> 7;
                     random ^= random << 17;
-                    let bytes = (random >> 20) as usize % (16 << 10);
+                    let bytes = (random >> 20) as usize % (64 << 10);
                     if random % 2 == 0 {
                         if mine.try_grow(bytes).is_ok() {
                             let now = granted.fetch_add(bytes, SeqCst) + bytes;

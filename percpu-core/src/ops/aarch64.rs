@@ -454,3 +454,5 @@ pub(crate) mod buffer;
 pub(crate) mod list;
 #[path = "aarch64_pair.rs"]
 pub(crate) mod pair;
+#[path = "aarch64_switch.rs"]
+pub(crate) mod switch;

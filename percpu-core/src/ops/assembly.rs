@@ -43,7 +43,7 @@ mod body;
 #[path = "x86_64.rs"]
 mod body;
 
-pub(crate) use body::stack;
+pub(crate) use body::{stack, switch};
 /// The sections on several words.
 pub(crate) mod structures {
     pub(crate) use super::body::buffer::{buffer_pop, buffer_push};

@@ -10,6 +10,8 @@
 pub(crate) mod stack;
 #[path = "closed_structures.rs"]
 pub(crate) mod structures;
+#[path = "closed_switch.rs"]
+pub(crate) mod switch;
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};

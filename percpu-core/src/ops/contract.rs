@@ -43,6 +43,16 @@
 //! buffer pop(p, record)    gate; l = [a].word; l == 0 -> no;
 //!                          record = slot l - 1; (2)           COMMIT [a].word = l - 1; result yes
 //! ```
+//! Behind a switch or in turn (`switch.rs`, `turn.rs`); `s` is its address:
+//! ```text
+//! behind                   enter; acquire-load [s] != 0 -> stopped
+//! add(p, s, n)             behind;                            COMMIT [a] += n
+//! add_within(p, s, n, low, span)
+//!                          behind; r = [a] + n; r - low > span -> bounds; (2)
+//!                                                             COMMIT [a] = r
+//! add_in_turn(p, s)        enter; r = acquire-load [s] & 1;
+//!                          a = a + 8 r;                       COMMIT [a] += 1;       result r
+//! ```
 //! On a stack (`stack_copy.rs`): `stop`, `len`, and slots behind them.
 //! ```text
 //! open                     enter; acquire-load [a].stop != 0 -> stopped
@@ -91,7 +101,7 @@
 //!   other word.
 //! - **Outcome.** Bodies retry by themselves. "Cold" is not an abort: it says
 //!   that this thread needs the slow path (see `table.rs`), decided there once.
-//! - **Ordering.** Relaxed towards other CPUs, except `acquire` and `open`. On its own CPU
+//! - **Ordering.** Relaxed towards other CPUs, except `acquire`, `open`, `behind` and turns. On its own CPU
 //!   a section sees everything that the sections before it committed there:
 //!   either the same thread, or a thread that the kernel switched from. What a
 //!   remote reader of a pair, and a drain, may rely on: `pair.rs`, `drain.rs`.
@@ -100,5 +110,5 @@
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them.
 //! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
-//!   out, `"no_stop"` what `open` asks of a stack, `"no_sign"` the sign of `cpu_id`;
+//!   out, `"no_stop"` what `open` asks of a stack, `"no_switch"` what `behind` asks, `"no_sign"` the sign of `cpu_id`;
 //!   the injected stress tests must then fail (`ci/inject.sh`).

@@ -7,7 +7,7 @@
 //!        |
 //!   assembly | model | closed   sections only: contract.rs says what they do
 //!      |
-//!   x86_64 | aarch64            and theirs for a pair, a list, a buffer
+//!   x86_64 | aarch64            and theirs for a pair, a list, a buffer, a switch
 //!
 //!   portable                    the atomics that serve where no section may run
 //! ```
@@ -18,9 +18,12 @@
 mod attempt;
 mod contract;
 mod gate;
+#[cfg(percpu_loom)]
+mod model_section;
 mod pair;
 mod portable;
 pub(crate) mod portable_stack;
+pub(crate) mod portable_switch;
 mod refused;
 mod shape;
 // The one choice of body, on what build.rs derived from the target.
@@ -39,6 +42,6 @@ pub(crate) use sections::structures::{
 };
 pub(crate) use sections::{
     acquire, add, and, compare_exchange, dec, fetch_add, fetch_and, fetch_or, fetch_xor, here, inc,
-    or, stack, store, swap, xor,
+    or, stack, store, swap, switch, xor,
 };
 pub(crate) use shape::Shape;

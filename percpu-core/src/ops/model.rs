@@ -17,38 +17,17 @@
 pub(crate) mod stack;
 #[path = "model_structures.rs"]
 pub(crate) mod structures;
+#[path = "model_switch.rs"]
+pub(crate) mod switch;
 
 use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};
 use crate::index::Index;
-use crate::model::machine::{self, Aborted, Armed};
+use crate::model::machine;
 use crate::mutate::mutated;
+use crate::ops::model_section::{load, section};
 use crate::place::Place;
-
-/// Runs `body` on this CPU's copy as a section.
-fn section<'a, T, R>(
-    at: Place<'a, T>,
-    body: impl Fn(&mut Armed<'_>, &'a T) -> Result<R, Aborted>,
-) -> Option<R> {
-    machine::current().section(|armed, base| {
-        // SAFETY: the machine gives bases of its own units.
-        body(armed, unsafe { at.at(base) })
-    })
-}
-
-/// Loads a word of this CPU, which only sections change.
-///
-/// By a compare-exchange that changes nothing, for loom's sake: of a thread
-/// that loads and then stores a word loom remembers the load only, and would
-/// not try the store before another thread's earlier load. Nothing is lost:
-/// the CPU's lock makes the latest value the only one a load could find.
-fn load<W: Word>(word: &W) -> W::Value {
-    // If it is this value, it is stored again.
-    let unlikely = W::from_bits(0xA5A5_5A5A_C33C_3CC3);
-    let (Ok(value) | Err(value)) = word.exchange_if(unlikely, unlikely);
-    value
-}
 
 /// `r = [a]; (2) COMMIT [a] = change(r); result r`.
 fn update_word<W: Word>(

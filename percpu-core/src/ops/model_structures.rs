@@ -10,33 +10,12 @@
 
 use crate::atomic::{AtomicUsize, Ordering};
 use crate::index::Index;
-use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
 use crate::ops::gate::Gate;
+use crate::ops::model_section::{load, section};
 use crate::ops::pair::{DoubleWord, Two};
-use crate::ops::portable::Word;
 use crate::ops::shape::Shape;
 use crate::place::Place;
-
-/// Runs `body` on this CPU's copy as a section.
-fn section<'a, T, R>(
-    at: Place<'a, T>,
-    body: impl Fn(&mut Armed<'_>, &'a T) -> Result<R, Aborted>,
-) -> Option<R> {
-    machine::current().section(|armed, base| {
-        // SAFETY: the machine gives bases of its own units.
-        body(armed, unsafe { at.at(base) })
-    })
-}
-
-/// Loads a word that this section is about to store: by a compare-exchange that
-/// changes nothing, as `load` in `model.rs` does and says why. If a word
-/// is that value, it is stored again.
-fn load<W: Word>(word: &W) -> W::Value {
-    let unlikely = W::from_bits(0xA5A5_5A5A_C33C_3CC3);
-    let (Ok(value) | Err(value)) = word.exchange_if(unlikely, unlikely);
-    value
-}
 
 fn pair_exchange(at: Place<'_, DoubleWord>, current: Option<Two>, new: Two) -> Option<Two> {
     section(at, |armed, pair| {

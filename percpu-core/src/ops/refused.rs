@@ -1,12 +1,13 @@
-//! [`Refused`]: why a stack did nothing.
+//! [`Refused`]: why a stack, or a switch, did nothing.
 
-/// Why an operation on a stack did nothing.
+/// Why an operation on a stack, or behind a switch, did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// No room for what was to go in, or not as many there as were to come out.
+    /// No room for what was to go in, or not as many there as were to come out; a
+    /// value out of bounds.
     Bounds,
     /// A drain stops the unit; on a unit without sections also: somebody else is
-    /// in the middle of an operation.
+    /// in the middle of an operation. The switch is closed.
     Stopped,
 }
 

@@ -454,3 +454,5 @@ pub(crate) mod buffer;
 pub(crate) mod list;
 #[path = "x86_64_pair.rs"]
 pub(crate) mod pair;
+#[path = "x86_64_switch.rs"]
+pub(crate) mod switch;

@@ -8,4 +8,5 @@ mod local_lock;
 mod plan;
 mod stack;
 mod structures;
+mod switch;
 mod words;

@@ -1,6 +1,12 @@
 //! Models of counters; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
+mod approx;
+mod budget;
+mod float;
+mod set;
+mod values;
+
 use std::sync::Arc;
 
 use percpu_core::model::{Builder, Outcomes};
