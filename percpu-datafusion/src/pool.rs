@@ -81,6 +81,7 @@ impl PerCpuMemoryPool {
     }
 
     #[cold]
+    #[inline(never)]
     fn exhausted(
         &self,
         reservation: &MemoryReservation,

@@ -227,7 +227,7 @@ fn the_limit_holds_at_every_instant_while_threads_grow_and_shrink() {
             s.spawn(move || {
                 let mine = consumer("mine", pool);
                 let mut random = thread + 1;
-                for _ in 0..20_000 {
+                for _ in 0..200_000 {
                     random ^= random << 13;
                     random ^= random >> 7;
                     random ^= random << 17;

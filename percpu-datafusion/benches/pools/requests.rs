@@ -1,6 +1,5 @@
 //! What does a request cost, and giving back?
 
-use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Instant;
@@ -33,7 +32,7 @@ const CASES: [Case; 4] = [
         limit: 1 << 30,
         run: |pool, reservation, requests| {
             for _ in 0..requests {
-                black_box(pool.try_grow(reservation, BYTES)).expect("below the limit");
+                pool.try_grow(reservation, BYTES).expect("below the limit");
                 pool.shrink(reservation, BYTES);
             }
         },
@@ -45,7 +44,7 @@ const CASES: [Case; 4] = [
         limit: 1 << 30,
         run: |_, reservation, requests| {
             for _ in 0..requests {
-                black_box(reservation.try_grow(BYTES)).expect("below the limit");
+                reservation.try_grow(BYTES).expect("below the limit");
                 reservation.shrink(BYTES);
             }
         },
@@ -58,7 +57,7 @@ const CASES: [Case; 4] = [
         run: |_, reservation, requests| {
             for _ in 0..requests / 64 {
                 for _ in 0..64 {
-                    black_box(reservation.try_grow(BYTES)).expect("below the limit");
+                    reservation.try_grow(BYTES).expect("below the limit");
                 }
                 reservation.free();
             }
@@ -71,7 +70,7 @@ const CASES: [Case; 4] = [
         limit: BYTES - 1,
         run: |_, reservation, requests| {
             for _ in 0..requests {
-                black_box(reservation.try_grow(BYTES)).expect_err("above the limit");
+                reservation.try_grow(BYTES).expect_err("above the limit");
             }
         },
     },
