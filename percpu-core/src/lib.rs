@@ -48,11 +48,13 @@
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
+//! | count references to an object | [`PerCpuRef`], [`RawRef`] | `percpu_ref` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
 //! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | give memory back, and see what is held | [`balance()`], [`Balancer`], [`stats()`], [`locate`] | `percpu_stats` |
+//! | count a program's allocations, limit them | [`AccountingAlloc`] | `alloc_tag`, memory cgroups |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
 //! Features: `tracing` tells the allocator's events, `serde` makes statistics data.
@@ -73,6 +75,8 @@
 //!                  table, place, sys       the fast path's table | the outside world
 //! ```
 
+#[cfg(not(percpu_loom))]
+mod accounting;
 pub mod atomic;
 #[cfg(not(percpu_loom))]
 mod balance;
@@ -103,6 +107,7 @@ mod ops;
 #[cfg(not(percpu_loom))]
 mod options;
 mod raw_stack;
+mod reference;
 mod remote;
 pub mod signal_safety;
 #[cfg(not(percpu_loom))]
@@ -145,6 +150,8 @@ mod sys;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod table;
 
+#[cfg(not(percpu_loom))]
+pub use accounting::{AccountingAlloc, AccountingSnapshot};
 pub use area::{
     AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout,
     LayoutError, SanityError, Sizes, Stats,
@@ -172,6 +179,7 @@ pub use ops::{BitWord, DoubleWord, IntWord, Word};
 #[cfg(not(percpu_loom))]
 pub use options::AllocOptions;
 pub use per_cpu::PerCpu;
+pub use reference::{ExitedRef, PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use remote::{Iter, Remote};
 #[cfg(not(percpu_loom))]
 pub use slice::PerCpuSlice;

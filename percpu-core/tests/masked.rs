@@ -6,8 +6,8 @@
 //!
 //! # Safety
 //!
-//! Installs filters of system calls in this process's children and in itself,
-//! where it is a child made for that.
+//! Installs filters of system calls in this process's children, and asks for what
+//! they refuse.
 
 #![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
 #![allow(unsafe_code)]
@@ -19,7 +19,7 @@ use std::os::unix::process::CommandExt;
 
 use common::filter::{Call, MEMBARRIER, call, filter, install};
 use percpu_core::atomic::AtomicU64;
-use percpu_core::{Error, LocalLock, PerCpu, Unit, fence, info, percpu};
+use percpu_core::{Error, LocalLock, PerCpu, PerCpuRef, Ref, RefError, Unit, fence, info, percpu};
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(3);
@@ -229,5 +229,42 @@ fn memory_calls_masked_after_the_start_are_done_without() {
         assert!(info().unwrap().chunks() > chunks);
         drop(many);
         suite(4);
+    });
+}
+
+/// A reference count that cannot be switched stays as it is, and exact; an owner
+/// that cannot kill leaks its object under the references to it.
+#[test]
+fn reference_counts_live_on_when_the_fence_is_refused() {
+    common::in_each_mode("reference_counts_live_on_when_the_fence_is_refused", || {
+        let dropped = std::sync::Arc::new(());
+        let owner = PerCpuRef::new(std::sync::Arc::clone(&dropped)).unwrap();
+        let one = owner.get();
+        install(&filter(&[MEMBARRIER], libc::EPERM)).unwrap();
+        let refused = RefError::Fence(Error::FenceRefused { errno: libc::EPERM });
+        if fence::all().is_ok() {
+            owner.kill().unwrap();
+            drop(one);
+            return assert_eq!(std::sync::Arc::strong_count(&dropped), 1);
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..20_000).for_each(|_| drop(Ref::clone(&one))));
+            }
+            for _ in 0..200 {
+                let confirm = || panic!("confirmed without a fence");
+                assert_eq!(owner.kill_and_confirm(confirm), Err(refused.clone()));
+                assert_eq!(owner.switch_to_atomic_sync(), Err(refused.clone()));
+            }
+        });
+        assert!(owner.is_percpu() && !owner.is_dying() && owner.try_get_live().is_some());
+        assert_eq!(owner.count(), 2, "nothing was lost");
+        drop(owner);
+        let other = Ref::clone(&one);
+        drop(one);
+        assert_eq!(std::sync::Arc::strong_count(&other), 2);
+        drop(other);
+        assert_eq!(std::sync::Arc::strong_count(&dropped), 2, "leaked, not freed");
+        assert!(PerCpuRef::builder().init_atomic().build(()).is_err());
     });
 }

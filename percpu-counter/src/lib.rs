@@ -28,6 +28,9 @@
 //! | declare any of them | [`counter!`](macro@counter) |
 //!
 //! Features: `serde` makes snapshots data.
+//! [`Domain`] waits for readers who do no more than count themselves in and out.
+//! Features: `serde` makes values and snapshots data; `prometheus`, `prometheus-client`
+//! and `metrics` have modules of those names, with the crates' metrics on per-CPU storage.
 
 #![forbid(unsafe_code)]
 
@@ -37,13 +40,18 @@ mod approx_many;
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
 mod budget;
+mod callbacks;
 mod counter;
+mod deferred;
 mod delta;
+mod domain;
 mod extreme;
 mod fields;
 mod gauge;
+mod grace_period;
 #[cfg(not(percpu_loom))]
 pub mod histogram;
+mod inside;
 #[cfg(any(
     feature = "metrics",
     feature = "prometheus",
@@ -59,18 +67,24 @@ mod set;
 mod snapshot;
 mod statics;
 mod storage;
+mod sync;
 
 pub use approx::{ApproxCounter, StaticApproxCounter};
 #[cfg(not(percpu_loom))]
 pub use approx_many::{ApproxCounterRef, ApproxCounters};
 pub use budget::{Budget, BudgetBuilder, LimitExceeded, Reservation, StaticBudget};
+pub use callbacks::GracePeriod;
 pub use counter::{Counter, StaticCounter};
+pub use domain::{Domain, OwnedReadGuard, ReadGuard};
 pub use fields::CounterFields;
 pub use gauge::{Gauge, StaticGauge};
 #[cfg(not(percpu_loom))]
 pub use histogram::Histogram;
 pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
+#[cfg(not(percpu_loom))]
+pub use percpu_core::{AccountingAlloc, AccountingSnapshot};
+pub use percpu_core::{PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use set::{CounterSet, StaticCounterSet};
 pub use snapshot::Snapshot;
 

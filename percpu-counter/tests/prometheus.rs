@@ -6,7 +6,7 @@ use percpu_counter::prometheus::{
     Counter, CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     PerCpuF64, PerCpuI64, PerCpuU64,
 };
-use prometheus::core::{Atomic, AtomicF64, AtomicI64, AtomicU64, Number as _};
+use prometheus::core::{Atomic, AtomicF64, AtomicI64, AtomicU64};
 use prometheus::{Opts, Registry, TextEncoder};
 use proptest::prelude::*;
 
@@ -247,6 +247,7 @@ mod stress {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
     use percpu_counter::__core::PerCpu;
+    use prometheus::core::Number as _;
 
     use super::*;
 

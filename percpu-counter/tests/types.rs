@@ -5,8 +5,8 @@
 use std::fmt::{Debug, Display};
 
 use percpu_counter::{
-    Counter, CounterSet, Gauge, Max, Min, Snapshot, StaticCounter, StaticCounterSet, StaticGauge,
-    StaticMax, StaticMin, counter, counter_set,
+    Counter, CounterSet, Gauge, Max, Min, PerCpuRef, RawRef, Ref, Snapshot, StaticCounter,
+    StaticCounterSet, StaticGauge, StaticMax, StaticMin, counter, counter_set,
 };
 
 counter_set! { struct Stats { packets, bytes } }
@@ -37,6 +37,9 @@ fn every_type_is_shared_between_threads_and_prints() {
     is_shared_between_threads::<CounterSet<Stats>>();
     is_shared_between_threads::<StaticCounterSet<Stats>>();
     is_shared_between_threads::<Snapshot<Stats>>();
+    is_shared_between_threads::<RawRef>();
+    is_shared_between_threads::<PerCpuRef<u64>>();
+    is_shared_between_threads::<Ref<u64>>();
 }
 
 #[test]

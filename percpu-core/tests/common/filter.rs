@@ -1,8 +1,9 @@
-//! Filters of system calls, as containers and sandboxes install them.
+//! Filters that refuse system calls, as containers and sandboxes install them.
 //!
 //! # Safety
 //!
-//! Installs a filter in this process, which is a child made for that.
+//! Installs a filter of system calls in this process, which is a child made for that,
+//! or in one thread of it.
 
 #![allow(unsafe_code, dead_code, missing_docs, unreachable_pub)]
 
@@ -48,6 +49,15 @@ pub fn filter(calls: &[Call], errno: i32) -> Vec<libc::sock_filter> {
 
 /// Puts the filter on every thread of this process.
 pub fn install(program: &[libc::sock_filter]) -> io::Result<()> {
+    put(program, libc::SECCOMP_FILTER_FLAG_TSYNC)
+}
+
+/// Puts the filter on the calling thread, and on those that it will start.
+pub fn install_here(program: &[libc::sock_filter]) -> io::Result<()> {
+    put(program, 0)
+}
+
+fn put(program: &[libc::sock_filter], flags: libc::c_ulong) -> io::Result<()> {
     let program =
         libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     // SAFETY: gives up new privileges, without which a filter is refused.
@@ -56,12 +66,7 @@ pub fn install(program: &[libc::sock_filter]) -> io::Result<()> {
     }
     // SAFETY: the kernel reads the program, which outlives the call.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_TSYNC,
-            &raw const program,
-        )
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -10,6 +10,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod filter;
+pub mod references;
 pub mod tokens;
 
 use std::process::Command;

@@ -86,8 +86,9 @@ impl Iterator for Quantiles<'_> {
             // All steps that are left are in the last bucket: the end is enough.
             Some(1.0)
         } else {
-            let halvings = (1.0 / (1.0 - q)).log2().floor();
-            let step = q + 1.0 / (self.ticks * (halvings + 1.0).exp2());
+            // In integers: a logarithm may be off by a bit. At most 2^53, as q is below 1.
+            let halvings = ((1.0 / (1.0 - q)) as u64).ilog2();
+            let step = q + 1.0 / (self.ticks * (2_u64 << halvings) as f64);
             // Steps too small for the numbers that there are.
             Some(if step > q { step.min(1.0) } else { 1.0 })
         };

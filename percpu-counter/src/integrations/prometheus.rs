@@ -1,4 +1,4 @@
-//! For the crate [`prometheus`](::prometheus): its counters and gauges, on per-CPU
+//! For the crate `prometheus`: its counters and gauges, on per-CPU
 //! storage.
 //!
 //! The aliases here take the places of the crate's own of the same names; registries,

@@ -1,4 +1,4 @@
-//! For the crate [`prometheus_client`](::prometheus_client): metrics for its registry.
+//! For the crate `prometheus-client`: metrics for its registry.
 //!
 //! [`Counter`] and [`Gauge`] are handles as the crate's own are: cheap to clone, and
 //! made by `Default`, as a [`Family`] wants them.

@@ -3,6 +3,7 @@
 
 mod approx;
 mod budget;
+mod domain;
 mod float;
 mod set;
 mod values;

@@ -1,4 +1,4 @@
-//! For the crate [`metrics`](::metrics): a recorder on per-CPU storage.
+//! For the crate `metrics`: a recorder on per-CPU storage.
 //!
 //! ```
 //! use metrics::{counter, describe_counter, gauge, histogram};
