@@ -1,5 +1,6 @@
 //! [`Question`]: one type of percpu-counter, beside what people use today.
 
+use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,6 @@ use percpu_counter::{Budget, Counter, Domain, Histogram, PerCpuRef, PerCpuRwLock
 use crate::job::Job;
 
 /// Ours first, then the rivals.
-#[derive(Debug)]
 pub struct Question {
     /// What is done, over and over.
     pub name: &'static str,
@@ -20,6 +20,13 @@ pub struct Question {
     /// How many times faster ours must be than each rival, with one thread and with
     /// two; `None`: as it comes.
     pub bounds: [Option<f64>; 2],
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.jobs.iter().map(|job| job.name());
+        f.debug_tuple(self.name).field(&names.collect::<Vec<_>>()).finish()
+    }
 }
 
 /// One operation of one contender.
