@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use percpu_core::__raw::Switch;
-use percpu_core::atomic::{AtomicI64, AtomicU64};
+use percpu_core::atomic::{AtomicI64, AtomicU32, AtomicU64};
 use percpu_core::{Error, PerCpu, StaticPerCpu, Unit};
 
 use crate::base::Base;
@@ -64,7 +64,8 @@ impl ApproxCounter {
     /// As [`new`](Self::new).
     pub fn with_batch(batch: u32) -> Result<Self, Error> {
         let (words, count) = (PerCpu::zeroed()?, AtomicI64::new(0));
-        let parts = Own { words, count, switch: Switch::new(), lock: Base::new(()) };
+        let largest = AtomicU32::new(batch);
+        let parts = Own { words, count, largest, switch: Switch::new(), lock: Base::new(()) };
         Ok(Self { parts, batch })
     }
 }
@@ -78,8 +79,8 @@ impl StaticApproxCounter {
         lock: Base<()>,
         batch: u32,
     ) -> Self {
-        let (count, switch) = (AtomicI64::new(0), Switch::new());
-        Self { parts: Own { words, count, switch, lock }, batch }
+        let (count, largest) = (AtomicI64::new(0), AtomicU32::new(batch));
+        Self { parts: Own { words, count, largest, switch: Switch::new(), lock }, batch }
     }
 }
 
@@ -119,7 +120,7 @@ impl<P: Parts> ApproxCounter<P> {
     #[doc(alias = "percpu_counter_add_batch")]
     #[inline]
     pub fn add_with_batch(&self, n: i64, batch: u32) {
-        self.parts.delta().add(n, batch);
+        self.parts.delta().add_with_batch(n, batch);
     }
 
     /// Adds `n` to this CPU's word, and tells the count only if that would get too
@@ -129,7 +130,7 @@ impl<P: Parts> ApproxCounter<P> {
     #[doc(alias = "percpu_counter_sub_local")]
     #[inline]
     pub fn add_local(&self, n: i64) {
-        self.parts.delta().add(n, i32::MAX as u32);
+        self.parts.delta().add_with_batch(n, i32::MAX as u32);
     }
 
     /// The count: what CPUs have not told yet is missing.
@@ -149,12 +150,12 @@ impl<P: Parts> ApproxCounter<P> {
         self.read().max(0)
     }
 
-    /// How far [`read`](Self::read) may be from the exact value: a batch for each
+    /// How far [`read`](Self::read) may be from the exact value: the largest batch used for each
     /// possible CPU; and if the process has threads without restartable sequences,
     /// less than one batch more.
     pub fn error_bound(&self) -> u64 {
         let cpus = Unit::all().map_or(0, |units| units.len() as u64 - 1);
-        u64::from(self.batch) * cpus
+        u64::from(self.parts.delta().largest()) * cpus
     }
 
     /// The exact value: of additions that returned before, and of each that still
@@ -235,7 +236,8 @@ impl<P: Parts> ApproxCounter<P> {
 
     /// How much all units together may not have told: with the shared one.
     fn unknown(&self) -> i64 {
-        self.error_bound().saturating_add(self.batch.into()).min(i64::MAX as u64) as i64
+        let largest = self.parts.delta().largest();
+        self.error_bound().saturating_add(largest.into()).min(i64::MAX as u64) as i64
     }
 }
 

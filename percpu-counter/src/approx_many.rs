@@ -3,7 +3,7 @@
 use std::fmt;
 
 use percpu_core::__raw::Switch;
-use percpu_core::atomic::{AtomicI64, AtomicU64};
+use percpu_core::atomic::{AtomicI64, AtomicU32, AtomicU64};
 use percpu_core::{Error, PerCpuSlice};
 
 use crate::approx::{ApproxCounter, default_batch};
@@ -24,6 +24,7 @@ use crate::delta::{Delta, OneOf};
 pub struct ApproxCounters {
     words: PerCpuSlice<AtomicU64>,
     counts: Box<[AtomicI64]>,
+    largest: AtomicU32,
     switch: Switch,
     lock: Base<()>,
     batch: u32,
@@ -50,6 +51,7 @@ impl ApproxCounters {
         Ok(Self {
             words: PerCpuSlice::zeroed(count)?,
             counts: (0..count).map(|_| AtomicI64::new(0)).collect(),
+            largest: AtomicU32::new(batch),
             switch: Switch::new(),
             lock: Base::new(()),
             batch,
@@ -62,9 +64,9 @@ impl ApproxCounters {
     /// If `index` is not below [`len`](Self::len).
     #[inline]
     pub fn at(&self, index: usize) -> ApproxCounterRef<'_> {
-        let Self { words, counts, switch, lock, batch } = self;
+        let Self { words, counts, largest, switch, lock, batch } = self;
         let words = words.at(index);
-        let delta = Delta { words, count: &counts[index], switch, lock };
+        let delta = Delta { words, count: &counts[index], largest, switch, lock };
         ApproxCounter { parts: OneOf(delta), batch: *batch }
     }
 

@@ -21,7 +21,7 @@
 
 use percpu_core::__private::mutated;
 use percpu_core::__raw::{Switch, whole};
-use percpu_core::atomic::{AtomicI64, AtomicU64, Ordering};
+use percpu_core::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use percpu_core::{Element, Error, Unit};
 
 use crate::base::Base;
@@ -35,6 +35,8 @@ const FOLDING: u64 = 1 << 63;
 pub(crate) struct Delta<'a> {
     pub(crate) words: Element<'a, AtomicU64>,
     pub(crate) count: &'a AtomicI64,
+    /// The largest batch that was ever used: no word is larger.
+    pub(crate) largest: &'a AtomicU32,
     /// Closed to take one unit's word alone.
     pub(crate) switch: &'a Switch,
     pub(crate) lock: &'a Base<()>,
@@ -50,6 +52,7 @@ pub(crate) trait Parts {
 pub struct Own<S> {
     pub(crate) words: S,
     pub(crate) count: AtomicI64,
+    pub(crate) largest: AtomicU32,
     pub(crate) switch: Switch,
     pub(crate) lock: Base<()>,
 }
@@ -57,8 +60,8 @@ pub struct Own<S> {
 impl<S: Storage<Item = AtomicU64>> Parts for Own<S> {
     #[inline(always)]
     fn delta(&self) -> Delta<'_> {
-        let Self { words, count, switch, lock } = self;
-        Delta { words: whole(words.copies()), count, switch, lock }
+        let Self { words, count, largest, switch, lock } = self;
+        Delta { words: whole(words.copies()), count, largest, switch, lock }
     }
 }
 
@@ -85,6 +88,22 @@ impl Delta<'_> {
         if !fits {
             self.fold(n);
         }
+    }
+
+    /// As `add`, with a batch that may be larger than those before.
+    #[inline]
+    pub(crate) fn add_with_batch(self, n: i64, batch: u32) {
+        // Relaxed: before the addition, in this thread; who compares after that
+        // addition returned sees both.
+        if batch > self.largest.load(Ordering::Relaxed) {
+            self.largest.fetch_max(batch, Ordering::Relaxed);
+        }
+        self.add(n, batch);
+    }
+
+    /// How much the word of one unit may hold, and a little more.
+    pub(crate) fn largest(self) -> u32 {
+        self.largest.load(Ordering::Relaxed)
     }
 
     /// Adds `n`, and what this unit has not told, to the count.
