@@ -1,5 +1,6 @@
 //! [`Question`]: one type of percpu-counter, beside what people use today.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use percpu_core::PerCpu;
 use percpu_counter::{Budget, Counter, Domain, Histogram, PerCpuRef, PerCpuRwLock};
 
 use crate::job::Job;
+use crate::raw;
 
 /// Ours first, then the rivals.
 pub struct Question {
@@ -59,6 +61,21 @@ impl<F: Fn(u64) + Send + Sync> Job for Once<F> {
 fn job(name: &'static str, operation: impl Fn(u64) + Send + Sync + 'static) -> Arc<dyn Job> {
     Arc::new(Once { name, operation })
 }
+
+/// Two plain additions to thread-local memory: whatever goes up and down again on
+/// memory costs that. Says how far a bound can be from what a machine can do.
+fn floor() -> Arc<dyn Job> {
+    thread_local! {
+        static WORD: Cell<u64> = const { Cell::new(0) };
+    }
+    job(FLOOR, |_| {
+        WORD.with(|word| raw::plain_add(word, 1));
+        WORD.with(|word| raw::plain_add(word, 1_u64.wrapping_neg()));
+    })
+}
+
+/// The name of what no bound speaks of.
+pub const FLOOR: &str = "floor: two plain adds, thread-local";
 
 /// All of them.
 ///
@@ -116,6 +133,7 @@ fn budgets() -> Question {
                 drop(used);
                 *locked.lock() -= n;
             }),
+            floor(),
         ],
         bounds: [Some(4.0), Some(15.0)],
     }
@@ -129,6 +147,7 @@ fn references() -> Question {
         jobs: vec![
             job("percpu PerCpuRef", move |_| drop(black_box(ours.get()))),
             job("Arc", move |_| drop(black_box(Arc::clone(&theirs)))),
+            floor(),
         ],
         bounds: [Some(3.0), Some(8.0)],
     }
@@ -150,6 +169,7 @@ fn locks() -> Question {
             job("std RwLock", move |_| {
                 black_box(*std.read().expect("no panic"));
             }),
+            floor(),
         ],
         bounds: [Some(3.0), Some(8.0)],
     }
@@ -162,6 +182,7 @@ fn sections() -> Question {
         jobs: vec![
             job("percpu Domain", move |_| drop(black_box(ours.read()))),
             job("crossbeam-epoch pin", |_| drop(black_box(crossbeam_epoch::pin()))),
+            floor(),
         ],
         bounds: [Some(2.0), None],
     }
