@@ -6,8 +6,8 @@
 begin datafusion
 cd percpu-datafusion
 # One profile, so that DataFusion is built once for tests and benchmark.
-cargo test --release --locked
-PERCPU_MODE=portable cargo test --release --locked --tests
-cargo clippy --release --locked --all-targets -- -D warnings
-RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
-cargo bench --locked --bench pools -- "${1:-9}"
+cargo test --release
+PERCPU_MODE=portable cargo test --release --tests
+cargo clippy --release --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
+cargo bench --bench pools -- "${1:-9}"
