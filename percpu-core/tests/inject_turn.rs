@@ -68,28 +68,25 @@ fn replace(value: u64) -> bool {
 fn nobody_is_late_with_delays_at(test: &str, env: &[(&str, &str)], points: &[usize]) {
     common::in_child(test, env, || {
         const READERS: usize = 3;
+        const PERIODS: u64 = 1_000;
         WORDS.prepare().unwrap();
         common::handle_sigusr1(handler);
         points.iter().for_each(|&point| percpu_core::__inject::set(point, 5_000));
-        let left = AtomicUsize::new(READERS);
         let stuck = AtomicBool::new(false);
         let periods = Tally::new(0);
         common::in_a_storm(READERS + 1, |n| {
-            if n < READERS {
-                for n in 0..6_000 {
+            while periods.load(Relaxed) < PERIODS && !stuck.load(Relaxed) {
+                if n < READERS {
                     // Others run, the one that waits among them.
-                    read(|| {
-                        if n % 8 == 0 {
-                            std::thread::yield_now()
-                        }
-                    });
-                }
-                left.fetch_sub(1, Relaxed);
-                return;
-            }
-            while left.load(Relaxed) > 0 {
-                if !replace(periods.fetch_add(1, Relaxed)) {
-                    return stuck.store(true, Relaxed);
+                    read(std::thread::yield_now);
+                    read(|| (0..200).for_each(|_| std::hint::spin_loop()));
+                    // As long outside, so that nobody is inside at times.
+                    std::thread::yield_now();
+                } else {
+                    // So that some are inside again when the turn comes back.
+                    std::thread::sleep(Duration::from_micros(100));
+                    stuck.store(!replace(periods.load(Relaxed)), Relaxed);
+                    periods.fetch_add(1, Relaxed);
                 }
             }
         });
