@@ -9,3 +9,5 @@ cargo run --release -p percpu-benches --bin ratios -- --rounds 15 --millis 1 > t
 grep -c "^| " target/ratios-smoke.txt | sed "s/$/ rows/"
 cargo run --release -p percpu-benches --bin allocations -- --rounds 3 --millis 1 > target/allocations-smoke.txt
 grep -c "^| " target/allocations-smoke.txt | sed "s/$/ rows/"
+cargo run --release -p percpu-benches --bin counters -- --rounds 3 --millis 1 > target/counters-smoke.txt
+grep -c "^| " target/counters-smoke.txt | sed "s/$/ rows/"

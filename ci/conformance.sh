@@ -20,5 +20,5 @@ for crate in core counter; do
     : > "$lists/$crate/inject"
 done
 RUSTFLAGS="--cfg percpu_inject" CARGO_TARGET_DIR=target/inject \
-    cargo test --release -p percpu-core --test 'inject*' -- --list > "$lists/core/inject" 2>&1
+    cargo test --release -p percpu-core --features lock_api --test "inject*" -- --list > "$lists/core/inject" 2>&1
 python3 ci/conformance.py "$lists" --strict

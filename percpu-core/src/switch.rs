@@ -37,9 +37,11 @@ use core::fmt;
 use crate::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::error::Error;
 use crate::fence;
+use crate::index::Index;
 use crate::mutate::mutated;
 use crate::ops::portable_switch::{self as portable, FROZEN};
 use crate::ops::{self, Refused};
+use crate::place::Place;
 use crate::process;
 use crate::remote::copy_on;
 use crate::unit::Unit;
@@ -82,6 +84,14 @@ impl Switch {
             move |at, by| ops::switch::add(at, switch, n, by),
             move |word| portable::add_within(word, n, ANY),
         )
+    }
+
+    /// As [`add`](Self::add), but by a section or not at all, without a cold path to
+    /// carry along: whether it was done. If not, `add` knows why.
+    #[inline(always)]
+    pub(crate) fn add_at_once(&self, words: Option<Place<'_, AtomicU64>>, n: u64) -> bool {
+        let Some(words) = words else { return false };
+        matches!(ops::switch::add(words, &self.0, n, Index::Cpu), Some(Ok(())))
     }
 
     /// Adds to this CPU's word, wrapping, if the new value lies in

@@ -321,13 +321,13 @@ fn objects_are_released_once_by_whoever_puts_the_last_reference() {
         let owner = PerCpuRef::builder().allow_reinit().on_release(release.clone());
         let owner = owner.build(format!("life {round}")).unwrap();
         std::thread::scope(|scope| {
-            for n in 0..THREADS {
-                let first = owner.get();
+            let references: Vec<_> = (0..THREADS).map(|_| owner.get()).collect();
+            for (n, first) in references.into_iter().enumerate() {
                 let owner = &owner;
                 scope.spawn(move || {
                     let other = Ref::clone(&first);
                     drop(first);
-                    // Where the owner is, somebody may be quicker.
+                    // Perhaps: it may be killed by now.
                     let more = owner.try_get_live();
                     assert_eq!(other.len(), format!("life {round}").len());
                     if n == 0 {

@@ -102,12 +102,25 @@ impl<T> Drop for Ref<T> {
     #[doc(alias = "percpu_ref_put")]
     #[inline]
     fn drop(&mut self) {
-        let putter = self.shared().raw.putter();
-        // Once it is put, the allocation may be gone, unless it was the last.
-        if putter.put_own() {
-            // SAFETY: the last reference was just put.
-            unsafe { shared::end(self.shared) };
+        // Nothing of the allocation is used once it is put: it may be gone.
+        let (switch, words) = self.shared().raw.at_once();
+        if !switch.add_at_once(words, 1_u64.wrapping_neg()) {
+            // SAFETY: the invariant: this is the reference's owner, and going away.
+            unsafe { put_slow(self.shared) };
         }
+    }
+}
+
+/// # Safety
+/// The caller has a reference, and gives it up with this.
+#[cold]
+#[inline(never)]
+unsafe fn put_slow<T>(shared: NonNull<Shared<T>>) {
+    // SAFETY: O2: the allocation is there while the reference is.
+    let putter = unsafe { shared.as_ref() }.raw.putter();
+    if putter.put_own() {
+        // SAFETY: the last reference was just put.
+        unsafe { shared::end(shared) };
     }
 }
 

@@ -203,7 +203,7 @@ impl RawRef {
         mut modes: MutexGuard<'_, Modes>,
         f: impl FnMut(u64) -> Option<u64>,
     ) -> Result<(), RefError> {
-        // Release: partner is `tryget_shared`. Acquire: as in `condemn`.
+        // Release: partner is `tryget_slow`. Acquire: as in `condemn`.
         let revived = match mutated("ref_revive_relaxed") {
             true => Ordering::Relaxed,
             false => Ordering::AcqRel,

@@ -66,8 +66,7 @@ use crate::trace;
 ///
 /// # Performance
 /// `get` and the drop of a reference: a section each, see [`Ref`]. The count takes less
-/// than 128 bytes before the object, which lie in cache lines of their own but for
-/// what the last one has of the object, and 8 a CPU.
+/// than 128 bytes beside the object, and 8 a CPU.
 #[doc(alias = "percpu_ref")]
 #[doc(alias = "percpu_ref_init")]
 #[doc(alias = "percpu_ref_exit")]

@@ -19,14 +19,11 @@ pub(super) struct Putter<'a> {
 
 impl Putter<'_> {
     /// `RawRef::put` of one, for who has it beyond doubt.
-    #[inline(always)]
     pub(super) fn put_own(self) -> bool {
         self.switch.add(&self.words, 1_u64.wrapping_neg()).is_err() && put_own_shared(self.count)
     }
 }
 
-#[cold]
-#[inline(never)]
 fn put_own_shared(count: &AtomicU64) -> bool {
     // Release: what this one's holder did is done before; partner: the fence below,
     // by whoever puts the last one.

@@ -70,6 +70,7 @@ use crate::atomic::{AtomicU64, Ordering};
 use crate::error::Error;
 use crate::mutate::mutated;
 use crate::per_cpu::PerCpu;
+use crate::place::Place;
 use crate::switch::Switch;
 use crate::sys::sync::Mutex;
 use crate::trace;
@@ -170,8 +171,8 @@ impl RawRef {
     #[doc(alias = "percpu_ref_get_many")]
     #[inline]
     pub fn get_many(&self, n: u32) {
-        if !self.add(u64::from(n)) {
-            self.get_shared(u64::from(n));
+        if !self.add_at_once(u64::from(n)) {
+            self.get_slow(u64::from(n));
         }
     }
 
@@ -181,7 +182,7 @@ impl RawRef {
     #[inline]
     #[must_use = "a reference that was taken must be put"]
     pub fn tryget(&self) -> bool {
-        self.add(1) || self.tryget_shared(false)
+        self.add_at_once(1) || self.tryget_slow(false)
     }
 
     /// Takes a reference, if it was not killed.
@@ -192,7 +193,7 @@ impl RawRef {
     #[inline]
     #[must_use = "a reference that was taken must be put"]
     pub fn tryget_live(&self) -> bool {
-        self.add(1) || self.tryget_shared(true)
+        self.add_at_once(1) || self.tryget_slow(true)
     }
 
     /// Puts `n` references back; whether the last one was among them. It is told
@@ -205,27 +206,41 @@ impl RawRef {
     #[doc(alias = "percpu_ref_put_many")]
     #[inline]
     pub fn put(&self, n: u32) -> Result<bool, RefError> {
-        if self.add(u64::from(n).wrapping_neg()) {
+        if self.add_at_once(u64::from(n).wrapping_neg()) {
             return Ok(false);
         }
-        self.put_shared(u64::from(n))
+        self.put_slow(u64::from(n))
     }
 
     /// What a put needs, and nothing of it that a put must find alive once it is done.
-    #[inline(always)]
     pub(super) fn putter(&self) -> Putter<'_> {
         Putter { switch: &self.switch, words: self.words.whole(), count: &self.count }
     }
 
-    /// Adds to this CPU's word, if the switch is open.
+    /// The switch, and where the words are: for a put at once, as `putter`.
     #[inline(always)]
+    pub(super) fn at_once(&self) -> (&Switch, Option<Place<'_, AtomicU64>>) {
+        (&self.switch, self.words.home.place())
+    }
+
+    /// Adds to this CPU's word, if a section can and the switch is open.
+    #[inline(always)]
+    fn add_at_once(&self, n: u64) -> bool {
+        let (switch, words) = self.at_once();
+        switch.add_at_once(words, n)
+    }
+
+    /// Adds to this CPU's word, if the switch is open.
     fn add(&self, n: u64) -> bool {
         self.switch.add(&*self.words, n).is_ok()
     }
 
     #[cold]
     #[inline(never)]
-    fn get_shared(&self, n: u64) {
+    fn get_slow(&self, n: u64) {
+        if self.add(n) {
+            return;
+        }
         // Relaxed: says the module.
         let old = Count(self.count.fetch_add(references(n), Ordering::Relaxed));
         if old.whole() == Some(0) {
@@ -239,7 +254,10 @@ impl RawRef {
 
     #[cold]
     #[inline(never)]
-    fn tryget_shared(&self, live: bool) -> bool {
+    fn tryget_slow(&self, live: bool) -> bool {
+        if self.add(1) {
+            return true;
+        }
         // Acquire: partner is `revive`, for who comes by this word.
         let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |word| {
             let count = Count(word);
@@ -253,6 +271,11 @@ impl RawRef {
 
     #[cold]
     #[inline(never)]
+    fn put_slow(&self, n: u64) -> Result<bool, RefError> {
+        if self.add(n.wrapping_neg()) { Ok(false) } else { self.put_shared(n) }
+    }
+
+    /// A put where the switch is closed.
     pub(super) fn put_shared(&self, n: u64) -> Result<bool, RefError> {
         // Release, and Acquire by the last one: as in `Putter`.
         let put = self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {

@@ -20,10 +20,10 @@
 //!   the place alone, by the lock under which it prepares.
 //! - O4: the count does not wrap to zero while references exist. In atomic mode the
 //!   process is aborted long before, as by `Arc`. Per-CPU it counts modulo 2^63, and
-//!   each reference is taken by a section of its own: to forget 2^63 of them takes a
-//!   thousand CPUs that do nothing else at one a nanosecond three months, within one
-//!   life; what they forgot short of that is found when the life ends, as a count that
-//!   is not zero.
+//!   each reference is taken by a section of its own: to forget 2^63 of them, one a
+//!   nanosecond and in one life, takes a CPU 292 years, and a thousand CPUs that do
+//!   nothing else more than three months. Whatever was forgotten short of that is not
+//!   zero when the life ends, and the object leaks.
 //!
 //! # Safety
 //! Stands on these, which the owner and the references keep.
