@@ -7,6 +7,10 @@ begin clippy
 
 cargo clippy --workspace --all-targets -- -D warnings
 cargo clippy --workspace --all-targets --all-features -- -D warnings
+# Each integration by itself: what they share is there for any of them.
+for feature in metrics prometheus prometheus-client serde; do
+    cargo clippy -p percpu-counter --features "$feature" -- -D warnings
+done
 for cfg in percpu_force_portable percpu_inject percpu_loom; do
     (cfg_flags "$cfg" && cargo clippy "${LIBRARIES[@]}" --all-targets -- -D warnings)
 done

@@ -9,9 +9,9 @@ import re
 import sys
 from pathlib import Path
 
-# The rows of the specification's sections 5.1 to 5.7 and 5.11 to 5.13.
+# The rows of the specification's sections 5.1 to 5.9 and 5.11 to 5.13.
 ROWS = {
-    "AD": 11, "SV": 12, "FC": 16, "CA": 5, "DA": 18, "OP": 14, "GL": 7,
+    "AD": 11, "SV": 12, "FC": 16, "CA": 5, "DA": 18, "OP": 14, "GL": 7, "CT": 10, "RR": 9,
     "HP": 4, "NU": 4, "ST": 7, "FB": 9,
 }  # fmt: skip
 WANTED = [f"{family}-{number:02}" for family, count in ROWS.items() for number in range(1, count + 1)]
@@ -52,12 +52,17 @@ def short(names, file, prefix):
 
 def all_tests(plain, ignored, loom, inject):
     """Every name that a row may use. What is ignored does not run."""
-    return (
-        (listed(plain) - listed(ignored))
-        | short(listed(loom), "tests/loom/main.rs::", "loom::")
-        | short(listed(inject), "tests/inject.rs::", "inject::")
-        | short(listed(inject), "tests/inject_structures.rs::", "inject::")
-    )
+    injected = [
+        name.group() for name in (re.match(r"tests/inject\w*\.rs::", name) for name in listed(inject)) if name
+    ]
+    names = (listed(plain) - listed(ignored)) | short(listed(loom), "tests/loom/main.rs::", "loom::")
+    return names.union(*(short(listed(inject), file, "inject::") for file in injected))
+
+
+def within(crate, names):
+    """The names of another crate than the core: `counter/tests/x.rs::name`."""
+    doc = "doc "
+    return {f"{doc}{crate}/{name.removeprefix(doc)}" if name.startswith(doc) else f"{crate}/{name}" for name in names}
 
 
 # --- the table ------------------------------------------------------------------------
@@ -119,15 +124,18 @@ def missing(table):
 # --- the kernel's names ---------------------------------------------------------------
 
 
-def kernel_names(text):
-    """(names that must be found, names that must be later)."""
+def kernel_names(text, crate=""):
+    """(names that must be found, names that must be later) of the core, or of the
+    crate whose name and a colon begin the line."""
     now, later = [], []
     for line in text.splitlines():
         line = line.partition("#")[0].strip()
-        if line.startswith("elsewhere:"):
-            continue
-        is_later = line.startswith("later:")
-        (later if is_later else now).extend(line.removeprefix("later:").split())
+        of, colon, names = line.rpartition(":")
+        is_later = of == "later"
+        if is_later or not colon:
+            of = ""
+        if of == crate:
+            (later if is_later else now).extend(names.split())
     return now, later
 
 
@@ -152,7 +160,7 @@ def check_names(names, page, known):
         if name not in known:
             yield f"the documentation's search does not know {name}: it is no doc(alias)"
         if not is_on(page, name):
-            yield f"{name} is not on the page src/kernel.rs"
+            yield f"{name} is not on the page kernel.rs"
     for name in later:
         if name in known and is_on(page, name):
             yield f"{name} is there: it is not for later any more (ci/kernel-names.txt)"
@@ -161,20 +169,31 @@ def check_names(names, page, known):
 # --- all of it ------------------------------------------------------------------------
 
 
-def main(plain, ignored, loom, inject, *options):
+def main(folder, *options):
     def read(path):
         return Path(path).read_text(encoding="utf-8")
 
     named = " ".join(re.findall(r"^(?:scripts|campaigns)=\((.*?)^\)", read(".ci/run"), re.M | re.S)).split()
     scripts = {f"ci/{name}.sh": read(f"ci/{name}.sh") for name in named}
     targets = re.findall(r'^path = "fuzz_targets/(\w+)\.rs"', read("fuzz/Cargo.toml"), re.M)
-    tests = all_tests(*map(read, (plain, ignored, loom, inject)))
+    lists = {
+        crate: all_tests(*(read(f"{folder}/{crate}/{name}") for name in ("plain", "ignored", "loom", "inject")))
+        for crate in ("core", "counter")
+    }
+    tests = lists["core"] | within("counter", lists["counter"])
     table = read("docs/conformance.md")
-    sources = [path.read_text(encoding="utf-8") for path in Path("percpu-core/src").rglob("*.rs")]
+    sources = {
+        crate: [path.read_text(encoding="utf-8") for path in Path(f"percpu-{crate}/src").rglob("*.rs")]
+        for crate in ("core", "counter")
+    }
     names = kernel_names(read("ci/kernel-names.txt"))
+    counters = kernel_names(read("ci/kernel-names.txt"), "counter")
 
     problems = list(check_rows(table, tests, scripts, targets))
-    problems += check_names(names, read("percpu-core/src/kernel.rs"), aliases(sources))
+    problems += check_names(names, read("percpu-core/src/kernel.rs"), aliases(sources["core"]))
+    # What needs unsafe code is the core's, and the counters' by re-export.
+    both = aliases(sources["core"] + sources["counter"])
+    problems += check_names(counters, read("percpu-counter/src/kernel.rs"), both)
     left = [f"row {row} shows nothing yet" for row in missing(table)]
     left += [f"the kernel's {name} leads nowhere yet" for name in names[1]]
     if "--strict" in options:

@@ -2,7 +2,7 @@
 
 import unittest
 
-from conformance import WANTED, aliases, all_tests, check_names, check_rows, kernel_names, listed, missing
+from conformance import WANTED, aliases, all_tests, check_names, check_rows, kernel_names, listed, missing, within
 
 LIST = """
    Compiling percpu-core v0.1.0
@@ -47,6 +47,10 @@ class Tests(unittest.TestCase):
         self.assertIn("loom::words::lost", TESTS)
         self.assertIn("inject::exact", TESTS)
         self.assertEqual(len(listed("area::x: test")), 0, "before any file")
+
+    def test_names_of_another_crate(self):
+        names = within("counter", {"tests/x.rs::y", "doc src/a.rs B", "loom::z"})
+        self.assertEqual(names, {"counter/tests/x.rs::y", "doc counter/src/a.rs B", "counter/loom::z"})
 
     def test_what_is_ignored_is_no_test(self):
         self.assertNotIn("tests/memory.rs::slow", TESTS)
@@ -95,7 +99,9 @@ class Rows(unittest.TestCase):
 
 class Names(unittest.TestCase):
     def test_of_the_list(self):
-        self.assertEqual(kernel_names("# a b\nc d # e\n\nlater: f g\nelsewhere: h\n"), (["c", "d"], ["f", "g"]))
+        text = "# a b\nc d # e\n\nlater: f g\nelsewhere: h\ncounter: i\n"
+        self.assertEqual(kernel_names(text), (["c", "d"], ["f", "g"]))
+        self.assertEqual(kernel_names(text, "counter"), (["i"], []))
 
     def test_aliases(self):
         text = '#[doc(alias = "a")]\n#![doc(alias("b", "c"))]\n// "d"'

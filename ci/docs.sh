@@ -5,5 +5,5 @@
 begin docs
 
 RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
-    cargo doc "${LIBRARIES[@]}" --no-deps --document-private-items
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    cargo doc "${LIBRARIES[@]}" --all-features --no-deps --document-private-items
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps

@@ -18,7 +18,7 @@ check() {
 }
 
 # With the tests where the shapes differ most: their dependencies take the time.
-check x86_64-pc-windows-gnu --tests
+check x86_64-pc-windows-gnu --tests --all-features
 check aarch64-apple-darwin --tests
 check i686-unknown-linux-gnu --tests
 check x86_64-unknown-linux-musl --tests

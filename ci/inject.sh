@@ -5,8 +5,8 @@
 begin inject
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/inject
 run() {
-    RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --features lock_api --test inject --test inject_structures \
-        --test inject_switch --test concurrency_id "${@:2}"
+    RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --features lock_api \
+        --test inject --test inject_structures --test inject_switch --test inject_turn --test concurrency_id "${@:2}"
 }
 run "" -- --nocapture
 RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --features lock_api --test conformance --test stress --test addressing --test stack --test structures
@@ -31,10 +31,15 @@ must_fail no_arm each_value_comes_out_once_with_a_delay_before_the_commit
 must_fail no_stop each_value_comes_out_once_with_a_delay_before_the_commit
 must_fail no_arm structures_are_conserved_with_a_delay_after_the_address
 must_fail no_arm structures_are_conserved_with_a_delay_before_the_commit
+must_fail no_arm nobody_is_late_with_a_delay_after_the_address
+must_fail no_arm nobody_is_late_with_a_delay_before_the_commit
+must_fail no_turn nobody_is_late_with_a_delay_before_the_commit
+must_fail no_switch references_are_counted_with_a_delay_before_the_commit
 # By concurrency id: as by CPU; the sign of cpu_id; the fence for one unit.
 must_fail no_arm exact_by_concurrency_id_with_a_delay_after_the_address
 must_fail no_arm two_never_hold_a_lock_by_concurrency_id
 must_fail no_arm structures_are_conserved_by_concurrency_id
+must_fail no_arm nobody_is_late_by_concurrency_id
 must_fail no_sign a_thread_without_rseq_never_changes_the_unit_of_id_0
 must_fail no_fence_by_id a_stopped_unit_has_one_holder_by_concurrency_id
 must_fail no_switch no_reader_is_in_beside_a_writer_with_a_delay_before_the_commit

@@ -20,6 +20,7 @@ pub mod contender;
 pub mod crew;
 pub mod job;
 pub mod ours;
+pub mod question;
 pub mod raw;
 pub mod rivals;
 pub mod stats;

@@ -50,7 +50,7 @@ fn stdout(output: &Output) -> String {
 fn good(output: &Output) -> String {
     let (out, err) = (stdout(output), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{:?}\n{out}\n{err}", output.status);
-    assert!(out.contains("self-check ok: 7 counters and 1024 latency buckets"), "{out}");
+    assert!(out.contains("self-check ok: 7 counters and 3840 latency buckets"), "{out}");
     out
 }
 

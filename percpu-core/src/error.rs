@@ -81,6 +81,9 @@ pub enum Error {
         /// The system's error number, if it gave one.
         errno: Option<i32>,
     },
+    /// An allocator that was made without a limit cannot have one: what it handed
+    /// out was not charged.
+    NotLimited,
     /// The machine's topology makes no sense.
     Topology(TopologyError),
     /// The first chunk cannot be laid out.
@@ -144,6 +147,10 @@ impl fmt::Display for Error {
                 write!(f, "the system refused a thread")?;
                 errno.map_or(Ok(()), |errno| write!(f, " (error {errno})"))
             }
+            Self::NotLimited => f.write_str(
+                "this allocator was made without a limit, so nothing was charged; \
+                 make it with AccountingAlloc::with_limit",
+            ),
             Self::Topology(error) => write!(f, "the CPU topology is unusable: {error}"),
             Self::Layout(error) => write!(f, "no layout for the first chunk: {error}"),
             Self::Sanity { rule, layout } => {

@@ -48,11 +48,13 @@
 //! | read all copies | [`Copies::sum`], [`Copies::iter`], [`Copies::on`] | `per_cpu`, `for_each_possible_cpu` |
 //! | work on this CPU's copy | [`LocalLock`] | `local_lock`, `get_cpu_var` |
 //! | keep values near the CPU that freed them | [`PerCpuStack`] | per-CPU page lists, sheaves |
+//! | count references to an object | [`PerCpuRef`], [`RawRef`] | `percpu_ref` |
 //! | wait for sections | [`fence`] | `synchronize_rcu` and friends |
 //! | give a plug-in's variables back | [`unregister_statics!`] | `percpu_modfree` |
 //! | follow CPUs that come and go | [`hotplug`] | `cpuhp_setup_state` |
 //! | know where a thread runs | [`current_cpu`], [`current_node`] | `smp_processor_id`, `numa_node_id` |
 //! | give memory back, and see what is held | [`balance()`], [`Balancer`], [`stats()`], [`locate`] | `percpu_stats` |
+//! | count a program's allocations, limit them | [`AccountingAlloc`] | `alloc_tag`, memory cgroups |
 //! | choose and inspect | [`config()`], [`info()`], [`Layout`], [`Topology`] | `percpu_alloc=`, boot log |
 //!
 //! Features: `tracing` tells the allocator's events, `serde` makes statistics data,
@@ -74,6 +76,8 @@
 //!                  table, place, sys       the fast path's table | the outside world
 //! ```
 
+#[cfg(not(percpu_loom))]
+mod accounting;
 pub mod atomic;
 #[cfg(not(percpu_loom))]
 mod balance;
@@ -104,6 +108,7 @@ mod ops;
 #[cfg(not(percpu_loom))]
 mod options;
 mod raw_stack;
+mod reference;
 mod remote;
 #[cfg(feature = "lock_api")]
 mod rwlock;
@@ -148,6 +153,8 @@ mod sys;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod table;
 
+#[cfg(not(percpu_loom))]
+pub use accounting::{AccountingAlloc, AccountingSnapshot};
 pub use area::{
     AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout,
     LayoutError, SanityError, Sizes, Stats,
@@ -175,6 +182,7 @@ pub use ops::{BitWord, DoubleWord, IntWord, Word};
 #[cfg(not(percpu_loom))]
 pub use options::AllocOptions;
 pub use per_cpu::PerCpu;
+pub use reference::{ExitedRef, PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use remote::{Iter, Remote};
 #[cfg(feature = "lock_api")]
 pub use rwlock::{
@@ -260,6 +268,12 @@ pub mod __raw {
     pub use crate::raw_stack::RawStack;
     pub use crate::switch::Switch;
     pub use crate::turn::{InTurn, Turn};
+
+    /// All of a value, as a part of it.
+    #[inline(always)]
+    pub fn whole<T>(copies: &crate::Copies<T>) -> crate::Element<'_, T> {
+        copies.whole()
+    }
 }
 
 /// What fuzz targets reach into; no promise is made about it.

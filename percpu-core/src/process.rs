@@ -49,6 +49,9 @@ pub(crate) struct Process {
     pub(crate) kind: FirstChunk,
     pub(crate) units: Units,
     pub(crate) memory: Allocator,
+    /// Per-CPU pointer of the core's own words, `section::OWN_WORDS` of them: zero at
+    /// first, there in every unit, and never given back.
+    pub(crate) own_words: usize,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -216,6 +219,9 @@ fn build(mut config: Config) -> Result<Process, Error> {
     let addresses: Vec<_> = spans.units().iter().map(|offset| base + offset).collect();
     let sections = mode.is_rseq().then_some(index);
     let units = Units::new(cpus, &addresses, sections, config.hardened);
+    // The statics of the core's own link unit begin the first chunk.
+    let room = Room { pointer: pointer(base, base, 0), lent: false };
+    let inside = own.offset_of(section::own_words()).expect("the core lies in its link unit");
     let process = Process {
         mode,
         index,
@@ -223,10 +229,9 @@ fn build(mut config: Config) -> Result<Process, Error> {
         kind,
         units,
         memory: Allocator::new(layout, spans, span),
+        own_words: room.pointer + inside,
         warnings,
     };
-    // The statics of the core's own link unit begin the first chunk.
-    let room = Room { pointer: pointer(base, base, 0), lent: false };
     process.units.register(&own, None, || Ok(room))?;
     Ok(process)
 }
@@ -310,6 +315,29 @@ fn admit_thread(process: &Process) -> Option<usize> {
         Mode::Rseq(_) => units.shared(),
     };
     Some(units.activate(unit))
+}
+
+/// As `admit`, for an operation inside an allocation: it waits for no lock, asks for
+/// no memory, registers no thread, builds no process. `None`: not now, or not in
+/// this thread.
+pub(crate) fn try_admit<T>(place: Place<'_, T>) -> Option<Admission<'_, T>> {
+    let process = existing()?;
+    let units = &process.units;
+    match process.mode {
+        Mode::Portable(_) => {
+            let base = units.try_activate(portable_unit(units.cpu_count()))?;
+            // SAFETY: the base of a unit that is active now.
+            Some(Admission::Atomic(unsafe { place.at(base) }))
+        }
+        #[cfg(percpu_rseq)]
+        Mode::Rseq(_) => {
+            let number = crate::sys::rseq::current_number(process.index)?;
+            units.try_activate(units.of_number(number)?)?;
+            Some(Admission::Retry)
+        }
+        #[cfg(not(percpu_rseq))]
+        Mode::Rseq(_) => None,
+    }
 }
 
 /// The unit this thread's operations would go to, as of a moment ago.

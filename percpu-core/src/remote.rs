@@ -9,6 +9,7 @@
 use core::fmt;
 
 use crate::copies::Copies;
+use crate::element::Element;
 use crate::ops::Word;
 use crate::place::Place;
 use crate::process;
@@ -53,6 +54,13 @@ impl<T> Copies<T> {
     pub fn iter(&self) -> Iter<'_, T> {
         self.home.resolved();
         Iter::new(self)
+    }
+}
+
+impl<'a, T> Element<'a, T> {
+    /// The part of `unit`'s value, which becomes active if it was not.
+    pub fn on(self, unit: Unit) -> Remote<'a, T> {
+        Remote::new(unit, copy_on(self.place, unit))
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`Unit::current`](crate::Unit::current) | yes | after this thread's first operation | yes (1) |
 //! | `sum`, `on`, `iter`, [`Remote::load`](crate::Remote::load) on a prepared word; the rest of [`Unit`](crate::Unit) | yes | yes | yes |
 //! | [`fence::all`](crate::fence::all), [`fence::unit`](crate::fence::unit()) | yes (2) | yes (2) | yes |
+//! | what an [`AccountingAlloc`](crate::AccountingAlloc) does itself, whatever was used before; its inner allocator may forbid it (`System` does) | yes | yes | yes (1) |
 //! | `lock`, `with`, `lock_on` of a [`LocalLock`](crate::LocalLock) | no | no | no |
 //! | `PerCpuRwLock`: every way in and out | no | no | no |
 //! | the first use of all, or of a static of another link unit | no | no | no |
@@ -37,7 +38,8 @@
 //! handler ever runs on top of it. Registering a thread calls `pthread_setspecific`,
 //! which may allocate. The index of chunks is locked with signals open, so whatever
 //! allocates or frees could wait for its own thread, and so could `fork`, which holds
-//! that lock while it copies the process. `LocalLock::lock` could wait for the holder
+//! that lock while it copies the process. An `AccountingAlloc` tries a lock at most once,
+//! with signals blocked, and registers no thread. `LocalLock::lock` could wait for the holder
 //! that it interrupted.
 //!
 //! # Forked children

@@ -75,10 +75,12 @@ impl Switch {
     /// [`Refused::Stopped`] while the switch is closed.
     #[inline(always)]
     pub fn add(&self, words: &impl Target<AtomicU64>, n: u64) -> Result<(), Refused> {
+        // Moved, all of it: what is borrowed must lie in memory.
+        let switch = &self.0;
         run_at(
             words.resolve(),
-            |at, by| ops::switch::add(at, &self.0, n, by),
-            |word| portable::add_within(word, n, ANY),
+            move |at, by| ops::switch::add(at, switch, n, by),
+            move |word| portable::add_within(word, n, ANY),
         )
     }
 
@@ -96,10 +98,11 @@ impl Switch {
         low: u64,
         span: u64,
     ) -> Result<(), Refused> {
+        let (switch, bounds) = (&self.0, (low, span));
         run_at(
             words.resolve(),
-            |at, by| ops::switch::add_within(at, &self.0, n, (low, span), by),
-            |word| portable::add_within(word, n, (low, span)),
+            move |at, by| ops::switch::add_within(at, switch, n, bounds, by),
+            move |word| portable::add_within(word, n, bounds),
         )
     }
 
@@ -146,22 +149,36 @@ impl Switch {
         Ok(sum)
     }
 
-    /// As [`close`](Self::close), but takes the word of one unit alone, and the
-    /// switch is open again when this returns.
+    /// As [`close`](Self::close), but takes the word of one unit alone and gives it
+    /// to `f`; the switch is open again when this returns.
     ///
     /// # Errors
-    /// As that.
-    pub fn take_on(&self, words: &impl Target<AtomicU64>, unit: Unit) -> Result<u64, Error> {
+    /// As that; `f` did not run.
+    pub fn take_on<R>(
+        &self,
+        words: &impl Target<AtomicU64>,
+        unit: Unit,
+        f: impl FnOnce(u64) -> R,
+    ) -> Result<R, Error> {
+        /// Opens it, however this is left.
+        struct Closed<'a>(&'a AtomicU32);
+        impl Drop for Closed<'_> {
+            fn drop(&mut self) {
+                // Release: as in `open`.
+                self.0.store(0, Ordering::Release);
+            }
+        }
         let word = copy_on(words.resolve(), unit);
         if !process::has_sections(unit.index()) {
-            return Ok(word.swap(0, Ordering::AcqRel));
+            let result = f(word.swap(FROZEN, Ordering::AcqRel));
+            word.store(0, Ordering::Release);
+            return Ok(result);
         }
         // Relaxed: ordered by the fence.
         self.0.store(1, Ordering::Relaxed);
-        let taken = fence::unit(unit).map(|()| word.swap(0, Ordering::Relaxed));
-        // Release: as in `open`.
-        self.0.store(0, Ordering::Release);
-        taken
+        let _closed = Closed(&self.0);
+        fence::unit(unit)?;
+        Ok(f(word.swap(0, Ordering::Relaxed)))
     }
 
     /// Opens the switch.

@@ -64,6 +64,23 @@ pub(crate) fn free(pointer: usize) {
     let _ = pointer;
 }
 
+/// A reference count was used in a way that makes no sense; it has seen to it that
+/// nothing worse comes of that.
+#[cold]
+pub(crate) fn misuse(what: &'static str) {
+    #[cfg(feature = "tracing")]
+    {
+        /// Warnings before silence; the kernel's is one a place.
+        static LEFT: AtomicU32 = AtomicU32::new(10);
+        // Relaxed: counts, orders nothing.
+        if LEFT.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+            tracing::warn!(target: "percpu", "{what}");
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = what;
+}
+
 /// Chunks that were made and given back under a lock; told when this is dropped,
 /// which is after the lock: declare it before.
 #[derive(Debug, Default)]

@@ -9,31 +9,32 @@
 //! ```text
 //!   enter:   w = turn;  words[w] += 1                        one section
 //!   leave:   words[w] -= 1                                   one section
-//!   change:  turn = 1 - w;  fence(all)                       whoever may
+//!   change:  turn = 1 - w                                    whoever may
 //!   left:    sum of words[w] over all units                  0: all have left
+//!
+//!   who waits:  change;  fence(all);  until left(w) == 0;  fence(all)
 //! ```
 //!
 //! # Invariants
-//! - T1: once `change` has returned, the sum of the other words only shrinks: a
-//!   section read the turn and committed before the fence ended, and is in the
-//!   sum, or restarted and reads the new turn. (Without sections: the change, a
-//!   full fence, a second look, and undone if it was too late.)
-//! - T2: so a sum that missed an addition does not exist after `change`, and one
-//!   that is 0 has seen every subtraction.
+//! - T1: once a fence has passed after `change`, nobody stays in the other words
+//!   who is not in their sum: a section read the turn and committed before the
+//!   fence ended, or restarted and reads the new turn. (Without sections: the
+//!   addition, a full fence, a second look, and undone if it was too late.)
+//! - T2: so their sum is never less than how many are in there, and is 0 only if it
+//!   has seen every subtraction: what is added after T1 is undone in the same word.
 //! - T3: what who left had read under the turn was read before `left` says 0 and
 //!   one more fence has passed: on some processors a load may still be under way
 //!   when a later store is seen.
+//! - T4: who enters by the new word sees what came before `change`.
 //!
 //! # Orderings
-//! `change` stores Release, who enters looks with Acquire: it sees what came before
-//! the change. Leaving without sections is Release, `left` loads with Acquire.
+//! `change` stores Release, who enters looks with Acquire (T4). Leaving without
+//! sections is Release, and the fence after `left` acquires (T3).
 
 use core::fmt;
 
 use crate::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::copies::Copies;
-use crate::error::Error;
-use crate::fence;
 use crate::mutate::mutated;
 use crate::ops::{self, portable_switch as portable};
 use crate::remote::copy_on;
@@ -76,10 +77,10 @@ impl Turn {
     #[inline(always)]
     pub fn leave(&self, words: &Copies<InTurn>, which: usize) {
         run_at(
-            words.at(which).place,
+            words.at(which & 1).place,
             |at, by| ops::dec(at, by).then_some(()),
             |word| {
-                // Release: partner is the load in `left`.
+                // Release: partner is the load in `left`, with the fence after it.
                 let left = match mutated("turn_left_relaxed") {
                     true => Ordering::Relaxed,
                     false => Ordering::Release,
@@ -89,30 +90,32 @@ impl Turn {
         );
     }
 
-    /// Makes it the other word's turn, and says whose it was.
-    ///
-    /// # Errors
-    /// [`Error::FenceRefused`]; the turn has changed, but nothing may be concluded.
-    pub fn change(&self) -> Result<usize, Error> {
+    /// Makes it the other word's turn, and says whose it was. T1 holds once a
+    /// [`fence::all`](crate::fence::all) has passed after this.
+    pub fn change(&self) -> usize {
         // Relaxed: one thread at a time.
         let old = self.0.load(Ordering::Relaxed) & 1;
+        let new = match mutated("turn_changed_relaxed") {
+            true => Ordering::Relaxed,
+            false => Ordering::Release,
+        };
         // Release: partner is the look of who enters.
-        self.0.store(1 - old, Ordering::Release);
-        if !mutated("turn_no_change_fence") {
-            fence::all()?;
-        }
-        Ok(old as usize)
+        self.0.store(1 - old, new);
+        old as usize
     }
 
-    /// How many that entered by word `which` have not left.
+    /// How many that entered by word `which` have not left; while some enter by it,
+    /// this is as of no one moment.
     pub fn left(&self, words: &Copies<InTurn>, which: usize) -> u64 {
         let place = words.at(which).place;
+        let units = if mutated("turn_one_unit") { 1 } else { usize::MAX };
         Unit::all()
             .into_iter()
             .flatten()
+            .take(units)
             .filter(|unit| unit.is_active())
-            // Acquire: partner is `leave`.
-            .map(|unit| copy_on(place, unit).load(Ordering::Acquire))
+            // Relaxed: a fence comes after it (T3).
+            .map(|unit| copy_on(place, unit).load(Ordering::Relaxed))
             .fold(0, u64::wrapping_add)
     }
 }

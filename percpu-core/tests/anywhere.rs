@@ -2,18 +2,20 @@
 //!
 //! # Safety
 //!
-//! Boxes that go through a stack as pointers.
+//! Boxes that go through a stack as pointers; blocks fetched by hand.
 
 #![cfg(not(percpu_loom))]
 #![allow(unsafe_code)]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
 use percpu_core::atomic::{AtomicBool, AtomicI16, AtomicPtr, AtomicU64};
 use percpu_core::{
-    DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList, LocalLock,
-    LocalLockGuard, PerCpu, PerCpuStack, Topology, Unit, fence, field, info, percpu,
+    AccountingAlloc, DoubleWord, Error, FirstChunk, Full, ListNode, LocalBuffer, LocalList,
+    LocalLock, LocalLockGuard, PerCpu, PerCpuRef, PerCpuStack, Ref, RefError, Topology, Unit,
+    fence, field, info, percpu,
 };
 
 percpu! {
@@ -254,4 +256,100 @@ fn asserted_operations_under_their_lock_are_exact() {
         }
     });
     assert_eq!(COUNT.sum(), THREADS as u64 * EACH);
+}
+
+/// With a limit, from several threads.
+#[test]
+fn an_allocator_counts_and_keeps_its_limit() {
+    const LIMIT: usize = 40_000;
+    static LIMITED: AccountingAlloc<System> = AccountingAlloc::new(System).with_limit(LIMIT);
+    let churn = || {
+        let mut blocks: Vec<(*mut u8, Layout)> = Vec::new();
+        for n in 0..EACH as usize {
+            let layout = Layout::from_size_align(1 + n * 37 % 900, 8).unwrap();
+            // SAFETY: not of size zero.
+            let block = unsafe { LIMITED.alloc_zeroed(layout) };
+            if !block.is_null() {
+                blocks.push((block, layout));
+            }
+            if n % 3 == 0 && !blocks.is_empty() {
+                let (block, layout) = blocks.swap_remove(n % blocks.len());
+                // SAFETY: one of its blocks, of this layout.
+                let moved = unsafe { LIMITED.realloc(block, layout, 100) };
+                let (block, layout) = match moved.is_null() {
+                    true => (block, layout),
+                    false => (moved, Layout::from_size_align(100, 8).unwrap()),
+                };
+                // SAFETY: likewise; for the last time.
+                unsafe { LIMITED.dealloc(block, layout) };
+            }
+            assert!(LIMITED.snapshot().charged_bytes.unwrap() <= LIMIT as u64);
+        }
+        for (block, layout) in blocks {
+            // SAFETY: one of its blocks, once.
+            unsafe { LIMITED.dealloc(block, layout) };
+        }
+    };
+    churn();
+    percpu_core::init().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                // Registers the thread, where that is done here; allocators do not.
+                Unit::current().unwrap();
+                churn();
+            });
+        }
+    });
+    let counted = LIMITED.snapshot();
+    assert_eq!((counted.allocated_bytes, counted.live_allocations()), (0, 0));
+    assert!(counted.allocations > 0 && counted.charged_bytes.unwrap() <= LIMIT as u64 / 16);
+    assert!(counted.allocations + counted.deallocations > counted.fallbacks);
+    println!("{counted}");
+}
+
+#[test]
+fn objects_are_released_once_by_whoever_puts_the_last_reference() {
+    let released = std::sync::Arc::new(AtomicU64::new(0));
+    let count = std::sync::Arc::clone(&released);
+    let release = move |text: String| {
+        assert!(text.starts_with("life"));
+        count.fetch_add(1, Relaxed);
+    };
+    let rounds = if cfg!(miri) { 3 } else { 300 };
+    for round in 0..rounds {
+        let owner = PerCpuRef::builder().allow_reinit().on_release(release.clone());
+        let owner = owner.build(format!("life {round}")).unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..THREADS {
+                let first = owner.get();
+                let owner = &owner;
+                scope.spawn(move || {
+                    let other = Ref::clone(&first);
+                    drop(first);
+                    // Where the owner is, somebody may be quicker.
+                    let more = owner.try_get_live();
+                    assert_eq!(other.len(), format!("life {round}").len());
+                    if n == 0 {
+                        assert_eq!(owner.kill(), Ok(()));
+                        assert!(owner.try_get_live().is_none());
+                    }
+                    drop((more, other));
+                });
+            }
+        });
+        assert!(owner.is_released() && owner.try_get().is_none());
+        owner.reinit("life again".to_owned()).unwrap();
+        assert_eq!(owner.reinit("too early".to_owned()).unwrap_err().1, RefError::NotZero);
+        // The last reference outlives the owner, or the owner it.
+        let last = owner.get();
+        match round % 2 {
+            0 => drop((owner, last)),
+            _ => drop((last, owner)),
+        }
+    }
+    assert_eq!(released.load(Relaxed), 2 * rounds);
+    // Without a release: dropped in its place.
+    let list = PerCpuRef::new(vec![Box::new(1), Box::new(2)]).unwrap().get();
+    assert_eq!(*list[1], 2);
 }

@@ -23,6 +23,19 @@ fn with_delays_at(points: &[usize], threads: usize, work: impl Fn(usize) + Sync)
     assert!(info.aborts() > 0);
 }
 
+#[test]
+fn references_are_counted_with_a_delay_before_the_commit() {
+    common::in_child("references_are_counted_with_a_delay_before_the_commit", &[], || {
+        use common::references::Arena;
+        let arena = Arena::new(400);
+        with_delays_at(&[1, 2], 6, |n| match n {
+            0 => arena.replace(common::Random(0x0DD0)),
+            _ => arena.use_references(common::Random(0x1DEA << n)),
+        });
+        println!("{}", arena.account());
+    });
+}
+
 #[cfg(feature = "lock_api")]
 #[test]
 fn no_reader_is_in_beside_a_writer_with_a_delay_before_the_commit() {

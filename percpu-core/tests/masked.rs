@@ -6,8 +6,8 @@
 //!
 //! # Safety
 //!
-//! Installs filters of system calls in this process's children and in itself,
-//! where it is a child made for that.
+//! Installs filters of system calls in this process's children, and asks for what
+//! they refuse.
 
 #![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
 #![allow(unsafe_code)]
@@ -17,28 +17,16 @@ mod common;
 use std::io;
 use std::os::unix::process::CommandExt;
 
+use common::filter::{Call, MEMBARRIER, call, filter, install};
 use percpu_core::atomic::AtomicU64;
-use percpu_core::{Error, LocalLock, PerCpu, Unit, fence, info, percpu};
+use percpu_core::{Error, LocalLock, PerCpu, PerCpuRef, Ref, RefError, Unit, fence, info, percpu};
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(3);
     static LOCK: LocalLock<u64> = LocalLock::new(0);
 }
 
-/// A system call, or one of its commands: `first` is its first argument then.
-#[derive(Clone, Copy)]
-struct Call {
-    name: &'static str,
-    number: libc::c_long,
-    first: Option<u32>,
-}
-
-const fn call(name: &'static str, number: libc::c_long) -> Call {
-    Call { name, number, first: None }
-}
-
 const RSEQ: Call = call("rseq", libc::SYS_rseq);
-const MEMBARRIER: Call = call("membarrier", libc::SYS_membarrier);
 const CALLS: [Call; 6] = [
     RSEQ,
     MEMBARRIER,
@@ -48,49 +36,6 @@ const CALLS: [Call; 6] = [
     // What names mappings.
     Call { name: "prctl", number: libc::SYS_prctl, first: Some(libc::PR_SET_VMA as u32) },
 ];
-
-/// A program for the kernel's filter machine: `calls` fail with `errno`.
-fn filter(calls: &[Call], errno: i32) -> Vec<libc::sock_filter> {
-    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    // Of `struct seccomp_data`: the number, and the low half of the first argument.
-    let load = |offset| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    let equal = |k, jt, jf| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, k);
-    let give = |k| step(libc::BPF_RET | libc::BPF_K, 0, 0, k);
-    let first = if cfg!(target_endian = "little") { 16 } else { 20 };
-    let mut program = Vec::new();
-    for call in calls {
-        program.push(load(0));
-        match call.first {
-            None => program.push(equal(call.number as u32, 0, 1)),
-            Some(command) => {
-                program.extend([equal(call.number as u32, 0, 3), load(first), equal(command, 0, 1)])
-            }
-        }
-        program.push(give(libc::SECCOMP_RET_ERRNO | errno as u32));
-    }
-    program.push(give(libc::SECCOMP_RET_ALLOW));
-    program
-}
-
-/// Puts the filter on every thread of this process.
-fn install(program: &[libc::sock_filter]) -> io::Result<()> {
-    let program =
-        libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
-    // SAFETY: gives up new privileges, without which a filter is refused.
-    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel reads the program, which outlives the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_TSYNC,
-            &raw const program,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
 
 /// As `common::child`, under a filter from its first instruction on.
 fn masked_child(test: &str, env: &[(&str, &str)], calls: &[Call], errno: i32) -> Vec<String> {
@@ -287,6 +232,42 @@ fn memory_calls_masked_after_the_start_are_done_without() {
     });
 }
 
+/// A reference count that cannot be switched stays as it is, and exact; an owner
+/// that cannot kill leaks its object under the references to it.
+#[test]
+fn reference_counts_live_on_when_the_fence_is_refused() {
+    common::in_each_mode("reference_counts_live_on_when_the_fence_is_refused", || {
+        let dropped = std::sync::Arc::new(());
+        let owner = PerCpuRef::new(std::sync::Arc::clone(&dropped)).unwrap();
+        let one = owner.get();
+        install(&filter(&[MEMBARRIER], libc::EPERM)).unwrap();
+        let refused = RefError::Fence(Error::FenceRefused { errno: libc::EPERM });
+        if fence::all().is_ok() {
+            owner.kill().unwrap();
+            drop(one);
+            return assert_eq!(std::sync::Arc::strong_count(&dropped), 1);
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..20_000).for_each(|_| drop(Ref::clone(&one))));
+            }
+            for _ in 0..200 {
+                let confirm = || panic!("confirmed without a fence");
+                assert_eq!(owner.kill_and_confirm(confirm), Err(refused.clone()));
+                assert_eq!(owner.switch_to_atomic_sync(), Err(refused.clone()));
+            }
+        });
+        assert!(owner.is_percpu() && !owner.is_dying() && owner.try_get_live().is_some());
+        assert_eq!(owner.count(), 2, "nothing was lost");
+        drop(owner);
+        let other = Ref::clone(&one);
+        drop(one);
+        assert_eq!(std::sync::Arc::strong_count(&other), 2);
+        drop(other);
+        assert_eq!(std::sync::Arc::strong_count(&dropped), 2, "leaked, not freed");
+        assert!(PerCpuRef::builder().init_atomic().build(()).is_err());
+    });
+}
 /// A writer that gets no fence cannot know that nobody is in: it waits, or is told
 /// that somebody may be, and readers go on.
 #[cfg(feature = "lock_api")]

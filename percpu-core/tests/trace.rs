@@ -1,4 +1,5 @@
-//! What the allocator tells through `tracing`: rows ST-04 and FB-02.
+//! What the allocator tells through `tracing`: rows ST-04 and FB-02; and reference
+//! counts: row RR-06.
 
 #![cfg(all(feature = "tracing", target_os = "linux", not(percpu_loom), not(miri)))]
 
@@ -7,7 +8,7 @@ mod common;
 use std::sync::Mutex;
 
 use percpu_core::atomic::{AtomicU8, AtomicU64};
-use percpu_core::{PerCpu, balance, info};
+use percpu_core::{PerCpu, RawRef, RefError, balance, info};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -91,5 +92,24 @@ fn after_ten_warnings_there_is_a_notice_and_silence() {
         assert!(warnings[10].contains("unreported from now on"));
         assert_eq!(seen(Level::TRACE).len(), 30, "events are not limited");
         assert_eq!(percpu_core::stats().unwrap().alloc_failures, 30);
+    });
+}
+
+#[test]
+fn misused_reference_counts_are_told_ten_times() {
+    common::in_child("misused_reference_counts_are_told_ten_times", &[], || {
+        tracing::subscriber::set_global_default(Listener).unwrap();
+        let count = RawRef::new().unwrap();
+        assert_eq!(count.kill(), Ok(true));
+        assert_eq!(count.kill(), Err(RefError::AlreadyDead));
+        assert_eq!(seen(Level::WARN), ["a reference count was killed twice"]);
+        assert_eq!(count.put(1), Err(RefError::Underflow));
+        assert_eq!(seen(Level::WARN), ["more references were put than there were"]);
+        count.get();
+        assert_eq!(seen(Level::WARN), ["a reference was taken after the last one was put"]);
+        for _ in 0..20 {
+            assert_eq!(count.kill(), Err(RefError::AlreadyDead));
+        }
+        assert_eq!(seen(Level::WARN).len(), 7, "then silence");
     });
 }

@@ -12,10 +12,14 @@ use crate::storage::Storage;
 /// An exact counter: [`add`](Self::add) costs a plain add on this CPU's copy,
 /// [`sum`](Self::sum) adds the copies of the units in use up.
 ///
-/// Counts modulo 2^64. Takes 8 bytes of per-CPU memory for each possible CPU and
-/// for the unit of threads without restartable sequences, and `size_of` a handle.
-/// There is no `Default`: memory may be refused. A static, by
+/// Counts modulo 2^64. There is no `Default`: memory may be refused. A static, by
 /// [`counter!`](macro@crate::counter), is infallible.
+///
+/// # Memory
+/// 8 bytes in each unit: of each possible CPU, and of threads without restartable
+/// sequences. What the allocator keeps for itself is 0.6 byte a counter, however
+/// many units there are: measured 2.4 percent more with two CPUs. The value itself
+/// is a handle of 48 bytes. Of a static there is nothing else.
 ///
 /// ```
 /// let c = percpu_counter::Counter::new()?;

@@ -18,26 +18,93 @@
 //! Counting touches this CPU's copy only and costs what
 //! [`percpu_core`]'s operation costs; reading adds the copies up. No thread is
 //! registered, nothing is kept per thread, nothing needs to be flushed.
+//!
+//! | to | use |
+//! | --- | --- |
+//! | count, read, reset | [`Counter`] |
+//! | go up and down, or be set | [`Gauge`] |
+//! | know the least or the greatest value | [`Min`], [`Max`] |
+//! | change several counters together | [`CounterSet`] |
+//! | declare any of them | [`counter!`](macro@counter) |
+//!
+//! Features: `serde` makes snapshots data.
+//! [`Domain`] waits for readers who do no more than count themselves in and out.
+//! Features: `serde` makes values and snapshots data; `prometheus`, `prometheus-client`
+//! and `metrics` have modules of those names, with the crates' metrics on per-CPU storage.
 
 #![forbid(unsafe_code)]
 
+mod approx;
+#[cfg(not(percpu_loom))]
+mod approx_many;
 #[cfg_attr(percpu_loom, path = "base_loom.rs")]
 mod base;
+mod budget;
+mod callbacks;
 mod counter;
+mod deferred;
+mod delta;
+mod domain;
+mod extreme;
+mod fields;
 mod gauge;
+mod grace_period;
+#[cfg(not(percpu_loom))]
+pub mod histogram;
+mod inside;
+#[cfg(any(
+    feature = "metrics",
+    feature = "prometheus",
+    feature = "prometheus-client",
+    percpu_loom
+))]
+mod integrations;
+mod min_max;
 mod rebased;
+#[cfg(feature = "serde")]
+mod serial;
+mod set;
+mod snapshot;
 mod statics;
 mod storage;
+mod sync;
 
+pub use approx::{ApproxCounter, StaticApproxCounter};
+#[cfg(not(percpu_loom))]
+pub use approx_many::{ApproxCounterRef, ApproxCounters};
+pub use budget::{Budget, BudgetBuilder, LimitExceeded, Reservation, StaticBudget};
+pub use callbacks::GracePeriod;
 pub use counter::{Counter, StaticCounter};
+pub use domain::{Domain, OwnedReadGuard, ReadGuard};
+pub use fields::CounterFields;
 pub use gauge::{Gauge, StaticGauge};
+#[cfg(not(percpu_loom))]
+pub use histogram::Histogram;
+pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
+#[cfg(not(percpu_loom))]
+pub use percpu_core::{AccountingAlloc, AccountingSnapshot};
 pub use percpu_core::{
     MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock, PerCpuRwLockReadGuard,
     PerCpuRwLockWriteGuard, RawPerCpuRwLock, lock_api,
 };
+pub use percpu_core::{PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
+pub use set::{CounterSet, StaticCounterSet};
+pub use snapshot::Snapshot;
 
 #[doc(hidden)]
 pub use base::Base as __Base;
 #[doc(hidden)]
 pub use percpu_core as __core;
+
+#[cfg(all(feature = "metrics", not(percpu_loom)))]
+pub use integrations::metrics;
+#[cfg(all(feature = "prometheus", not(percpu_loom)))]
+pub use integrations::prometheus;
+#[cfg(all(feature = "prometheus-client", not(percpu_loom)))]
+pub use integrations::prometheus_client;
+
+/// For the models, which know no other crates' types.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub use integrations::PerCpuF64 as __PerCpuF64;

@@ -9,6 +9,7 @@
 //!   sum:   lock;  result = raw sum - base;                     unlock
 //!   take:  lock;  s = raw sum;  result = s - base;  base = s;  unlock
 //!   set v: lock;  base = raw sum - v;                          unlock
+//!   raise: lock;  base = raw sum - v, if the value is below v; unlock
 //! ```
 //! An add is in the raw sum that saw it and in every later one, so it is taken
 //! once: by the first `take` whose raw sum saw it. For `set` it came before if the
@@ -66,5 +67,17 @@ impl<S: Storage<Item: IntWord>> Rebased<Value<S>, S> {
     pub(crate) fn set(&self, value: Value<S>) {
         let mut base = self.base.lock();
         *base = Self::minus(self.words().sum(), value);
+    }
+
+    #[cfg(any(feature = "metrics", feature = "prometheus", feature = "prometheus-client"))]
+    pub(crate) fn raise(&self, at_least: Value<S>)
+    where
+        Value<S>: PartialOrd,
+    {
+        let mut base = self.base.lock();
+        let raw = self.words().sum();
+        if Self::minus(raw, *base) < at_least {
+            *base = Self::minus(raw, at_least);
+        }
     }
 }

@@ -24,6 +24,11 @@
 /// | --- | --- |
 /// | `Counter` | [`StaticCounter`](crate::StaticCounter) |
 /// | `Gauge` | [`StaticGauge`](crate::StaticGauge) |
+/// | `ApproxCounter`, batch 32, or `ApproxCounter = batch` | [`StaticApproxCounter`](crate::StaticApproxCounter) |
+/// | `Budget = limit` | [`StaticBudget`](crate::StaticBudget) |
+/// | `CounterSet<T>` | [`StaticCounterSet<T>`](crate::StaticCounterSet) |
+/// | `Max`, `Max<u64>`, `Max<i64>` | [`StaticMax`](crate::StaticMax) |
+/// | `Min`, `Min<u64>`, `Min<i64>` | [`StaticMin`](crate::StaticMin) |
 ///
 /// ```
 /// use percpu_counter::counter;
@@ -58,6 +63,11 @@ macro_rules! counter {
 macro_rules! __static_type {
     (Counter) => { $crate::StaticCounter };
     (Gauge) => { $crate::StaticGauge };
+    (ApproxCounter) => { $crate::StaticApproxCounter };
+    (Budget) => { $crate::StaticBudget };
+    (CounterSet<$T:ty>) => { $crate::StaticCounterSet<$T> };
+    (Max $(<$V:ty>)?) => { $crate::StaticMax $(<$V>)? };
+    (Min $(<$V:ty>)?) => { $crate::StaticMin $(<$V>)? };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
 }
 
@@ -82,6 +92,39 @@ macro_rules! __static_value {
             ),
             $crate::__static_base!(i64, 0),
         )
+    };
+    (ApproxCounter) => { $crate::__static_value!(ApproxCounter = 32) };
+    (ApproxCounter = $batch:expr) => {
+        $crate::StaticApproxCounter::__from_static(
+            $crate::__static_copies!(
+                $crate::__core::atomic::AtomicU64,
+                $crate::__core::atomic::AtomicU64::new(0)
+            ),
+            $crate::__static_base!((), ()),
+            $batch,
+        )
+    };
+    (Budget = $limit:expr) => {
+        $crate::StaticBudget::__from_static(
+            $crate::__static_copies!(
+                $crate::__core::atomic::AtomicU64,
+                $crate::__core::atomic::AtomicU64::new(0)
+            ),
+            $crate::__static_base!((), ()),
+            $limit,
+        )
+    };
+    (CounterSet<$T:ty>) => {
+        $crate::StaticCounterSet::__from_static($crate::__static_copies!(
+            $crate::__core::LocalLock<$T>,
+            $crate::__core::LocalLock::new(<$T as $crate::CounterFields>::ZERO)
+        ))
+    };
+    (Max $(<$V:ty>)?) => {
+        $crate::StaticMax::__from_static($crate::__static_ranks!())
+    };
+    (Min $(<$V:ty>)?) => {
+        $crate::StaticMin::__from_static($crate::__static_ranks!())
     };
     ($($other:tt)*) => { $crate::__no_such_static!($($other)*) };
 }

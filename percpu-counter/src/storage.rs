@@ -11,16 +11,23 @@ pub(crate) trait Storage {
 
     fn copies(&self) -> &Copies<Self::Item>;
 
-    /// The copies of the units in use, without making others active: what nobody
-    /// ever used holds what it began with.
+    /// The copies of the units in use.
     ///
     /// # Panics
     /// On first use, if the system refuses memory.
     fn in_use(&self) -> impl Iterator<Item = (Unit, &Self::Item)> {
-        let units = Unit::all().unwrap_or_else(|error| panic!("percpu: {error}"));
-        let units = units.filter(|unit| unit.is_active());
-        units.map(|unit| (unit, self.copies().on(unit).get()))
+        units_in_use().map(|unit| (unit, self.copies().on(unit).get()))
     }
+}
+
+/// The units in use. Others hold what they began with, and stay as they are: to look
+/// at their copies would make them active.
+///
+/// # Panics
+/// On first use, if the system refuses memory.
+pub(crate) fn units_in_use() -> impl DoubleEndedIterator<Item = Unit> {
+    let units = Unit::all().unwrap_or_else(|error| panic!("percpu: {error}"));
+    units.filter(|unit| unit.is_active())
 }
 
 impl<T> Storage for PerCpu<T> {

@@ -93,6 +93,9 @@ pub enum Error {
     /// No per-CPU memory for the counters.
     #[error("no per-CPU memory for the counters: {0}")]
     PerCpu(#[from] percpu_core::Error),
+    /// None for the latencies.
+    #[error("no histogram of the latencies: {0}")]
+    Histogram(#[from] percpu_counter::histogram::BuildError),
     /// Signal handlers could not be set.
     #[error("cannot watch for signals: {0}")]
     Signals(io::Error),

@@ -7,9 +7,9 @@
 //! 3. [`cache`] holds the hot pages: shards of one lock and one LRU list each,
 //!    reads fall through to the store, writes go through to it.
 //! 4. [`serve`] runs threads that ask by a skewed law ([`workload`]).
-//! 5. [`stats`] counts everything: seven counters and the 1,024 words of a
-//!    latency histogram ([`histogram`]), once per CPU or, for `--compare`
-//!    ([`compare`]), once for all.
+//! 5. [`stats`] counts everything: seven counters and the 3,840 words of a
+//!    latency histogram, once per CPU or, for `--compare` ([`compare`]), once for
+//!    all.
 //! 6. [`report`] prints what was seen, after the counters were checked against
 //!    what the threads had tallied in plain integers.
 
@@ -20,7 +20,6 @@ pub mod cache;
 pub mod compare;
 pub mod error;
 pub mod figures;
-pub mod histogram;
 pub mod input;
 pub mod report;
 pub mod serve;

@@ -7,11 +7,10 @@ use super::cache::{PageCache, SYNC_EVERY};
 use super::compare::{Comparison, UpdateCosts};
 use super::error::Error;
 use super::figures::{latency, percent, rate, seconds};
-use super::histogram::BUCKETS;
 use super::input::Loaded;
 use super::serve::Served;
 use super::sources::Source;
-use super::stats::Count;
+use super::stats::{Count, LATENCIES};
 use super::workload::Workload;
 
 /// After loading.
@@ -94,9 +93,10 @@ pub fn machine() -> Result<String, Error> {
 /// The last line of a good run.
 pub fn self_check(cache: &PageCache<'_>) -> String {
     format!(
-        "self-check ok: {} counters and {BUCKETS} latency buckets equal the threads' own tallies, \
+        "self-check ok: {} counters and {} latency buckets equal the threads' own tallies, \
          {} cached pages equal the database",
         Count::ALL.len(),
+        LATENCIES.buckets(),
         HumanCount(cache.len() as u64),
     )
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::cache::PageCache;
 use super::error::Error;
 use super::figures;
-use super::histogram::bucket_of;
 use super::stats::{Count, Metrics, Totals};
 use super::store::{PAGE, PageKey};
 use super::ui::LiveLine;
@@ -170,9 +169,9 @@ impl<M: Metrics> Scribe<'_, M> {
     }
 
     #[inline]
-    fn observe(&mut self, bucket: usize) {
-        self.metrics.observe(bucket);
-        self.tally.observe(bucket);
+    fn observe(&mut self, ns: u64) {
+        self.metrics.observe(ns);
+        self.tally.observe(ns);
     }
 }
 
@@ -202,7 +201,7 @@ fn client<M: Metrics>(
             return Err(error);
         }
         let now = Instant::now();
-        scribe.observe(bucket_of((now - last).as_nanos() as u64));
+        scribe.observe((now - last).as_nanos() as u64);
         last = now;
     }
     Ok(scribe.tally)

@@ -1,11 +1,18 @@
 //! All that is counted, once per CPU and, to compare, once for all.
 
-use percpu_core::PerCpu;
-use percpu_core::atomic::{AtomicU64, Ordering};
-use percpu_counter::Counter;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use percpu_counter::histogram::{Shape, Snapshot};
+use percpu_counter::{Counter, Histogram};
 
 use super::error::Error;
-use super::histogram::{self, BUCKETS};
+
+/// Latencies: ns, to a minute, told apart by 1 %. A slower request counts as one of a
+/// minute.
+pub const LATENCIES: Shape = match Shape::new(1, 60_000_000_000, 2) {
+    Ok(shape) => shape,
+    Err(_) => panic!("not a shape"),
+};
 
 /// A thing that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,27 +55,27 @@ pub trait Metrics: Sync + Sized {
     ///
     /// # Errors
     ///
-    /// [`Error::PerCpu`] when there is no memory for them.
+    /// [`Error::PerCpu`], [`Error::Histogram`] when there is no memory for them.
     fn new() -> Result<Self, Error>;
 
     /// Counts `n`.
     fn add(&self, what: Count, n: u64);
 
-    /// Counts one request in a bucket of the histogram.
-    fn observe(&self, bucket: usize);
+    /// Counts one request in the histogram.
+    fn observe(&self, ns: u64);
 
     /// The total of one counter so far.
     fn total(&self, what: Count) -> u64;
 
-    /// The requests in a bucket so far.
-    fn observed(&self, bucket: usize) -> u64;
+    /// The requests so far.
+    fn latencies(&self) -> Snapshot;
 }
 
 /// One word per CPU and counter: an update touches this CPU's word only.
 #[derive(Debug)]
 pub struct PerCpuMetrics {
     counters: [Counter; Count::ALL.len()],
-    latencies: PerCpu<[AtomicU64; BUCKETS]>,
+    latencies: Histogram,
 }
 
 impl Metrics for PerCpuMetrics {
@@ -86,7 +93,7 @@ impl Metrics for PerCpuMetrics {
                 counter()?,
                 counter()?,
             ],
-            latencies: PerCpu::<[AtomicU64; BUCKETS]>::zeroed()?,
+            latencies: Histogram::new(LATENCIES)?,
         })
     }
 
@@ -96,16 +103,16 @@ impl Metrics for PerCpuMetrics {
     }
 
     #[inline]
-    fn observe(&self, bucket: usize) {
-        self.latencies.at(bucket).inc();
+    fn observe(&self, ns: u64) {
+        self.latencies.saturating_record(ns);
     }
 
     fn total(&self, what: Count) -> u64 {
         self.counters[what as usize].sum()
     }
 
-    fn observed(&self, bucket: usize) -> u64 {
-        self.latencies.at(bucket).sum()
+    fn latencies(&self) -> Snapshot {
+        self.latencies.snapshot()
     }
 }
 
@@ -115,7 +122,7 @@ impl Metrics for PerCpuMetrics {
 #[derive(Debug)]
 pub struct SharedMetrics {
     counters: [OwnLine; Count::ALL.len()],
-    latencies: Box<[AtomicU64; BUCKETS]>,
+    latencies: Box<[AtomicU64]>,
 }
 
 /// Two lines in fact: processors fetch them in pairs.
@@ -129,7 +136,7 @@ impl Metrics for SharedMetrics {
     fn new() -> Result<Self, Error> {
         Ok(SharedMetrics {
             counters: Default::default(),
-            latencies: Box::new([const { AtomicU64::new(0) }; BUCKETS]),
+            latencies: (0..LATENCIES.buckets()).map(|_| AtomicU64::new(0)).collect(),
         })
     }
 
@@ -141,7 +148,8 @@ impl Metrics for SharedMetrics {
     }
 
     #[inline]
-    fn observe(&self, bucket: usize) {
+    fn observe(&self, ns: u64) {
+        let bucket = LATENCIES.index_of(ns.min(LATENCIES.high())).expect("in range");
         self.latencies[bucket].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -149,8 +157,9 @@ impl Metrics for SharedMetrics {
         self.counters[what as usize].0.load(Ordering::Relaxed)
     }
 
-    fn observed(&self, bucket: usize) -> u64 {
-        self.latencies[bucket].load(Ordering::Relaxed)
+    fn latencies(&self) -> Snapshot {
+        let counts = self.latencies.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+        Snapshot::from_counts(LATENCIES, counts).expect("one for each bucket")
     }
 }
 
@@ -159,20 +168,20 @@ impl Metrics for SharedMetrics {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
     counts: [u64; Count::ALL.len()],
-    latencies: Vec<u64>,
+    latencies: Snapshot,
 }
 
 impl Totals {
     /// All zero.
     pub fn zero() -> Totals {
-        Totals { counts: [0; Count::ALL.len()], latencies: vec![0; BUCKETS] }
+        Totals { counts: [0; Count::ALL.len()], latencies: Snapshot::empty(LATENCIES) }
     }
 
     /// What `metrics` say now.
     pub fn of<M: Metrics>(metrics: &M) -> Totals {
         Totals {
             counts: Count::ALL.map(|what| metrics.total(what)),
-            latencies: (0..BUCKETS).map(|bucket| metrics.observed(bucket)).collect(),
+            latencies: metrics.latencies(),
         }
     }
 
@@ -182,10 +191,10 @@ impl Totals {
         self.counts[what as usize] += n;
     }
 
-    /// Tallies one request in a bucket.
+    /// Tallies one request.
     #[inline]
-    pub fn observe(&mut self, bucket: usize) {
-        self.latencies[bucket] += 1;
+    pub fn observe(&mut self, ns: u64) {
+        self.latencies.saturating_record_n(ns, 1);
     }
 
     /// One counter.
@@ -206,36 +215,32 @@ impl Totals {
 
     /// The latency in ns that a share `q` of the requests does not exceed.
     pub fn latency(&self, q: f64) -> Option<u64> {
-        histogram::quantile(&self.latencies, q)
+        (!self.latencies.is_empty()).then(|| self.latencies.value_at_quantile(q))
     }
 
     /// What came since `earlier`. A reader beside running threads may see one
     /// counter a moment before another, but no counter ever goes back.
     pub fn since(&self, earlier: &Totals) -> Totals {
-        let mut rest = self.clone();
-        rest.apply(earlier, u64::wrapping_sub);
-        rest
+        let counts = std::array::from_fn(|n| self.counts[n].wrapping_sub(earlier.counts[n]));
+        let latencies = self.latencies.since(&earlier.latencies);
+        Totals { counts, latencies: latencies.expect("no count goes back") }
     }
 
     /// Both together.
     pub fn merge(&mut self, other: &Totals) {
-        self.apply(other, u64::wrapping_add);
-    }
-
-    fn apply(&mut self, other: &Totals, how: fn(u64, u64) -> u64) {
-        let ours = self.counts.iter_mut().chain(&mut self.latencies);
-        for (ours, theirs) in ours.zip(other.counts.iter().chain(&other.latencies)) {
-            *ours = how(*ours, *theirs);
+        for (ours, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *ours = ours.wrapping_add(*theirs);
         }
+        self.latencies.merge(&other.latencies).expect("all have one shape");
     }
 
     /// Where these counters differ from `tally`, in words; nothing if they are
     /// exact.
     pub fn differences(&self, tally: &Totals) -> Vec<String> {
         let counts = Count::ALL.iter().map(|what| format!("{what:?}"));
-        let buckets = (0..BUCKETS).map(|bucket| format!("latency bucket {bucket}"));
-        let ours = self.counts.iter().chain(&self.latencies);
-        let theirs = tally.counts.iter().chain(&tally.latencies);
+        let buckets = (0..LATENCIES.buckets()).map(|bucket| format!("latency bucket {bucket}"));
+        let ours = self.counts.iter().chain(self.latencies.counts());
+        let theirs = tally.counts.iter().chain(tally.latencies.counts());
         counts
             .chain(buckets)
             .zip(ours.zip(theirs))
@@ -258,8 +263,8 @@ mod tests {
             let what = Count::ALL[n % Count::ALL.len()];
             metrics.add(what, n as u64);
             tally.add(what, n as u64);
-            metrics.observe(n % BUCKETS);
-            tally.observe(n % BUCKETS);
+            metrics.observe(1 << (n % 64));
+            tally.observe(1 << (n % 64));
         }
         assert_eq!(Totals::of(&metrics), tally);
         assert_eq!(Totals::of(&metrics).differences(&tally), [""; 0]);

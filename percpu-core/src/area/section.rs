@@ -26,7 +26,7 @@
 
 use core::cell::UnsafeCell;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// Families, in the order of an image.
 pub(crate) const FAMILIES: usize = 5;
@@ -308,11 +308,21 @@ macro_rules! __link_unit {
     };
 }
 
+/// How many words the core's own static has.
+pub(crate) const OWN_WORDS: usize = 8;
+
 /// The core's own static: the link unit that holds the core has a section, so
-/// a program without statics has a first chunk.
+/// a program without statics has a first chunk. Zero, and there from the first
+/// moment on: its copies are the words of `accounting`.
 #[used]
 #[cfg_attr(percpu_linux, unsafe(link_section = "percpu_core_0_1_data"))]
-static ANCHOR: Template<[u64; 8]> = Template::new([0; 8]);
+static ANCHOR: Template<[AtomicU64; OWN_WORDS]> =
+    Template::new([const { AtomicU64::new(0) }; OWN_WORDS]);
+
+/// Address of the template of the core's own static, for `Image::offset_of`.
+pub(crate) fn own_words() -> usize {
+    (&raw const ANCHOR).addr()
+}
 
 /// The link unit that holds the core; for most programs that is the executable,
 /// and its sections hold all statics there are.

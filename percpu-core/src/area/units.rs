@@ -209,29 +209,42 @@ impl Units {
         if let Some(base) = self.base(unit) {
             return base;
         }
-        without_signals(|| {
-            let state = self.state.lock();
-            let base = self.home(unit);
-            if self.base(unit).is_none() {
-                for section in &state.sections {
-                    self.copy(section, base);
-                }
-                // Relaxed: the lock is held, and the count below publishes it.
-                let nth = self.active_count.load(Ordering::Relaxed);
-                self.active[nth].store(base, Ordering::Relaxed);
-                // Counted before it can be used, so that nobody's zeroing misses
-                // what was written in it. Release: U3. Partner: `active`.
-                self.active_count.store(nth + 1, Ordering::Release);
-                // Release: U3.
-                self.bases[unit as usize].store(base, Ordering::Release);
-                if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
-                    let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
-                    // Release: U3; the partners are the sections.
-                    CpuTable::of(index).bases[number].store(base, Ordering::Release);
-                }
+        without_signals(|| self.activate_locked(&self.state.lock(), unit))
+    }
+
+    /// As `activate`, without waiting and without memory: for an operation inside
+    /// an allocation. `None` while anybody holds the lock, this thread included:
+    /// `register` allocates under it.
+    #[cfg_attr(percpu_loom, allow(dead_code, reason = "accounting is not there"))]
+    pub(crate) fn try_activate(&self, unit: UnitIndex) -> Option<usize> {
+        if let Some(base) = self.base(unit) {
+            return Some(base);
+        }
+        without_signals(|| Some(self.activate_locked(&*self.state.try_lock()?, unit)))
+    }
+
+    /// `state` is that of `self`, locked.
+    fn activate_locked(&self, state: &State, unit: UnitIndex) -> usize {
+        let base = self.home(unit);
+        if self.base(unit).is_none() {
+            for section in &state.sections {
+                self.copy(section, base);
             }
-            base
-        })
+            // Relaxed: the lock is held, and the count below publishes it.
+            let nth = self.active_count.load(Ordering::Relaxed);
+            self.active[nth].store(base, Ordering::Relaxed);
+            // Counted before it can be used, so that nobody's zeroing misses
+            // what was written in it. Release: U3. Partner: `active`.
+            self.active_count.store(nth + 1, Ordering::Release);
+            // Release: U3.
+            self.bases[unit as usize].store(base, Ordering::Release);
+            if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
+                let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
+                // Release: U3; the partners are the sections.
+                CpuTable::of(index).bases[number].store(base, Ordering::Release);
+            }
+        }
+        base
     }
 
     /// Holds the lock, over a fork.
@@ -354,5 +367,26 @@ impl Section {
         if self.lent {
             declared.link(handle, self.resolved.replace(declared));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_not_waited_for_while_the_lock_is_held() {
+        let memory = vec![0_u64; 64].into_boxed_slice();
+        let address = memory.as_ptr().expose_provenance();
+        let units = Units::new(vec![CpuId::new(0)], &[address, address + 256], None, false);
+        {
+            // As in `register`, whose list may allocate.
+            let _state = units.state.lock();
+            assert_eq!(units.try_activate(0), None);
+        }
+        assert_eq!(units.try_activate(0), Some(address - BIAS));
+        let _state = units.state.lock();
+        assert_eq!(units.try_activate(0), Some(address - BIAS), "active, so no lock");
+        assert_eq!((units.try_activate(1), units.active().len()), (None, 1));
     }
 }

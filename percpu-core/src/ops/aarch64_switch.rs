@@ -102,6 +102,20 @@ pub(crate) fn add_within(
     ))
 }
 
+/// Whose turn it is, in `r`.
+#[cfg(not(percpu_mutate = "no_turn"))]
+macro_rules! turn {
+    () => {
+        "ldar {r:w}, [{s}]\nand {r}, {r}, #1\n"
+    };
+}
+#[cfg(percpu_mutate = "no_turn")]
+macro_rules! turn {
+    () => {
+        "/* {s} */ mov {r}, #0\n"
+    };
+}
+
 /// Adds one to the word whose turn it is, and says which.
 #[inline(always)]
 pub(crate) fn add_in_turn(
@@ -113,8 +127,7 @@ pub(crate) fn add_in_turn(
         by,
         section_with_result,
         concat!(
-            "ldar {r:w}, [{s}]\n",
-            "and {r}, {r}, #1\n",
+            turn!(),
             "add {a}, {a}, {r}, lsl #3\n",
             "ldr {v}, [{a}]\n",
             "add {v}, {v}, #1\n",

@@ -110,5 +110,5 @@
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them.
 //! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
-//!   out, `"no_stop"` what `open` asks of a stack, `"no_switch"` what `behind` asks, `"no_sign"` the sign of `cpu_id`;
+//!   out, `"no_stop"` what `open` asks of a stack, `"no_switch"` what `behind` asks, `"no_turn"` the turn, `"no_sign"` the sign of `cpu_id`;
 //!   the injected stress tests must then fail (`ci/inject.sh`).

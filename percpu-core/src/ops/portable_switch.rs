@@ -44,15 +44,20 @@ pub(crate) fn add_within(word: &AtomicU64, n: u64, (low, span): (u64, u64)) -> R
 
 /// Adds one to the word whose turn it is, and says which.
 pub(crate) fn add_in_turn(words: &[AtomicU64; 2], turn: &AtomicU32) -> usize {
-    // Acquire: what was stored before the turn changed.
-    let mut which = turn.load(Ordering::Acquire) & 1;
+    let last = match mutated("turn_look_relaxed") {
+        true => Ordering::Relaxed,
+        false => Ordering::Acquire,
+    };
+    // Relaxed: the look that decides is the one below.
+    let mut which = turn.load(Ordering::Relaxed) & 1;
     loop {
         let word = &words[which as usize];
         word.fetch_add(1, Ordering::Relaxed);
         if !mutated("turn_no_fence") {
             fence(Ordering::SeqCst);
         }
-        let now = turn.load(Ordering::Acquire) & 1;
+        // Acquire: what was stored before the turn changed.
+        let now = turn.load(last) & 1;
         if now == which || mutated("turn_no_second_look") {
             return which as usize;
         }

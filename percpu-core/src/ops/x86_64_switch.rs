@@ -124,6 +124,20 @@ pub(crate) fn add_within(
     Some(Ok(()))
 }
 
+/// Whose turn it is, in `r`.
+#[cfg(not(percpu_mutate = "no_turn"))]
+macro_rules! turn {
+    () => {
+        "mov {r:e}, dword ptr [{s}]\nand {r:e}, 1\n"
+    };
+}
+#[cfg(percpu_mutate = "no_turn")]
+macro_rules! turn {
+    () => {
+        "/* {s} */ xor {r:e}, {r:e}\n"
+    };
+}
+
 /// Adds one to the word whose turn it is, and says which.
 #[inline(always)]
 pub(crate) fn add_in_turn(
@@ -134,12 +148,7 @@ pub(crate) fn add_in_turn(
     let (a, r): (usize, u64) = by_index!(
         by,
         section_with_result,
-        concat!(
-            "mov {r:e}, dword ptr [{s}]\n",
-            "and {r:e}, 1\n",
-            "lea {a}, [{a} + 8 * {r}]\n",
-            modify!("add", "1", "qword ptr", ":r"),
-        ),
+        concat!(turn!(), "lea {a}, [{a} + 8 * {r}]\n", modify!("add", "1", "qword ptr", ":r"),),
         p = at.pointer(),
         s = core::ptr::from_ref(turn)
     );

@@ -8,6 +8,9 @@
 
 #![allow(unsafe_code, dead_code, missing_docs, unreachable_pub)]
 
+#[cfg(target_os = "linux")]
+pub mod filter;
+pub mod references;
 pub mod tokens;
 
 use std::process::Command;

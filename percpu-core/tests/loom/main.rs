@@ -6,6 +6,7 @@
 mod fence;
 mod local_lock;
 mod plan;
+mod reference;
 mod stack;
 mod structures;
 mod switch;

@@ -137,7 +137,7 @@ fn add_against_take_on() {
         let (theirs, their_words) = (Arc::clone(&switch), Arc::clone(&words));
         let taker = machine.spawn_without_rseq(move || {
             let first = percpu_core::Unit::all().unwrap().next().unwrap();
-            theirs.take_on(&**their_words, first).unwrap()
+            theirs.take_on(&**their_words, first, |taken| taken).unwrap()
         });
         let (added, taken) = (adder.join().unwrap(), taker.join().unwrap());
         assert_eq!(taken + switch.peek(&**words), u64::from(added), "lost or twice");

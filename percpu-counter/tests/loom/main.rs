@@ -1,7 +1,13 @@
 //! Models of counters; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
+mod approx;
+mod budget;
+mod domain;
+mod float;
 mod rwlock;
+mod set;
+mod values;
 
 use std::sync::Arc;
 

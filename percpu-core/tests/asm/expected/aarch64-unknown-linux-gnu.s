@@ -946,18 +946,339 @@ L13:
 	add sp, sp, #96
 	ret
 
-read_lock:
-	sub sp, sp, #48
-	stp x29, x30, [sp, #16]
+account_alloc:
+	stp x29, x30, [sp, #-48]!
+	stp x22, x21, [sp, #16]
 	stp x20, x19, [sp, #32]
-	add x29, sp, #16
+	mov x29, sp
+	ldrb w8, [x0, #192]
+	mov x20, x2
+	mov x21, x0
+	mov x19, x1
+	cmp w8, #1
+	b.ne L1
+	add x0, x21, #128
+	mov x1, x21
+	mov x2, x20
+	bl _ZN11percpu_core10accounting5limit5Limit4takeE
+	cbz w0, L2
+L1:
+	add x8, x21, #64
+	adrp x22, :got:_ZN11percpu_core5table5TABLEE
+	ldar x8, [x8]
+	ldr x22, [x22, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	cmp x8, #1
+	b.ls L3
+	; descriptor L4
+	; descriptor L5-L4
+	; descriptor L6
+L7:
+	ldr x9, [x22]
+	cbz x9, L8
+	mrs x10, TPIDR_EL0
+	add x10, x10, x9
+	adrp x12, L9
+	add x12, x12, :lo12:L9
+	str x12, [x10, #8]
+L4:
+	ldrh w11, [x10, #4]
+	add x9, x22, x11, lsl #3
+	ldr x9, [x9, #40]
+	cbz x9, L8
+	add x9, x9, x8
+	ldr x13, [x9]
+	add x13, x13, #1
+	str x13, [x9]
+L5:
+L6:
+	add x13, x22, #8	; out of line
+L10:
+	ldxr x12, [x13]	; out of line
+	add x12, x12, #1	; out of line
+	stxr w11, x12, [x13]	; out of line
+	cbnz w11, L10	; out of line
+	b L7	; out of line
+L8:
+	cbz x9, L3
+	add x8, x21, #64
+	ldar x8, [x8]
+	cmp x8, #1
+	b.ls L11
+L12:
+	add x8, x8, #8
+	; descriptor L13
+	; descriptor L14-L13
+	; descriptor L15
+L16:
+	ldr x9, [x22]
+	cbz x9, L17
+	mrs x10, TPIDR_EL0
+	add x10, x10, x9
+	adrp x12, L18
+	add x12, x12, :lo12:L18
+	str x12, [x10, #8]
+L13:
+	ldrh w11, [x10, #4]
+	add x9, x22, x11, lsl #3
+	ldr x9, [x9, #40]
+	cbz x9, L17
+	add x9, x9, x8
+	ldr x13, [x9]
+	add x13, x13, x20
+	str x13, [x9]
+L14:
+L15:
+	add x13, x22, #8	; out of line
+L19:
+	ldxr x12, [x13]	; out of line
+	add x12, x12, #1	; out of line
+	stxr w11, x12, [x13]	; out of line
+	cbnz w11, L19	; out of line
+	b L16	; out of line
+L17:
+	cbz x9, L11
+	mov x0, x19
+	ldp x20, x19, [sp, #32]
+	ldp x22, x21, [sp, #16]
+	ldp x29, x30, [sp], #48
+	ret
+
+account_dealloc:
+	stp x29, x30, [sp, #-48]!
+	str x21, [sp, #16]
+	stp x20, x19, [sp, #32]
+	mov x29, sp
+	adrp x20, :got:_ZN11percpu_core5table5TABLEE
+	add x8, x0, #64
+	ldr x20, [x20, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	ldar x8, [x8]
+	cmp x8, #1
+	b.ls L1
+	add x8, x8, #16
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x9, [x20]
+	cbz x9, L6
+	mrs x10, TPIDR_EL0
+	add x10, x10, x9
+	adrp x12, L7
+	add x12, x12, :lo12:L7
+	str x12, [x10, #8]
+L2:
+	ldrh w11, [x10, #4]
+	add x9, x20, x11, lsl #3
+	ldr x9, [x9, #40]
+	cbz x9, L6
+	add x9, x9, x8
+	ldr x13, [x9]
+	add x13, x13, #1
+	str x13, [x9]
+L3:
+L4:
+	add x13, x20, #8	; out of line
+L8:
+	ldxr x12, [x13]	; out of line
+	add x12, x12, #1	; out of line
+	stxr w11, x12, [x13]	; out of line
+	cbnz w11, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x9, L1
+	add x8, x0, #64
+	ldar x8, [x8]
+	cmp x8, #1
+	b.ls L9
+L10:
+	add x8, x8, #24
+	; descriptor L11
+	; descriptor L12-L11
+	; descriptor L13
+L14:
+	ldr x9, [x20]
+	cbz x9, L15
+	mrs x10, TPIDR_EL0
+	add x10, x10, x9
+	adrp x12, L16
+	add x12, x12, :lo12:L16
+	str x12, [x10, #8]
+L11:
+	ldrh w11, [x10, #4]
+	add x9, x20, x11, lsl #3
+	ldr x9, [x9, #40]
+	cbz x9, L15
+	add x9, x9, x8
+	ldr x13, [x9]
+	add x13, x13, x3
+	str x13, [x9]
+L12:
+L13:
+	add x13, x20, #8	; out of line
+L17:
+	ldxr x12, [x13]	; out of line
+	add x12, x12, #1	; out of line
+	stxr w11, x12, [x13]	; out of line
+	cbnz w11, L17	; out of line
+	b L14	; out of line
+L15:
+	cbz x9, L9
+	ldrb w8, [x0, #192]
+	cmp w8, #1
+	b.ne L18
+L19:
+	mov x1, x0
+	add x0, x0, #128
+	mov x2, x3
+	ldp x20, x19, [sp, #32]
+	ldr x21, [sp, #16]
+	ldp x29, x30, [sp], #48
+	b _ZN11percpu_core10accounting5limit5Limit4giveE
+L1:
+	mov w1, #2
+	mov w2, #1
+	mov x19, x0
+	mov x21, x3
+	bl _ZN11percpu_core10accounting5words5Words4coldE
+	mov x3, x21
+	mov x0, x19
+	add x8, x19, #64
+	ldar x8, [x8]
+	cmp x8, #1
+	b.hi L10
+L9:
+	mov w1, #3
+	mov x2, x3
+	mov x19, x0
+	mov x20, x3
+	bl _ZN11percpu_core10accounting5words5Words4coldE
+	mov x3, x20
+	mov x0, x19
+	ldrb w8, [x19, #192]
+	cmp w8, #1
+	b.eq L19
+L18:
+	ldp x20, x19, [sp, #32]
+	ldr x21, [sp, #16]
+	ldp x29, x30, [sp], #48
+	ret
+
+ref_get:
+	stp x29, x30, [sp, #-32]!
+	stp x20, x19, [sp, #16]
+	mov x29, sp
+	ldr x0, [x0]
+	add x8, x0, #24
+	add x20, x0, #48
+	ldar x8, [x8]
+	cbz x8, L1
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	mov w11, #1
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x12, [x10]
+	cbz x12, L6
+	mrs x13, TPIDR_EL0
+	add x13, x13, x12
+	adrp x15, L7
+	add x15, x15, :lo12:L7
+	str x15, [x13, #8]
+L2:
+	ldrh w14, [x13, #4]
+	add x12, x10, x14, lsl #3
+	ldr x12, [x12, #40]
+	cbz x12, L6
+	add x12, x12, x8
+	mov x9, #-1
+	ldar w18, [x20]
+	cbnz w18, L6
+	mov x9, #0
+	ldr x18, [x12]
+	add x18, x18, x11
+	str x18, [x12]
+L3:
+L4:
+	add x18, x10, #8	; out of line
+L8:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x12, L9
+L10:
+	cbnz x9, L11
+L12:
+	ldp x20, x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret
+
+ref_put:
+	stp x29, x30, [sp, #-32]!
+	stp x20, x19, [sp, #16]
+	mov x29, sp
+	add x8, x0, #24
+	add x20, x0, #48
+	ldar x8, [x8]
+	cbz x8, L1
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	mov x11, #-1
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x12, [x10]
+	cbz x12, L6
+	mrs x13, TPIDR_EL0
+	add x13, x13, x12
+	adrp x15, L7
+	add x15, x15, :lo12:L7
+	str x15, [x13, #8]
+L2:
+	ldrh w14, [x13, #4]
+	add x12, x10, x14, lsl #3
+	ldr x12, [x12, #40]
+	cbz x12, L6
+	add x12, x12, x8
+	mov x9, #-1
+	ldar w18, [x20]
+	cbnz w18, L6
+	mov x9, #0
+	ldr x18, [x12]
+	add x18, x18, x11
+	str x18, [x12]
+L3:
+L4:
+	add x18, x10, #8	; out of line
+L8:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x12, L9
+L10:
+	cbnz x9, L11
+L12:
+	ldp x20, x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret
+
+read_lock:
+	stp x29, x30, [sp, #-32]!
+	stp x20, x19, [sp, #16]
+	mov x29, sp
 	add x8, x0, #32
 	ldar w8, [x8]
 	cbnz w8, L1
-	mov w8, #1
-	add x20, x0, #48
-	str x8, [sp, #8]
 	add x8, x0, #24
+	add x20, x0, #48
 	ldar x8, [x8]
 	cbz x8, L2
 	adrp x10, :got:_ZN11percpu_core5table5TABLEE
@@ -1001,23 +1322,19 @@ L7:
 L11:
 	cbnz x9, L1
 L12:
-	ldp x20, x19, [sp, #32]
-	ldp x29, x30, [sp, #16]
-	add sp, sp, #48
+	ldp x20, x19, [sp, #16]
+	ldp x29, x30, [sp], #32
 	ret
 
 read_unlock:
-	sub sp, sp, #48
-	stp x29, x30, [sp, #16]
-	stp x20, x19, [sp, #32]
-	add x29, sp, #16
+	stp x29, x30, [sp, #-32]!
+	stp x20, x19, [sp, #16]
+	mov x29, sp
 	add x8, x0, #32
 	ldar w8, [x8]
 	cbnz w8, L1
-	mov x8, #-1
-	add x20, x0, #48
-	str x8, [sp, #8]
 	add x8, x0, #24
+	add x20, x0, #48
 	ldar x8, [x8]
 	cbz x8, L2
 	adrp x10, :got:_ZN11percpu_core5table5TABLEE
@@ -1061,7 +1378,6 @@ L7:
 L11:
 	cbnz x9, L1
 L12:
-	ldp x20, x19, [sp, #32]
-	ldp x29, x30, [sp, #16]
-	add sp, sp, #48
+	ldp x20, x19, [sp, #16]
+	ldp x29, x30, [sp], #32
 	ret

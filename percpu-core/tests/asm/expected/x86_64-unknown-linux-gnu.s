@@ -879,6 +879,254 @@ L13:
 	pop rbp
 	ret
 
+account_alloc:
+	push r15
+	push r14
+	push rbx
+	mov r14, rdx
+	mov rbx, rsi
+	mov r15, rdi
+	cmp byte ptr [rdi + 192], 1
+	jne L1
+	lea rdi, [r15 + 128]
+	mov rsi, r15
+	mov rdx, r14
+	call qword ptr [rip + _ZN11percpu_core10accounting5limit5Limit4takeE@GOTPCREL]
+	test al, al
+	je L2
+L1:
+	mov rax, qword ptr [r15 + 64]
+	cmp rax, 1
+	jbe L3
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L4
+	; descriptor L5-L4
+	; descriptor L6
+L7:
+	mov rdx, qword ptr [rcx]
+	test rdx, rdx
+	je L3
+	lea rdi, [rip + L8]
+	mov qword ptr fs:[rdx + 8], rdi
+L4:
+	movzx esi, word ptr fs:[rdx + 4]
+	mov rdx, qword ptr [rcx + 8*rsi + 40]
+	test rdx, rdx
+	je L3
+	add rdx, rax
+	add qword ptr [rdx], 1
+L5:
+L6:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L7	; out of line
+	mov rax, qword ptr [r15 + 64]
+	cmp rax, 1
+	jbe L9
+L10:
+	add rax, 8
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L11
+	; descriptor L12-L11
+	; descriptor L13
+L14:
+	mov rdx, qword ptr [rcx]
+	test rdx, rdx
+	je L9
+	lea rdi, [rip + L15]
+	mov qword ptr fs:[rdx + 8], rdi
+L11:
+	movzx esi, word ptr fs:[rdx + 4]
+	mov rdx, qword ptr [rcx + 8*rsi + 40]
+	test rdx, rdx
+	je L9
+	add rdx, rax
+	add qword ptr [rdx], r14
+L12:
+L13:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L14	; out of line
+	jmp L16
+L2:
+	xor ebx, ebx
+L16:
+	mov rax, rbx
+	pop rbx
+	pop r14
+	pop r15
+	ret
+
+account_dealloc:
+	push r14
+	push rbx
+	push rax
+	mov rax, qword ptr [rdi + 64]
+	cmp rax, 1
+	jbe L1
+	add rax, 16
+	mov rdx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	mov rsi, qword ptr [rdx]
+	test rsi, rsi
+	je L1
+	lea r9, [rip + L6]
+	mov qword ptr fs:[rsi + 8], r9
+L2:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rdx + 8*r8 + 40]
+	test rsi, rsi
+	je L1
+	add rsi, rax
+	add qword ptr [rsi], 1
+L3:
+L4:
+	lock inc qword ptr [rdx + 8]	; out of line
+	jmp L5	; out of line
+	mov rax, qword ptr [rdi + 64]
+	cmp rax, 1
+	jbe L7
+L8:
+	add rax, 24
+	mov rdx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L9
+	; descriptor L10-L9
+	; descriptor L11
+L12:
+	mov rsi, qword ptr [rdx]
+	test rsi, rsi
+	je L7
+	lea r9, [rip + L13]
+	mov qword ptr fs:[rsi + 8], r9
+L9:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rdx + 8*r8 + 40]
+	test rsi, rsi
+	je L7
+	add rsi, rax
+	add qword ptr [rsi], rcx
+L10:
+L11:
+	lock inc qword ptr [rdx + 8]	; out of line
+	jmp L12	; out of line
+	cmp byte ptr [rdi + 192], 1
+	jne L14
+L15:
+	lea rax, [rdi + 128]
+	mov rsi, rdi
+	mov rdi, rax
+	mov rdx, rcx
+	add rsp, 8
+	pop rbx
+	pop r14
+	jmp qword ptr [rip + _ZN11percpu_core10accounting5limit5Limit4giveE@GOTPCREL]
+L1:
+	mov edx, 1
+	mov rbx, rdi
+	mov esi, 2
+	mov r14, rcx
+	call qword ptr [rip + _ZN11percpu_core10accounting5words5Words4coldE@GOTPCREL]
+	mov rdi, rbx
+	mov rcx, r14
+	mov rax, qword ptr [rdi + 64]
+	cmp rax, 1
+	ja L8
+L7:
+	mov rbx, rdi
+	mov esi, 3
+	mov rdx, rcx
+	mov r14, rcx
+	call qword ptr [rip + _ZN11percpu_core10accounting5words5Words4coldE@GOTPCREL]
+	mov rdi, rbx
+	mov rcx, r14
+	cmp byte ptr [rdi + 192], 1
+	je L15
+L14:
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
+
+ref_get:
+	push r14
+	push rbx
+	push rax
+	mov rax, qword ptr [rdi]
+	lea rbx, [rax + 48]
+	mov rdi, qword ptr [rax + 24]
+	test rdi, rdi
+	je L1
+L2:
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov edx, 1
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov rsi, qword ptr [rcx]
+	test rsi, rsi
+	je L7
+	lea r9, [rip + L8]
+	mov qword ptr fs:[rsi + 8], r9
+L3:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rcx + 8*r8 + 40]
+	test rsi, rsi
+	je L7
+	add rsi, rdi
+	cmp dword ptr [rbx], 0
+	jne L9
+	add qword ptr [rsi], rdx
+L4:
+L5:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L6	; out of line
+L10:
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
+
+ref_put:
+	push r14
+	push rbx
+	push rax
+	lea rbx, [rdi + 48]
+	mov rax, qword ptr [rdi + 24]
+	test rax, rax
+	je L1
+L2:
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov rdx, -1
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov rsi, qword ptr [rcx]
+	test rsi, rsi
+	je L7
+	lea r9, [rip + L8]
+	mov qword ptr fs:[rsi + 8], r9
+L3:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rcx + 8*r8 + 40]
+	test rsi, rsi
+	je L7
+	add rsi, rax
+	cmp dword ptr [rbx], 0
+	jne L9
+	add qword ptr [rsi], rdx
+L4:
+L5:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L6	; out of line
+L10:
+	add rsp, 8
+	pop rbx
+	pop r14
+	ret
+
 read_lock:
 	push r14
 	push rbx
@@ -887,7 +1135,6 @@ read_lock:
 	test eax, eax
 	jne L1
 	lea rbx, [rdi + 48]
-	mov qword ptr [rsp], 1
 	mov rax, qword ptr [rdi + 24]
 	test rax, rax
 	je L2
@@ -910,13 +1157,13 @@ L4:
 	je L8
 	add rsi, rax
 	cmp dword ptr [rbx], 0
-	jne L10
+	jne L1
 	add qword ptr [rsi], rdx
 L5:
 L6:
 	lock inc qword ptr [rcx + 8]	; out of line
 	jmp L7	; out of line
-L11:
+L10:
 	mov rax, rdi
 	add rsp, 8
 	pop rbx
@@ -931,7 +1178,6 @@ read_unlock:
 	test eax, eax
 	jne L1
 	lea rbx, [rdi + 48]
-	mov qword ptr [rsp], -1
 	mov rax, qword ptr [rdi + 24]
 	test rax, rax
 	je L2
@@ -954,13 +1200,13 @@ L4:
 	je L8
 	add rsi, rax
 	cmp dword ptr [rbx], 0
-	jne L10
+	jne L1
 	add qword ptr [rsi], rdx
 L5:
 L6:
 	lock inc qword ptr [rcx + 8]	; out of line
 	jmp L7	; out of line
-L11:
+L10:
 	add rsp, 8
 	pop rbx
 	pop r14

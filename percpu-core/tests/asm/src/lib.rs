@@ -1,13 +1,14 @@
 //! The path of each operation as a caller's compiler makes it. What stands in
 //! `expected/` is this, as assembly, by `ci/asm.sh`.
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::mem::MaybeUninit;
 
 use percpu_core::__raw::{RawStack, Refused};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{
-    Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock, LocalLockGuard,
-    PerCpuRwLock, PerCpuRwLockReadGuard, PerCpuStack, percpu,
+    AccountingAlloc, Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock,
+    LocalLockGuard, PerCpuRwLock, PerCpuRwLockReadGuard, PerCpuStack, Ref, percpu,
 };
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
@@ -122,6 +123,44 @@ pub fn buffer_push(
 #[unsafe(no_mangle)]
 pub fn buffer_pop(buffer: &Copies<LocalBuffer<[u64; 3], 8>>) -> Option<[u64; 3]> {
     buffer.pop()
+}
+
+/// An allocator that costs nothing: what is left is the accounting.
+#[derive(Debug)]
+pub struct Nothing;
+
+// SAFETY: blocks that nobody uses.
+unsafe impl GlobalAlloc for Nothing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        core::ptr::without_provenance_mut(layout.align())
+    }
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+/// The accounting of an allocation.
+#[unsafe(no_mangle)]
+pub fn account_alloc(accounting: &AccountingAlloc<Nothing>, layout: Layout) -> *mut u8 {
+    // SAFETY: nobody uses the block.
+    unsafe { accounting.alloc(layout) }
+}
+
+/// And that of its end.
+#[unsafe(no_mangle)]
+pub fn account_dealloc(accounting: &AccountingAlloc<Nothing>, block: *mut u8, layout: Layout) {
+    // SAFETY: as above.
+    unsafe { accounting.dealloc(block, layout) };
+}
+
+/// A reference, one more.
+#[unsafe(no_mangle)]
+pub fn ref_get(reference: &Ref<u64>) -> Ref<u64> {
+    Ref::clone(reference)
+}
+
+/// And one less.
+#[unsafe(no_mangle)]
+pub fn ref_put(reference: Ref<u64>) {
+    drop(reference);
 }
 
 /// A reader comes into a lock.

@@ -1,0 +1,86 @@
+//! Any text is a snapshot of a histogram or an error; any values in any shape give
+//! the answers of HdrHistogram.
+
+#![no_main]
+
+use arbitrary::{Arbitrary, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use percpu_counter::histogram::{Shape, Snapshot};
+
+#[derive(Arbitrary, Debug)]
+struct Values {
+    low: u64,
+    high: u64,
+    digits: u8,
+    /// A value, what it is shifted by, how often it was seen.
+    values: Vec<(u64, u8, u16)>,
+    quantiles: [f64; 2],
+}
+
+fuzz_target!(|data: &[u8]| {
+    if data.starts_with(b"{") {
+        read(data);
+    } else if let Ok(values) = Values::arbitrary(&mut Unstructured::new(data)) {
+        compare(values);
+    }
+});
+
+fn read(data: &[u8]) {
+    let snapshot: Snapshot = match serde_json::from_slice(data) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return;
+        }
+    };
+    assert!(snapshot.min() <= snapshot.value_at_quantile(0.5));
+    assert!(snapshot.value_at_quantile(0.5) <= snapshot.max());
+    assert!(snapshot.stdev() >= 0.0 && !snapshot.to_string().is_empty());
+    assert!(snapshot.since(&snapshot).is_ok_and(|nothing| nothing.is_empty()));
+    let written = serde_json::to_vec(&snapshot).unwrap();
+    assert_eq!(serde_json::from_slice::<Snapshot>(&written).unwrap(), snapshot);
+}
+
+fn compare(input: Values) {
+    // HdrHistogram takes the logarithm in floating point, which is exact up to here.
+    let (low, digits) = (input.low >> 18, input.digits % 6);
+    let shape = Shape::new(low, input.high, digits);
+    let hdr = hdrhistogram::Histogram::<u64>::new_with_bounds(low, input.high, digits);
+    let (Ok(shape), Ok(mut theirs)) = (&shape, hdr) else {
+        let error = shape.expect_err("a shape for HdrHistogram too");
+        assert!(!error.to_string().is_empty());
+        return;
+    };
+    assert_eq!(shape.buckets(), theirs.distinct_values());
+    if shape.buckets() > 1 << 16 {
+        return; // slow, and no other arithmetic
+    }
+    let mut ours = Snapshot::empty(*shape);
+    for &(value, shift, n) in &input.values {
+        let (value, n) = (value >> (shift % 64), u64::from(n));
+        // One that was seen zero times would still be their greatest.
+        if n > 0 {
+            assert_eq!(ours.record_n(value, n).is_ok(), theirs.record_n(value, n).is_ok());
+        }
+        assert_eq!(*shape.equivalent(value).start(), theirs.lowest_equivalent(value));
+        assert_eq!(*shape.equivalent(value).end(), end(theirs.highest_equivalent(value)));
+    }
+    assert_eq!((ours.len(), ours.min()), (theirs.len(), theirs.min()));
+    for q in input.quantiles.into_iter().filter(|q| *q > 0.0).chain([0.0, 0.5, 1.0]) {
+        assert_eq!(ours.value_at_quantile(q), end(theirs.value_at_quantile(q)), "at {q}");
+    }
+    let near = |ours: f64, theirs: f64| (ours - theirs).abs() <= 1e-6 * theirs.abs().max(1.0);
+    assert!(near(ours.mean(), theirs.mean()) && near(ours.stdev(), theirs.stdev()));
+    for &(value, shift, _) in &input.values {
+        let value = value >> (shift % 64);
+        assert_eq!(ours.quantile_below(value), theirs.quantile_below(value));
+        if value <= shape.limit() {
+            assert_eq!(ours.count_between(value, u64::MAX), theirs.count_between(value, u64::MAX));
+        }
+    }
+}
+
+/// The end of the very last bucket of 64 bits, which HdrHistogram tells as one less.
+fn end(theirs: u64) -> u64 {
+    if theirs == u64::MAX - 1 { u64::MAX } else { theirs }
+}
