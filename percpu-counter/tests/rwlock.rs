@@ -72,7 +72,7 @@ static MAILBOX: Mutex<Vec<PerCpuRwLockReadGuard<'static, Pair>>> = Mutex::new(Ve
 /// One of the ways in.
 fn step(watch: &Watch, random: &mut common::Random) {
     let way = random.next() % 256;
-    let long = random.next() % 64 == 0;
+    let long = random.next().is_multiple_of(64);
     let soon = Duration::from_micros(random.next() % 200);
     match way {
         0 | 1 => watch.write(&mut LOCK.write(), long),
