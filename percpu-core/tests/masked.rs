@@ -181,8 +181,9 @@ fn membarrier_masked_after_the_start_refuses_fences_only() {
             }
         });
         // Waiting without a fence is polling: slower, and nobody is forgotten.
+        // (By concurrency id this thread cannot choose the unit that it looks at.)
         let total: u64 = on_each_cpu(|| *LOCK.lock());
-        assert_eq!(total, 60_000);
+        assert!(!common::by_cpu() || total == 60_000, "{total}");
         suite(4);
     });
 }

@@ -84,11 +84,11 @@ pub use min_max::{Extremal, Max, Min, StaticMax, StaticMin};
 pub use percpu_core::Error;
 #[cfg(not(percpu_loom))]
 pub use percpu_core::{AccountingAlloc, AccountingSnapshot};
+pub use percpu_core::{ExitedRef, PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use percpu_core::{
     MappedPerCpuRwLockReadGuard, MappedPerCpuRwLockWriteGuard, PerCpuRwLock, PerCpuRwLockReadGuard,
     PerCpuRwLockWriteGuard, RawPerCpuRwLock, lock_api,
 };
-pub use percpu_core::{PerCpuRef, PerCpuRefBuilder, RawRef, Ref, RefError, RefOptions};
 pub use set::{CounterSet, StaticCounterSet};
 pub use snapshot::Snapshot;
 

@@ -73,6 +73,7 @@ pub type MappedPerCpuRwLockWriteGuard<'a, T> =
 /// `read` and the drop of its guard: two of `Copies::add`. After a writer, up to
 /// 64 readers take a mutex and two locked instructions instead.
 #[doc(alias = "percpu_rw_semaphore")]
+#[doc(alias = "rcu_sync")]
 #[doc(alias = "RwLock")]
 pub struct PerCpuRwLock<T: ?Sized>(RwLock<RawPerCpuRwLock, T>);
 

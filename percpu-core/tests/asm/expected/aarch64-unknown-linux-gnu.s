@@ -1164,110 +1164,98 @@ L18:
 	ret
 
 ref_get:
-	stp x29, x30, [sp, #-32]!
-	stp x20, x19, [sp, #16]
-	mov x29, sp
 	ldr x0, [x0]
 	add x8, x0, #24
-	add x20, x0, #48
 	ldar x8, [x8]
 	cbz x8, L1
-	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	add x10, x0, #48
 	mov w11, #1
-	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
 	; descriptor L2
 	; descriptor L3-L2
 	; descriptor L4
 L5:
-	ldr x12, [x10]
+	ldr x12, [x9]
 	cbz x12, L6
-	mrs x13, TPIDR_EL0
-	add x13, x13, x12
-	adrp x15, L7
-	add x15, x15, :lo12:L7
-	str x15, [x13, #8]
+	mrs x14, TPIDR_EL0
+	add x14, x14, x12
+	adrp x18, L7
+	add x18, x18, :lo12:L7
+	str x18, [x14, #8]
 L2:
-	ldrh w14, [x13, #4]
-	add x12, x10, x14, lsl #3
+	ldrh w15, [x14, #4]
+	add x12, x9, x15, lsl #3
 	ldr x12, [x12, #40]
 	cbz x12, L6
 	add x12, x12, x8
-	mov x9, #-1
-	ldar w18, [x20]
-	cbnz w18, L6
-	mov x9, #0
-	ldr x18, [x12]
-	add x18, x18, x11
-	str x18, [x12]
+	mov x13, #-1
+	ldar w1, [x10]
+	cbnz w1, L6
+	mov x13, #0
+	ldr x1, [x12]
+	add x1, x1, x11
+	str x1, [x12]
 L3:
 L4:
-	add x18, x10, #8	; out of line
+	add x1, x9, #8	; out of line
 L8:
-	ldxr x15, [x18]	; out of line
-	add x15, x15, #1	; out of line
-	stxr w14, x15, [x18]	; out of line
-	cbnz w14, L8	; out of line
+	ldxr x18, [x1]	; out of line
+	add x18, x18, #1	; out of line
+	stxr w15, x18, [x1]	; out of line
+	cbnz w15, L8	; out of line
 	b L5	; out of line
 L6:
-	cbz x12, L9
-L10:
-	cbnz x9, L11
-L12:
-	ldp x20, x19, [sp, #16]
-	ldp x29, x30, [sp], #32
+	cmp x12, #0
+	ccmp x13, #0, #0, ne
+	b.ne L1
 	ret
 
 ref_put:
-	stp x29, x30, [sp, #-32]!
-	stp x20, x19, [sp, #16]
-	mov x29, sp
 	add x8, x0, #24
-	add x20, x0, #48
 	ldar x8, [x8]
 	cbz x8, L1
-	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	add x10, x0, #48
 	mov x11, #-1
-	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
 	; descriptor L2
 	; descriptor L3-L2
 	; descriptor L4
 L5:
-	ldr x12, [x10]
+	ldr x12, [x9]
 	cbz x12, L6
-	mrs x13, TPIDR_EL0
-	add x13, x13, x12
-	adrp x15, L7
-	add x15, x15, :lo12:L7
-	str x15, [x13, #8]
+	mrs x14, TPIDR_EL0
+	add x14, x14, x12
+	adrp x18, L7
+	add x18, x18, :lo12:L7
+	str x18, [x14, #8]
 L2:
-	ldrh w14, [x13, #4]
-	add x12, x10, x14, lsl #3
+	ldrh w15, [x14, #4]
+	add x12, x9, x15, lsl #3
 	ldr x12, [x12, #40]
 	cbz x12, L6
 	add x12, x12, x8
-	mov x9, #-1
-	ldar w18, [x20]
-	cbnz w18, L6
-	mov x9, #0
-	ldr x18, [x12]
-	add x18, x18, x11
-	str x18, [x12]
+	mov x13, #-1
+	ldar w1, [x10]
+	cbnz w1, L6
+	mov x13, #0
+	ldr x1, [x12]
+	add x1, x1, x11
+	str x1, [x12]
 L3:
 L4:
-	add x18, x10, #8	; out of line
+	add x1, x9, #8	; out of line
 L8:
-	ldxr x15, [x18]	; out of line
-	add x15, x15, #1	; out of line
-	stxr w14, x15, [x18]	; out of line
-	cbnz w14, L8	; out of line
+	ldxr x18, [x1]	; out of line
+	add x18, x18, #1	; out of line
+	stxr w15, x18, [x1]	; out of line
+	cbnz w15, L8	; out of line
 	b L5	; out of line
 L6:
-	cbz x12, L9
-L10:
-	cbnz x9, L11
-L12:
-	ldp x20, x19, [sp, #16]
-	ldp x29, x30, [sp], #32
+	cmp x12, #0
+	ccmp x13, #0, #0, ne
+	b.ne L1
 	ret
 
 read_lock:

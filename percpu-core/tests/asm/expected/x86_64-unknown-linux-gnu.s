@@ -1049,82 +1049,66 @@ L14:
 	ret
 
 ref_get:
-	push r14
-	push rbx
-	push rax
 	mov rax, qword ptr [rdi]
-	lea rbx, [rax + 48]
-	mov rdi, qword ptr [rax + 24]
-	test rdi, rdi
+	mov rcx, qword ptr [rax + 24]
+	test rcx, rcx
 	je L1
-L2:
-	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
-	mov edx, 1
-	; descriptor L3
-	; descriptor L4-L3
-	; descriptor L5
-L6:
-	mov rsi, qword ptr [rcx]
-	test rsi, rsi
-	je L7
-	lea r9, [rip + L8]
-	mov qword ptr fs:[rsi + 8], r9
-L3:
-	movzx r8d, word ptr fs:[rsi + 4]
-	mov rsi, qword ptr [rcx + 8*r8 + 40]
-	test rsi, rsi
-	je L7
-	add rsi, rdi
-	cmp dword ptr [rbx], 0
-	jne L9
-	add qword ptr [rsi], rdx
-L4:
+	lea rdx, [rax + 48]
+	mov rsi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov edi, 1
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
 L5:
-	lock inc qword ptr [rcx + 8]	; out of line
-	jmp L6	; out of line
-L10:
-	add rsp, 8
-	pop rbx
-	pop r14
+	mov r8, qword ptr [rsi]
+	test r8, r8
+	je L1
+	lea r10, [rip + L6]
+	mov qword ptr fs:[r8 + 8], r10
+L2:
+	movzx r9d, word ptr fs:[r8 + 4]
+	mov r8, qword ptr [rsi + 8*r9 + 40]
+	test r8, r8
+	je L1
+	add r8, rcx
+	cmp dword ptr [rdx], 0
+	jne L1
+	add qword ptr [r8], rdi
+L3:
+L4:
+	lock inc qword ptr [rsi + 8]	; out of line
+	jmp L5	; out of line
 	ret
 
 ref_put:
-	push r14
-	push rbx
-	push rax
-	lea rbx, [rdi + 48]
 	mov rax, qword ptr [rdi + 24]
 	test rax, rax
 	je L1
-L2:
-	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
-	mov rdx, -1
-	; descriptor L3
-	; descriptor L4-L3
-	; descriptor L5
-L6:
-	mov rsi, qword ptr [rcx]
-	test rsi, rsi
-	je L7
-	lea r9, [rip + L8]
-	mov qword ptr fs:[rsi + 8], r9
-L3:
-	movzx r8d, word ptr fs:[rsi + 4]
-	mov rsi, qword ptr [rcx + 8*r8 + 40]
-	test rsi, rsi
-	je L7
-	add rsi, rax
-	cmp dword ptr [rbx], 0
-	jne L9
-	add qword ptr [rsi], rdx
-L4:
+	lea rcx, [rdi + 48]
+	mov rdx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov rsi, -1
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
 L5:
-	lock inc qword ptr [rcx + 8]	; out of line
-	jmp L6	; out of line
-L10:
-	add rsp, 8
-	pop rbx
-	pop r14
+	mov r8, qword ptr [rdx]
+	test r8, r8
+	je L1
+	lea r10, [rip + L6]
+	mov qword ptr fs:[r8 + 8], r10
+L2:
+	movzx r9d, word ptr fs:[r8 + 4]
+	mov r8, qword ptr [rdx + 8*r9 + 40]
+	test r8, r8
+	je L1
+	add r8, rax
+	cmp dword ptr [rcx], 0
+	jne L1
+	add qword ptr [r8], rsi
+L3:
+L4:
+	lock inc qword ptr [rdx + 8]	; out of line
+	jmp L5	; out of line
 	ret
 
 read_lock:
