@@ -17,7 +17,8 @@ cp Cargo.lock "$crate/Cargo.lock"
 compiler=$(rustc -V | cut -d ' ' -f 1,2)
 functions='inc_static inc add add_u32 fetch_add compare_exchange try_lock push pop push_batch pop_batch
     pair_swap pair_compare_exchange list_push list_pop buffer_push buffer_pop
-    account_alloc account_dealloc ref_get ref_put read_lock read_unlock'
+    account_alloc account_dealloc add_within enter leave
+    ref_get ref_put read_lock read_unlock'
 
 say() { echo "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
@@ -78,7 +79,7 @@ check() {
             fail "$function: the section locks or calls"
         fi
         # The last instruction of the section is its commit: a store.
-        tail -n 1 <<<"$body" | grep -Eq '^	((mov|add|and|or|xor) [a-z]+ ptr \[|stl?r[bh]? )' ||
+        tail -n 1 <<<"$body" | grep -Eq '^	((mov|add|sub|inc|dec|and|or|xor) [a-z]+ ptr \[|stl?r[bh]? )' ||
             fail "$function: the section ends with $(tail -n 1 <<<"$body")"
     done < <(sed -n 's/^\t; descriptor \(L[0-9]*-L[0-9]*\)$/\1/p' "$text")
     [ "$count" -ge 1 ] || fail "$function: no section"

@@ -196,16 +196,22 @@ fn histograms() -> Question {
     let values: Arc<[u64]> = (0..VALUES).map(|_| 1000 << random.u64(0..14)).collect();
     let ours = Histogram::builder().range(low, high).digits(digits).build().expect("memory");
     let theirs = hdrhistogram::Histogram::<u64>::new_with_bounds(low, high, digits);
-    let theirs = CachePadded::new(parking_lot::Mutex::new(theirs.expect("bounds")));
-    let again = Arc::clone(&values);
+    let theirs = theirs.expect("bounds");
+    let std = CachePadded::new(std::sync::Mutex::new(theirs.clone()));
+    let fair = CachePadded::new(parking_lot::Mutex::new(theirs));
+    let [again, once_more] = [Arc::clone(&values), Arc::clone(&values)];
     Question {
         name: "Histogram: record",
         jobs: vec![
             job("percpu Histogram", move |turn| {
                 let _ = ours.record(values[turn as usize % VALUES]);
             }),
+            job("std Mutex<hdrhistogram>", move |turn| {
+                let mut histogram = std.lock().expect("no panic");
+                let _ = histogram.record(once_more[turn as usize % VALUES]);
+            }),
             job("parking_lot Mutex<hdrhistogram>", move |turn| {
-                let _ = theirs.lock().record(again[turn as usize % VALUES]);
+                let _ = fair.lock().record(again[turn as usize % VALUES]);
             }),
         ],
         bounds: [Some(3.0), Some(10.0)],

@@ -108,12 +108,11 @@ impl Switch {
         low: u64,
         span: u64,
     ) -> Result<(), Refused> {
-        let (switch, bounds) = (&self.0, (low, span));
-        run_at(
-            words.resolve(),
-            move |at, by| ops::switch::add_within(at, switch, n, bounds, by),
-            move |word| portable::add_within(word, n, bounds),
-        )
+        let (words, switch, bounds) = (words.resolve(), &self.0, (low, span));
+        match ops::switch::add_within(words, switch, n, bounds, Index::Cpu) {
+            Some(added) => added,
+            None => add_within_cold(words, switch, n, low, span),
+        }
     }
 
     /// Whether the switch is closed, or about to be.
@@ -220,6 +219,24 @@ impl Switch {
             .filter(|&value| value != FROZEN)
             .fold(0, u64::wrapping_add)
     }
+}
+
+/// Out of line, and its operands in registers: the fast path stores none of them.
+#[cold]
+#[inline(never)]
+fn add_within_cold(
+    words: Place<'_, AtomicU64>,
+    switch: &AtomicU32,
+    n: u64,
+    low: u64,
+    span: u64,
+) -> Result<(), Refused> {
+    let bounds = (low, span);
+    run_at(
+        words,
+        move |at, by| ops::switch::add_within(at, switch, n, bounds, by),
+        move |word| portable::add_within(word, n, bounds),
+    )
 }
 
 impl Default for Switch {

@@ -7,7 +7,7 @@
 //! - `s` (in): the address of a live switch or turn, which the reference keeps
 //!   alive. A processor of this kind loads in order, so what an open switch lets
 //!   in is no older than what opened it.
-//! - `cpu`, `d` (scratch): once `a` is the address, the new value and a difference.
+//! - `cpu` (scratch): once `a` is the address, the new value's distance from `low`.
 //! - A turn is masked to one bit, so the word is one of the two at the place.
 
 #![allow(unsafe_code)]
@@ -91,14 +91,14 @@ pub(crate) fn add_within(
                     concat!(
                         enter!($number, "{cold}"),
                         open!(),
+                        // The look hangs off the chain of changes, which goes
+                        // through memory by the one instruction that forwards best.
                         "mov {cpu}, qword ptr [{a}]\n",
                         "add {cpu}, {n}\n",
-                        "mov {d}, {cpu}\n",
-                        "sub {d}, {low}\n",
-                        "cmp {d}, {span}\n",
+                        "sub {cpu}, {low}\n",
+                        "cmp {cpu}, {span}\n",
                         "ja {beyond}\n",
-                        inject!("2"),
-                        "mov qword ptr [{a}], {cpu}\n",
+                        modify!("add", "{n}", "qword ptr", ":r"),
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,

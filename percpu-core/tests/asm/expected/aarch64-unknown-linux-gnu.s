@@ -1163,6 +1163,160 @@ L18:
 	ldp x29, x30, [sp], #48
 	ret
 
+add_within:
+	stp x29, x30, [sp, #-48]!
+	str x21, [sp, #16]
+	stp x20, x19, [sp, #32]
+	mov x29, sp
+	add x8, x1, #24
+	ldar x8, [x8]
+	cbz x8, L1
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	mov x11, xzr
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x12, [x10]
+	cbz x12, L6
+	mrs x13, TPIDR_EL0
+	add x13, x13, x12
+	adrp x15, L7
+	add x15, x15, :lo12:L7
+	str x15, [x13, #8]
+L2:
+	ldrh w14, [x13, #4]
+	add x12, x10, x14, lsl #3
+	ldr x12, [x12, #40]
+	cbz x12, L6
+	add x12, x12, x8
+	mov x9, #-1
+	ldar w18, [x0]
+	cbnz w18, L6
+	mov x9, #1
+	ldr x18, [x12]
+	add x18, x18, x2
+	sub x14, x18, x11
+	cmp x14, x3
+	b.hi L6
+	mov x9, #0
+	str x18, [x12]
+L3:
+L4:
+	add x18, x10, #8	; out of line
+L8:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x12, L9
+L10:
+	cmp x9, #0
+	cset w0, eq
+	ldp x20, x19, [sp, #32]
+	ldr x21, [sp, #16]
+	ldp x29, x30, [sp], #48
+	ret
+
+enter:
+	stp x29, x30, [sp, #-32]!
+	str x19, [sp, #16]
+	mov x29, sp
+	add x8, x1, #24
+	ldar x8, [x8]
+	cbz x8, L1
+	adrp x10, :got:_ZN11percpu_core5table5TABLEE
+	ldr x10, [x10, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x11, [x10]
+	cbz x11, L6
+	mrs x12, TPIDR_EL0
+	add x12, x12, x11
+	adrp x14, L7
+	add x14, x14, :lo12:L7
+	str x14, [x12, #8]
+L2:
+	ldrh w13, [x12, #4]
+	add x11, x10, x13, lsl #3
+	ldr x11, [x11, #40]
+	cbz x11, L6
+	add x11, x11, x8
+	ldar w9, [x0]
+	and x9, x9, #0x1
+	add x11, x11, x9, lsl #3
+	ldr x15, [x11]
+	add x15, x15, #1
+	str x15, [x11]
+L3:
+L4:
+	add x15, x10, #8	; out of line
+L8:
+	ldxr x14, [x15]	; out of line
+	add x14, x14, #1	; out of line
+	stxr w13, x14, [x15]	; out of line
+	cbnz w13, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x11, L9
+L10:
+	mov x0, x9
+	ldr x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret
+
+leave:
+	stp x29, x30, [sp, #-32]!
+	str x19, [sp, #16]
+	mov x29, sp
+	add x8, x1, #24
+	ldar x0, [x8]
+	cbz x0, L1
+	ubfiz x8, x2, #3, #1
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	add x0, x0, x8
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	ldr x8, [x9]
+	cbz x8, L6
+	mrs x10, TPIDR_EL0
+	add x10, x10, x8
+	adrp x12, L7
+	add x12, x12, :lo12:L7
+	str x12, [x10, #8]
+L2:
+	ldrh w11, [x10, #4]
+	add x8, x9, x11, lsl #3
+	ldr x8, [x8, #40]
+	cbz x8, L6
+	add x8, x8, x0
+	ldr x13, [x8]
+	sub x13, x13, #1
+	str x13, [x8]
+L3:
+L4:
+	add x13, x9, #8	; out of line
+L8:
+	ldxr x12, [x13]	; out of line
+	add x12, x12, #1	; out of line
+	stxr w11, x12, [x13]	; out of line
+	cbnz w11, L8	; out of line
+	b L5	; out of line
+L6:
+	cbz x8, L9
+L10:
+	ldr x19, [sp, #16]
+	ldp x29, x30, [sp], #32
+	ret
+
 ref_get:
 	ldr x0, [x0]
 	add x8, x0, #24

@@ -1048,6 +1048,120 @@ L14:
 	pop r14
 	ret
 
+add_within:
+	push r15
+	push r14
+	push rbx
+	mov rax, qword ptr [rsi + 24]
+	test rax, rax
+	je L1
+L2:
+	xor esi, esi
+	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov r9, qword ptr [r8]
+	test r9, r9
+	je L7
+	lea r11, [rip + L8]
+	mov qword ptr fs:[r9 + 8], r11
+L3:
+	movzx r10d, word ptr fs:[r9 + 4]
+	mov r9, qword ptr [r8 + 8*r10 + 40]
+	test r9, r9
+	je L7
+	add r9, rax
+	cmp dword ptr [rdi], 0
+	jne L9
+	mov r10, qword ptr [r9]
+	add r10, rdx
+	sub r10, rsi
+	cmp r10, rcx
+	ja L9
+	add qword ptr [r9], rdx
+L4:
+L5:
+	lock inc qword ptr [r8 + 8]	; out of line
+	jmp L6	; out of line
+	mov sil, 1
+L9:
+	mov eax, esi
+	pop rbx
+	pop r14
+	pop r15
+	ret
+
+enter:
+	push rbx
+	mov rax, qword ptr [rsi + 24]
+	test rax, rax
+	je L1
+	mov rdx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L2
+	; descriptor L3-L2
+	; descriptor L4
+L5:
+	mov rsi, qword ptr [rdx]
+	test rsi, rsi
+	je L6
+	lea r9, [rip + L7]
+	mov qword ptr fs:[rsi + 8], r9
+L2:
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rdx + 8*r8 + 40]
+	test rsi, rsi
+	je L6
+	add rsi, rax
+	mov ecx, dword ptr [rdi]
+	and ecx, 1
+	lea rsi, [rsi + 8*rcx]
+	add qword ptr [rsi], 1
+L3:
+L4:
+	lock inc qword ptr [rdx + 8]	; out of line
+	jmp L5	; out of line
+L6:
+	test rsi, rsi
+	je L8
+L9:
+	mov rax, rcx
+	pop rbx
+	ret
+
+leave:
+	push rbx
+	mov rax, qword ptr [rsi + 24]
+	test rax, rax
+	je L1
+L2:
+	and edx, 1
+	lea rdi, [rax + 8*rdx]
+	mov rax, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L3
+	; descriptor L4-L3
+	; descriptor L5
+L6:
+	mov rcx, qword ptr [rax]
+	test rcx, rcx
+	je L7
+	lea rsi, [rip + L8]
+	mov qword ptr fs:[rcx + 8], rsi
+L3:
+	movzx edx, word ptr fs:[rcx + 4]
+	mov rcx, qword ptr [rax + 8*rdx + 40]
+	test rcx, rcx
+	je L7
+	add rcx, rdi
+	sub qword ptr [rcx], 1
+L4:
+L5:
+	lock inc qword ptr [rax + 8]	; out of line
+	jmp L6	; out of line
+	pop rbx
+	ret
+
 ref_get:
 	mov rax, qword ptr [rdi]
 	mov rcx, qword ptr [rax + 24]

@@ -4,7 +4,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::mem::MaybeUninit;
 
-use percpu_core::__raw::{RawStack, Refused};
+use percpu_core::__raw::{InTurn, RawStack, Refused, Switch, Turn};
 use percpu_core::atomic::{AtomicU32, AtomicU64};
 use percpu_core::{
     AccountingAlloc, Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock,
@@ -149,6 +149,24 @@ pub fn account_alloc(accounting: &AccountingAlloc<Nothing>, layout: Layout) -> *
 pub fn account_dealloc(accounting: &AccountingAlloc<Nothing>, block: *mut u8, layout: Layout) {
     // SAFETY: as above.
     unsafe { accounting.dealloc(block, layout) };
+}
+
+/// Behind a switch, within bounds: the stock of a budget.
+#[unsafe(no_mangle)]
+pub fn add_within(switch: &Switch, word: &Copies<AtomicU64>, n: u64, most: u64) -> bool {
+    switch.add_within(word, n, 0, most).is_ok()
+}
+
+/// In turn: a read section begins.
+#[unsafe(no_mangle)]
+pub fn enter(turn: &Turn, words: &Copies<InTurn>) -> usize {
+    turn.enter(words)
+}
+
+/// And ends.
+#[unsafe(no_mangle)]
+pub fn leave(turn: &Turn, words: &Copies<InTurn>, which: usize) {
+    turn.leave(words, which & 1);
 }
 
 /// A reference, one more.
