@@ -19,18 +19,34 @@
 //! [`percpu_core`]'s operation costs; reading adds the copies up. No thread is
 //! registered, nothing is kept per thread, nothing needs to be flushed.
 //!
-//! | to | use |
-//! | --- | --- |
-//! | count, read, reset | [`Counter`] |
-//! | go up and down, or be set | [`Gauge`] |
-//! | know the least or the greatest value | [`Min`], [`Max`] |
-//! | change several counters together | [`CounterSet`] |
-//! | declare any of them | [`counter!`](macro@counter) |
+//! | to | use | the kernel's name |
+//! | --- | --- | --- |
+//! | count, read, reset | [`Counter`] | |
+//! | go up and down, or be set | [`Gauge`] | |
+//! | read with one load, a little wrong | [`ApproxCounter`], [`ApproxCounters`] | `percpu_counter` |
+//! | know the least or the greatest value | [`Min`], [`Max`] | |
+//! | change several counters together | [`CounterSet`] | `u64_stats_sync` |
+//! | know how values are distributed | [`Histogram`] | |
+//! | keep to a limit | [`Budget`], [`Reservation`] | `page_counter`, `percpu_counter_limited_add` |
+//! | account a program's allocations | [`AccountingAlloc`] | |
+//! | know when the last user has gone | [`PerCpuRef`], [`RawRef`] | `percpu_ref` |
+//! | read often what is seldom written | [`PerCpuRwLock`] | `percpu_rw_semaphore` |
+//! | wait for readers who take no lock | [`Domain`] | SRCU |
+//! | declare counters and budgets | [`counter!`](macro@counter), [`counter_set!`] | |
 //!
-//! Features: `serde` makes snapshots data.
-//! [`Domain`] waits for readers who do no more than count themselves in and out.
+//! The upper half counts and never waits for anybody. The lower half stands on numbers
+//! that somebody can stop, by a fence (see [`percpu_core::fence`]): what is done often
+//! touches this CPU's copy only, and what is done seldom pays for it.
+//!
+//! In a signal handler: `add`, `inc` and their kin of [`Counter`] and [`Gauge`],
+//! `record` of [`Min`], [`Max`] and [`Histogram`], and sections of a [`Domain`] are as
+//! safe as the core's operations on words ([`percpu_core::signal_safety`]). Whatever reads,
+//! sets, or may have to tell another CPU takes a lock: not there.
+//!
 //! Features: `serde` makes values and snapshots data; `prometheus`, `prometheus-client`
-//! and `metrics` have modules of those names, with the crates' metrics on per-CPU storage.
+//! and `metrics` have modules of those names, with the crates' metrics on per-CPU
+//! storage; `hdrhistogram` turns snapshots into that crate's. [`kernel`] lists the
+//! kernel's names and what they are here.
 
 #![forbid(unsafe_code)]
 
@@ -59,6 +75,7 @@ mod inside;
     percpu_loom
 ))]
 mod integrations;
+pub mod kernel;
 mod min_max;
 mod rebased;
 #[cfg(feature = "serde")]

@@ -33,7 +33,6 @@
 //!   switch was, and says "closed" after all was taken. So a load that finds too
 //!   little in a closed middle is an instant at which too little was left.
 
-use std::fmt;
 use std::sync::Arc;
 
 use percpu_core::__private::mutated;
@@ -72,16 +71,16 @@ const STOCK: u64 = 1 << 20;
 #[doc(alias = "percpu_counter_limited_add")]
 #[doc(alias = "page_counter_try_charge")]
 pub struct Budget<S = PerCpu<AtomicU64>> {
-    switch: Switch,
+    pub(super) switch: Switch,
     /// Zero unless the middle is open.
-    stocks: S,
+    pub(super) stocks: S,
     /// The most that a stock may hold; 0 before the middle is first opened.
     stock: AtomicU64,
-    middle: Central,
+    pub(super) middle: Central,
     /// Written under the lock.
     limit: AtomicU64,
     /// Who opens, closes, fills a stock or changes the limit.
-    lock: Base<()>,
+    pub(super) lock: Base<()>,
     /// The most that a stock may hold, if the builder said.
     asked: Option<u64>,
     parent: Option<Arc<Budget>>,
@@ -201,28 +200,6 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
         if let Some(parent) = &self.parent {
             uncharge_outer(parent, n);
         }
-    }
-
-    /// How much is charged.
-    ///
-    /// Exact when nobody charges meanwhile, and never more than the limit, unless
-    /// [`charge`](Self::charge) or a lower limit made it so.
-    ///
-    /// # Performance
-    /// One load a unit in use, and the lock.
-    #[doc(alias = "page_counter_read")]
-    pub fn used(&self) -> u64 {
-        // Nothing is carried to a stock meanwhile (B1), and no limit changes.
-        let _alone = self.lock.lock();
-        let stocks = self.switch.peek(self.stocks.copies()) as i64;
-        let used = self.limit() as i64 - self.middle.look().amount - stocks;
-        // Below 0 if something went from one unit, looked at, to another.
-        used.max(0) as u64
-    }
-
-    /// How much may be charged, of what is not.
-    pub fn available(&self) -> u64 {
-        self.limit().saturating_sub(self.used())
     }
 
     /// The most that may be charged.
@@ -382,23 +359,4 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
 #[inline(never)]
 fn uncharge_outer(parent: &Budget, n: u64) {
     parent.uncharge(n);
-}
-
-#[allow(private_bounds, reason = "as above")]
-impl<S: Storage<Item = AtomicU64>> fmt::Debug for Budget<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Budget")
-            .field("used", &self.used())
-            .field("limit", &self.limit())
-            .field("open", &self.middle.look().open)
-            .finish_non_exhaustive()
-    }
-}
-
-/// `used/limit`.
-#[allow(private_bounds, reason = "as above")]
-impl<S: Storage<Item = AtomicU64>> fmt::Display for Budget<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.used(), self.limit())
-    }
 }

@@ -1,8 +1,8 @@
 //! Budgets: hard limits with stocks on every CPU.
 //!
 //! ```text
-//!   reservation  builder     what a user holds
-//!            \    /
+//!   reservation  builder  used     what a user holds, makes, sees
+//!            \    |    /
 //!           account          the protocol
 //!            /    \
 //!       central  exceeded    the middle, one word | why it refused
@@ -13,6 +13,7 @@ mod builder;
 mod central;
 mod exceeded;
 mod reservation;
+mod used;
 
 pub use account::{Budget, StaticBudget};
 pub use builder::BudgetBuilder;
