@@ -10,8 +10,14 @@ use percpu_core::{info, percpu};
 
 percpu! { static SIGNALS: AtomicU64 = AtomicU64::new(0); }
 
-/// Runs `work` in a storm, with delays at `points`.
+/// Runs `work` in a storm, with delays at `points`. In a child of its own: what waits
+/// for ever, as it may where a switch decides nothing, ends it.
 fn with_delays_at(points: &[usize], threads: usize, work: impl Fn(usize) + Sync) {
+    std::thread::spawn(|| {
+        std::thread::sleep(std::time::Duration::from_secs(60));
+        eprintln!("this takes too long: somebody waits for ever");
+        std::process::abort();
+    });
     SIGNALS.prepare().unwrap();
     common::handle_sigusr1(|| SIGNALS.inc());
     points.iter().for_each(|&point| percpu_core::__inject::set(point, 2_000));
