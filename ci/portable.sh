@@ -9,13 +9,15 @@ begin portable
 # Which bytes of a chunk are taken has nothing to do with modes, and link.sh goes
 # through them by itself.
 tests() {
-    cargo test --no-fail-fast "${LIBRARIES[@]}" -- --skip area:: --skip crates_libraries_and_plugins
+    cargo test --no-fail-fast "$@" -- --skip area:: --skip crates_libraries_and_plugins
 }
+# As test.sh has built them.
+built=(--workspace --all-features)
 
 echo "-- PERCPU_MODE=portable"
-PERCPU_MODE=portable tests
+PERCPU_MODE=portable tests "${built[@]}"
 echo "-- GLIBC_TUNABLES=glibc.pthread.rseq=0"
-GLIBC_TUNABLES=glibc.pthread.rseq=0 tests
+GLIBC_TUNABLES=glibc.pthread.rseq=0 tests "${built[@]}"
 echo "-- --cfg percpu_force_portable"
 cfg_flags percpu_force_portable
-PERCPU_MODE=portable tests
+PERCPU_MODE=portable tests "${LIBRARIES[@]}"

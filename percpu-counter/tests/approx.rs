@@ -6,6 +6,7 @@ mod common;
 
 use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 use common::{Random, handle_sigusr1, in_a_storm, in_each_mode, scaled, set_affinity};
 use percpu_core::Unit;
@@ -141,6 +142,7 @@ fn never_further_than_the_bound_in_a_storm() {
         let (low, high) = (AtomicI64::new(0), AtomicI64::new(0));
         let over = AtomicBool::new(false);
         let bound = counter.error_bound() as i64;
+        let end = Instant::now() + Duration::from_millis(scaled(200));
         std::thread::scope(|s| {
             let watcher = s.spawn(|| {
                 let mut looks = 0_u64;
@@ -155,7 +157,7 @@ fn never_further_than_the_bound_in_a_storm() {
             });
             in_a_storm(16, |n| {
                 let mut random = Random(n as u64 + 99);
-                for _ in 0..scaled(3_000) {
+                while Instant::now() < end {
                     let n = (random.next() % 7) as i64;
                     // Up only, so that low and high are what they say.
                     high.fetch_add(n, SeqCst);
