@@ -23,11 +23,16 @@ storms='
 800  percpu-counter stress           no_row_of_a_snapshot_shows_half_an_update_in_a_storm
 2400 percpu-counter prometheus       stress::nothing_is_lost_in_a_storm
 '
+log=$(mktemp)
 while read -r scale package file test; do
     [ -n "$scale" ] && [[ $test == *"${1:-}"* ]] || continue
     start=$SECONDS
-    PERCPU_TEST_SCALE=$scale cargo test -q --release --all-features -p "$package" --test "$file" -- --exact "$test" --nocapture 2>&1 |
-        grep -E "^(test result|thread|error)|: .* aborts" || true
-    [ "${PIPESTATUS[0]}" -eq 0 ] || { echo "FAILED: $test"; exit 1; }
+    if ! PERCPU_TEST_SCALE=$scale cargo test -q --release --all-features -p "$package" \
+        --test "$file" -- --exact "$test" --nocapture > "$log" 2>&1; then
+        cat "$log"
+        exit 1
+    fi
+    grep -E "^test result|: .* aborts" "$log"
     echo "$test: $((SECONDS - start)) s for all modes"
 done <<< "$storms"
+rm -f "$log"
