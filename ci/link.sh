@@ -276,7 +276,7 @@ size() {
     done <<BOUNDS
 one 4
 plain 24
-across 48
+across 56
 BOUNDS
 }
 
