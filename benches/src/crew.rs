@@ -74,6 +74,18 @@ impl Crew {
         times.iter().sum::<Duration>() / times.len() as u32
     }
 
+    /// How many operations of `job` take one member about `length`; `least` at least.
+    /// Warms the contender up as well: first touches and registrations of all members
+    /// are behind it.
+    pub fn calibrate(&self, job: &Arc<dyn Job>, least: u64, length: Duration) -> u64 {
+        let mut ops = least;
+        self.run(self.members.len(), job, ops);
+        while self.mean(1, job, ops) < length {
+            ops *= 2;
+        }
+        ops
+    }
+
     /// The CPU of each member, or `None` where it could not be pinned.
     pub fn cpus(&self) -> Vec<Option<usize>> {
         self.members.iter().map(|member| member.cpu).collect()

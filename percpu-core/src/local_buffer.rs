@@ -243,10 +243,7 @@ impl<T: Copy + Send, const N: usize> Copies<LocalBuffer<T, N>> {
     /// # Errors
     /// As that; units before the one that failed are empty.
     pub fn drain(&self, mut f: impl FnMut(Unit, T)) -> Result<usize, Error> {
-        Unit::all()?
-            .filter(|unit| unit.is_active())
-            .map(|unit| self.drain_on(unit, |record| f(unit, record)))
-            .sum()
+        Unit::all_active()?.map(|unit| self.drain_on(unit, |record| f(unit, record))).sum()
     }
 }
 

@@ -243,10 +243,7 @@ impl<T: Send> Copies<LocalList<T>> {
     /// # Errors
     /// As that; units before the one that failed are empty.
     pub fn drain(&self, mut f: impl FnMut(Unit, Box<ListNode<T>>)) -> Result<usize, Error> {
-        Unit::all()?
-            .filter(|unit| unit.is_active())
-            .map(|unit| self.drain_on(unit, |node| f(unit, node)))
-            .sum()
+        Unit::all_active()?.map(|unit| self.drain_on(unit, |node| f(unit, node))).sum()
     }
 }
 

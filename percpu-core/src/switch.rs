@@ -211,10 +211,9 @@ impl Switch {
     /// What the words add up to, as of no one moment; frozen ones count as zero.
     pub fn peek(&self, words: &impl Target<AtomicU64>) -> u64 {
         let place = words.resolve();
-        Unit::all()
+        Unit::all_active()
             .into_iter()
             .flatten()
-            .filter(|unit| unit.is_active())
             .map(|unit| copy_on(place, unit).load(Ordering::Relaxed))
             .filter(|&value| value != FROZEN)
             .fold(0, u64::wrapping_add)

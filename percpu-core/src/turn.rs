@@ -109,11 +109,10 @@ impl Turn {
     pub fn left(&self, words: &Copies<InTurn>, which: usize) -> u64 {
         let place = words.at(which).place;
         let units = if mutated("turn_one_unit") { 1 } else { usize::MAX };
-        Unit::all()
+        Unit::all_active()
             .into_iter()
             .flatten()
             .take(units)
-            .filter(|unit| unit.is_active())
             // Relaxed: a fence comes after it (T3).
             .map(|unit| copy_on(place, unit).load(Ordering::Relaxed))
             .fold(0, u64::wrapping_add)

@@ -94,6 +94,11 @@ impl Unit {
         process::existing().is_none_or(|process| process.units.shared() == self.0)
     }
 
+    /// Those of all units that are active.
+    pub(crate) fn all_active() -> Result<impl Iterator<Item = Self>, Error> {
+        Ok(Self::all()?.filter(|unit| unit.is_active()))
+    }
+
     /// Whether a thread of its index has used it, or somebody asked for its copies.
     pub fn is_active(self) -> bool {
         process::existing().is_some_and(|process| process.units.base(self.0).is_some())

@@ -25,7 +25,7 @@ use percpu_core::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use percpu_core::{Element, Error, Unit};
 
 use crate::base::Base;
-use crate::storage::Storage;
+use crate::storage::{Storage, units_in_use};
 
 /// Also what a unit without sections holds while its switch is closed.
 const FOLDING: u64 = 1 << 63;
@@ -114,8 +114,7 @@ impl Delta<'_> {
         let untold = self.words.swap(FOLDING) as i64;
         // Relaxed: a number of its own.
         self.count.fetch_add(untold.wrapping_add(n), Ordering::Relaxed);
-        let units = Unit::all().into_iter().flatten().filter(|unit| unit.is_active());
-        let mut words = units.map(|unit| self.words.on(unit));
+        let mut words = units_in_use().map(|unit| self.words.on(unit));
         let word = words.find(|word| word.load() == FOLDING);
         // A3: this one is ours, wherever it is.
         word.expect("the word just swapped").as_atomic().store(0, Ordering::Relaxed);

@@ -43,11 +43,7 @@ struct Entry {
 
 impl Entry {
     fn new(crew: &Crew, job: Arc<dyn Job>, length: Duration) -> Self {
-        let mut ops = 1 << 10;
-        crew.run(MAX_THREADS, &job, ops);
-        while crew.mean(1, &job, ops) < length {
-            ops *= 2;
-        }
+        let ops = crew.calibrate(&job, 1 << 10, length);
         Self { job, ops, runs: Default::default() }
     }
 

@@ -41,8 +41,8 @@
 //! memory it stays closed, and works all the same; every so many readers one tries again.
 //!
 //! # Reopening
-//! A reader of a closed lock pays some 50 to 100 ns more than one of an open lock,
-//! the fence costs some microseconds. So when [`REOPEN`] readers have come since
+//! A reader of a closed lock takes a mutex that one of an open lock does not; the
+//! fence interrupts CPUs, which costs as much as dozens of these. So when [`REOPEN`] readers have come since
 //! the last writer, they have lost about as much as the fence that opening will cost
 //! the next writer: whatever comes next, twice the cost of the better choice is
 //! the most that is paid (as in the ski-rental problem).

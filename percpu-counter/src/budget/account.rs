@@ -112,7 +112,7 @@ impl Budget {
             middle: Central::new(limit),
             limit: AtomicU64::new(limit),
             lock: Base::new(()),
-            asked: asked.map(|stock| stock.min(MOST)),
+            asked,
             parent,
         };
         budget.open_if_rich(budget.middle.look());

@@ -95,7 +95,7 @@ pub(crate) fn run(plan: Plan) -> Result<Run, Miscount> {
         .into_iter()
         .zip(jobs)
         .map(|(group, job)| {
-            let ops = calibrate(&crew, &job, plan.length);
+            let ops = crew.calibrate(&job, 1 << 13, plan.length);
             Entry { group, job, ops, runs: Default::default() }
         })
         .collect();
@@ -115,17 +115,6 @@ fn cpu_model() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let (_, name) = text.lines().find(|line| line.starts_with("model name"))?.split_once(':')?;
     Some(name.trim().to_owned())
-}
-
-/// How many operations take `length` with one thread. Warms the contender up as
-/// well: first touches and registrations of all threads are behind it.
-fn calibrate(crew: &Crew, job: &Arc<dyn Job>, length: Duration) -> u64 {
-    let mut ops = 1 << 13;
-    crew.run(MAX_THREADS, job, ops);
-    while crew.mean(1, job, ops) < length {
-        ops *= 2;
-    }
-    ops
 }
 
 impl Entry {
