@@ -264,9 +264,11 @@ pub mod __inject {
 /// What counters and caches build on; no promise is made about it.
 #[doc(hidden)]
 pub mod __raw {
+    pub use crate::mutate::mutated;
     pub use crate::ops::Refused;
     pub use crate::raw_stack::RawStack;
     pub use crate::switch::Switch;
+    pub use crate::sys::sync::{Mutex, MutexGuard};
     pub use crate::turn::{InTurn, Turn};
 
     /// All of a value, as a part of it.

@@ -48,6 +48,7 @@ use crate::ops::{self, Refused};
 use crate::process;
 use crate::stack_area::StackArea;
 use crate::stack_copy::{STOPPED, StackPlace, StackRef};
+use crate::stack_word::as_uninit;
 use crate::sys::nesting;
 use crate::sys::sync::Mutex;
 use crate::unit::Unit;
@@ -154,6 +155,15 @@ impl RawStack {
             Some(popped) => popped,
             None => self.pop_batch_cold(out, least),
         }
+    }
+
+    /// As [`pop_batch`](Self::pop_batch), into words that are initialised.
+    ///
+    /// # Errors
+    /// Nothing was done.
+    #[inline]
+    pub fn pop_into(&self, out: &mut [u64], least: usize) -> Result<usize, Refused> {
+        self.pop_batch(as_uninit(out), least)
     }
 
     #[cold]

@@ -7,7 +7,15 @@
 
 #![allow(unsafe_code)]
 
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
+
+/// Words that are initialised, for somebody who only writes.
+pub(crate) fn as_uninit(words: &mut [u64]) -> &mut [MaybeUninit<u64>] {
+    let words = ptr::from_mut(words) as *mut [MaybeUninit<u64>];
+    // SAFETY: the same layout; the crate's sections write initialised words only.
+    unsafe { &mut *words }
+}
 
 /// A value that fits in a 64-bit word: what a [`PerCpuStack`](crate::PerCpuStack)
 /// can hold.

@@ -1,6 +1,15 @@
 //! Pools, object caches and a keyed slab on per-CPU magazines.
 //!
-//! This crate holds only its plan for now: objects are cached in *magazines*
-//! per CPU, exchanged whole through a bounded *depot* per node, above slab
-//! pages with partial lists. It stands on `percpu-core`.
-#![forbid(unsafe_code)]
+//! Objects that are free are kept in *magazines* on the CPU that freed them and are
+//! handed out there again, without a lock, a lock prefix or a cache line that travels.
+//! Full magazines go whole through a bounded *depot* of the node to CPUs that have
+//! none. Memory is bounded by CPUs, not by threads; no thread is registered.
+//!
+//! [`raw`] has the parts.
+
+#![deny(unsafe_code)]
+
+mod error;
+pub mod raw;
+
+pub use error::Error;

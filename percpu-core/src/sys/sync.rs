@@ -10,14 +10,14 @@ use crate::atomic::AtomicU32;
 use core::time::Duration;
 
 #[cfg(percpu_loom)]
-pub(crate) use loom::sync::MutexGuard;
+pub use loom::sync::MutexGuard;
 #[cfg(not(percpu_loom))]
-pub(crate) use std::sync::MutexGuard;
+pub use std::sync::MutexGuard;
 
 /// A mutex without poisoning: a panic while it is held leaves it usable. The
 /// data behind the crate's locks are consistent at every point that can panic.
 #[derive(Debug)]
-pub(crate) struct Mutex<T> {
+pub struct Mutex<T> {
     #[cfg(percpu_loom)]
     inner: loom::sync::Mutex<T>,
     #[cfg(not(percpu_loom))]
@@ -25,17 +25,20 @@ pub(crate) struct Mutex<T> {
 }
 
 impl<T> Mutex<T> {
+    /// Unlocked.
     #[cfg(percpu_loom)]
-    pub(crate) fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         Self { inner: loom::sync::Mutex::new(value) }
     }
 
+    /// Unlocked.
     #[cfg(not(percpu_loom))]
-    pub(crate) const fn new(value: T) -> Self {
+    pub const fn new(value: T) -> Self {
         Self { inner: std::sync::Mutex::new(value) }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    /// Waits for whoever has it.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         match self.inner.lock() {
             Ok(guard) => guard,
             Err(poisoned) => poisoned.into_inner(),
@@ -44,7 +47,7 @@ impl<T> Mutex<T> {
 
     /// The guard, unless somebody has it.
     #[inline]
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.inner.try_lock() {
             Ok(guard) => Some(guard),
             Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
