@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::contender::MAX_THREADS;
 use crate::job::Job;
+use crate::question::Setting;
 
 /// Threads that stay for a whole run, member `k` pinned to the `k`-th CPU that
 /// this process may use.
@@ -43,7 +44,22 @@ impl Crew {
     /// With none or more than [`MAX_THREADS`], or when no thread can be had.
     pub fn new(threads: usize) -> Self {
         assert!((1..=MAX_THREADS).contains(&threads), "a crew of 1 to {MAX_THREADS}");
-        let cpus = core_affinity::get_core_ids().unwrap_or_default();
+        Self::on(threads, &core_affinity::get_core_ids().unwrap_or_default())
+    }
+
+    /// Starts as many as the setting says.
+    ///
+    /// # Panics
+    ///
+    /// When no thread can be had.
+    pub fn of(setting: Setting) -> Self {
+        match setting {
+            Setting::Pinned(threads) => Self::new(threads),
+            Setting::Free(threads) => Self::on(threads, &[]),
+        }
+    }
+
+    fn on(threads: usize, cpus: &[core_affinity::CoreId]) -> Self {
         let members = (0..threads).map(|thread| {
             let cpu = (!cpus.is_empty()).then(|| cpus[thread % cpus.len()]);
             Member::start(thread, cpu)
@@ -74,16 +90,28 @@ impl Crew {
         times.iter().sum::<Duration>() / times.len() as u32
     }
 
-    /// How many operations of `job` take one member about `length`; `least` at least.
+    /// How many operations of `job` take so many members about `length`; `least` at least.
     /// Warms the contender up as well: first touches and registrations of all members
     /// are behind it.
-    pub fn calibrate(&self, job: &Arc<dyn Job>, least: u64, length: Duration) -> u64 {
+    pub fn calibrate(
+        &self,
+        job: &Arc<dyn Job>,
+        threads: usize,
+        least: u64,
+        length: Duration,
+    ) -> u64 {
         let mut ops = least;
         self.run(self.members.len(), job, ops);
-        while self.mean(1, job, ops) < length {
+        while self.mean(threads, job, ops) < length {
             ops *= 2;
         }
         ops
+    }
+
+    /// How many members.
+    #[allow(clippy::len_without_is_empty, reason = "one at least")]
+    pub fn len(&self) -> usize {
+        self.members.len()
     }
 
     /// The CPU of each member, or `None` where it could not be pinned.

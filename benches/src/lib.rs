@@ -16,6 +16,7 @@
 //! Everything compared is compared within one run of one program: figures of
 //! two runs differ by more than many of the differences of interest.
 
+pub mod answer;
 pub mod contender;
 pub mod crew;
 pub mod job;

@@ -95,7 +95,7 @@ pub(crate) fn run(plan: Plan) -> Result<Run, Miscount> {
         .into_iter()
         .zip(jobs)
         .map(|(group, job)| {
-            let ops = crew.calibrate(&job, 1 << 13, plan.length);
+            let ops = crew.calibrate(&job, 1, 1 << 13, plan.length);
             Entry { group, job, ops, runs: Default::default() }
         })
         .collect();
