@@ -15,12 +15,12 @@ list() {
     python3 ci/conformance_list.py "$lists" "$@"
 }
 list plain test --workspace --all-features
-(cfg_flags percpu_loom && list loom test --profile loom -p percpu-core -p percpu-counter --test loom)
+(cfg_flags percpu_loom && list loom test --profile loom -p percpu-core -p percpu-counter -p percpu-slab --test loom)
 (
     export RUSTFLAGS="--cfg percpu_inject" CARGO_TARGET_DIR=target/inject
     list inject test --release -p percpu-core --features lock_api --test 'inject*' --test concurrency_id
 )
-for crate in core counter; do
+for crate in core counter slab; do
     cargo test --workspace --all-features --doc -- --list 2> /dev/null |
         grep "^percpu-$crate/" | sed "1i \\   Doc-tests percpu_$crate" >> "$lists/$crate/plain"
 done

@@ -2,7 +2,7 @@
 
     conformance_list.py FOLDER NAME CARGO-ARGUMENT ...
 
-Writes FOLDER/core/NAME and FOLDER/counter/NAME as `cargo test -- --list` would, and
+Writes FOLDER/CRATE/NAME as `cargo test -- --list` would, and
 what is ignored as FOLDER/.../ignored.
 """
 
@@ -10,6 +10,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+
+from conformance import CRATES
 
 
 def executables(messages):
@@ -30,7 +32,7 @@ def asked(executable, *options):
 def main(folder, name, *cargo):
     command = ["cargo", *cargo, "--no-run", "--message-format=json"]
     built = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    lists = {crate: {name: "", "ignored": ""} for crate in ("core", "counter")}
+    lists = {crate: {name: "", "ignored": ""} for crate in CRATES}
     for crate, file, executable in executables(built):
         if crate in lists:
             head = f"     Running {file} ({executable})\n"

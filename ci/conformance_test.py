@@ -99,7 +99,7 @@ class Rows(unittest.TestCase):
 
 class Names(unittest.TestCase):
     def test_of_the_list(self):
-        text = "# a b\nc d # e\n\nlater: f g\nelsewhere: h\ncounter: i\n"
+        text = "# a b\nc d # e\n\nlater: f g\nslab: h\ncounter: i\n"
         self.assertEqual(kernel_names(text), (["c", "d"], ["f", "g"]))
         self.assertEqual(kernel_names(text, "counter"), (["i"], []))
 
