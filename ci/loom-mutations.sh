@@ -44,7 +44,6 @@ stack_commit_first    stack::push_against_drain
 stack_commit_first    stack::push_batch_against_drain
 stack_drains_together stack::drain_against_drain
 stack_stop_lost       stack::push_against_drain
-stack_stop_lost       stack::pop_against_drain
 stack_close_limit     stack::portable_push_against_close
 stack_close_no_fence  stack::push_against_close
 stack_close_once      stack::push_against_close

@@ -318,7 +318,7 @@ impl RawStack {
 
     /// Marks all active units with sections; whether all were.
     fn stop_active(&self) -> bool {
-        self.active().fold(true, |all, stack| stop(stack) && all)
+        self.active().filter(|&stack| !stop(stack)).count() == 0
     }
 
     /// The stacks of active units with sections.
