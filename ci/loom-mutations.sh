@@ -40,15 +40,16 @@ stack_no_fence        stack::pop_against_drain
 stack_stop_after_fence stack::push_against_drain
 stack_no_stop         stack::pop_and_push_against_drain
 stack_no_stop         stack::pop_against_drain
-stack_stop_late       stack::pop_against_drain
-stack_stop_relaxed    stack::pop_and_push_against_drain
-stack_open_relaxed    stack::pop_and_push_against_drain
 stack_commit_first    stack::push_against_drain
 stack_commit_first    stack::push_batch_against_drain
 stack_drains_together stack::drain_against_drain
+stack_stop_lost       stack::push_against_drain
+stack_close_limit     stack::portable_push_against_close
+stack_close_no_fence  stack::push_against_close
+stack_close_once      stack::push_against_close
+stack_close_no_wait   stack::portable_push_against_close
 stack_atomic_relaxed  stack::operations_against_drain_on_the_shared_unit
 stack_atomic_unlocked stack::operations_against_drain_on_the_shared_unit
-stack_no_wake         stack::operations_against_drain_on_the_shared_unit
 take_sums_twice       take_against_add
 sum_before_the_lock   values::set_against_add
 record_stores         values::record_against_record_on_one_cpu
@@ -136,6 +137,11 @@ switch_entered_relaxed rwlock::opening_against_read_and_write
 switch_opened_relaxed rwlock::opening_against_read_and_write
 switch_opened_relaxed rwlock::portable_opening_against_read_and_write
 switch_opened_relaxed rwlock::opening_against_read_on_the_shared_unit_and_write
+depot_take_relaxed    magazines::depot_puts_against_takes
+depot_pass_relaxed    magazines::depot_put_against_put
+magazines_no_look     magazines::close_against_put
+stack_close_no_fence  magazines::close_against_put
+stack_stop_lost       magazines::drain_against_get_and_put
 rwlock_words_not_counted rwlock::write_against_leaving_elsewhere
 rwlock_left_relaxed   rwlock::write_against_leaving_elsewhere
 rwlock_drained_relaxed rwlock::write_against_leaving_elsewhere
@@ -148,7 +154,7 @@ rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
 '
 
 cfg_flags percpu_loom
-models=(--profile loom -p percpu-core -p percpu-counter)
+models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
 cargo test -q "${models[@]}" --test loom --no-run
 
 log=$(mktemp)

@@ -71,7 +71,8 @@ impl Depot {
     /// depot that is always full and always empty.
     pub fn new(magazines: usize, items: usize) -> Self {
         let lines = (HEADER + items).div_ceil(LINE);
-        let turn = |word: usize| if word % (lines * LINE) == 0 { word / (lines * LINE) } else { 0 };
+        let turn =
+            |word: usize| if word.is_multiple_of(lines * LINE) { word / (lines * LINE) } else { 0 };
         let line = |line: usize| {
             Line(core::array::from_fn(|i| AtomicU64::new(2 * turn(line * LINE + i) as u64)))
         };
@@ -98,6 +99,18 @@ impl Depot {
     /// Whether it held none a moment ago.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many items its magazines had a moment ago.
+    pub fn items(&self) -> usize {
+        let head = self.head.0.load(Ordering::Relaxed);
+        let cells = (head..head + self.len()).map(|position| {
+            let cell = self.cell(position % self.count);
+            // Relaxed, both: a number.
+            let full = cell.word(0).load(Ordering::Relaxed) == 2 * position as u64 + 1;
+            if full { cell.word(1).load(Ordering::Relaxed) as usize } else { 0 }
+        });
+        cells.sum()
     }
 
     /// Puts a magazine in; `false` if it is full.
@@ -146,7 +159,7 @@ impl Depot {
                 true => Ordering::Relaxed,
                 false => Ordering::Acquire,
             };
-            let turn = cell.word(0).load(seen);
+            let turn = cell.turn(seen);
             let next = position + 1;
             if turn == expected {
                 match end.0.compare_exchange_weak(
@@ -184,6 +197,18 @@ impl<'a> Cell<'a> {
     #[inline]
     fn word(&self, index: usize) -> &'a AtomicU64 {
         &self.0[index / LINE].0[index % LINE]
+    }
+
+    /// Whose turn it is.
+    fn turn(&self, order: Ordering) -> u64 {
+        if cfg!(percpu_loom) {
+            // Of a thread that loads and then stores a word loom remembers the load only,
+            // and would not try the store before another thread's earlier load.
+            let (Ok(turn) | Err(turn)) =
+                self.word(0).compare_exchange(u64::MAX, u64::MAX, order, order);
+            return turn;
+        }
+        self.word(0).load(order)
     }
 
     /// Lets the next one have it.
