@@ -49,6 +49,7 @@ use core::panic::Location;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use percpu_core::__raw::mutated;
 use percpu_core::Unit;
 #[cfg(not(percpu_loom))]
 use percpu_core::hotplug::{HotplugError, State};
@@ -116,6 +117,9 @@ struct Core {
     hooks: Option<Arc<dyn Hooks>>,
     /// Of what users get.
     layout: Layout,
+    /// Who uses the core says so, for models.
+    #[cfg(percpu_loom)]
+    life: life::Life,
 }
 
 /// What a thread gives below, and whether that was the last of all objects.
@@ -171,7 +175,14 @@ impl ObjectCache {
         let slabs = unsafe { Slabs::new(place, slabs) }?;
         let magazines = Magazines::new(magazines)?;
         let plain = hooks.is_none() && !counted && slabs.numa.nodes == 1;
-        let core = Box::into_raw(Box::new(Core { magazines, slabs, hooks, layout }));
+        let core = Box::into_raw(Box::new(Core {
+            magazines,
+            slabs,
+            hooks,
+            layout,
+            #[cfg(percpu_loom)]
+            life: life::Life::new(),
+        }));
         let owner = core.expose_provenance() | if plain { 0 } else { NOT_PLAIN };
         // From here on whatever fails drops the handle, and so the core.
         #[allow(unused_mut, reason = "no hotplug in models")]
@@ -241,7 +252,9 @@ impl ObjectCache {
         // With hooks there is never one; on several nodes what is cached is this one's.
         if !self.counted {
             if let Some(item) = self.core().magazines.get_cached() {
-                return Ok(pointer(item));
+                let object = ptr::with_exposed_provenance_mut(item as usize);
+                // SAFETY: only objects are put into these magazines, and none is null.
+                return Ok(unsafe { NonNull::new_unchecked(object) });
             }
         }
         self.alloc_slow(Some(Location::caller()))
@@ -390,6 +403,13 @@ impl ObjectCache {
         out.saturating_sub(self.cached())
     }
 
+    /// How many caches of models have memory.
+    #[cfg(percpu_loom)]
+    #[doc(hidden)]
+    pub fn cores() -> usize {
+        life::CORES.get()
+    }
+
     /// From now on no more than so many slabs can be made, for tests; `None` ends it.
     #[doc(hidden)]
     pub fn fail_after(&self, slabs: Option<usize>) {
@@ -413,11 +433,16 @@ impl ObjectCache {
         #[cfg(not(percpu_loom))]
         drop(self.state.take());
         let core = self.core();
+        core.is_used();
         let below = Below::new(core);
+        let closed_early = mutated("cache_slabs_closed_first") && core.slabs.close();
         match &core.hooks {
             Some(hooks) => hooks.flush(true, &below),
             // A refused fence leaves objects in magazines, and so the core (L4).
             None => drop(core.magazines.close(&below)),
+        }
+        if closed_early {
+            return 0;
         }
         // Before the slabs are closed: then the core may go at any time.
         let left = core.slabs.stats().live;
@@ -438,6 +463,14 @@ impl Drop for ObjectCache {
 }
 
 impl Core {
+    /// To be called by whoever uses the core, so that a model notices if the core is
+    /// freed beside it.
+    #[inline(always)]
+    fn is_used(&self) {
+        #[cfg(percpu_loom)]
+        self.life.is_used();
+    }
+
     /// Free objects that may lie with other CPUs come to where `again` finds them.
     #[cold]
     fn gather<R>(
@@ -469,6 +502,7 @@ impl Core {
     /// Frees an object that was claimed, not by this CPU's magazine alone; whether it was
     /// the last.
     fn free(&self, object: u64) -> bool {
+        self.is_used();
         let below = Below::new(self);
         if let Some(hooks) = &self.hooks {
             // They may use themselves when the object has gone.
@@ -483,6 +517,7 @@ impl Core {
 
     /// Frees objects of this core; whether they were the last.
     fn free_run(&self, objects: &[u64]) -> bool {
+        self.is_used();
         let below = Below::new(self);
         self.magazines.put_batch(objects, &below);
         below.last.get()
@@ -548,7 +583,11 @@ impl Drop for Claim {
         if self.owner & NOT_PLAIN == 0 {
             // SAFETY: L1: the object is there, so its core is.
             let core = unsafe { &*core_of(self.owner) };
+            core.is_used();
             if core.magazines.put_cached(item(self.object)) {
+                if mutated("cache_used_after_put") {
+                    core.is_used();
+                }
                 return;
             }
         }
@@ -578,6 +617,43 @@ impl fmt::Debug for ObjectCache {
             .field("hooks", &core.hooks)
             .finish()
     }
+}
+
+/// What models look at: how many cores there are, and whether one is freed while
+/// somebody uses it.
+#[cfg(percpu_loom)]
+mod life {
+    use percpu_core::model::loom::cell::UnsafeCell;
+    use std::cell::Cell;
+
+    std::thread_local! {
+        // All threads of a model are one.
+        pub(super) static CORES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A use is a read and the end a write: loom demands that each read happens before.
+    pub(super) struct Life(UnsafeCell<()>);
+
+    impl Life {
+        pub(super) fn new() -> Self {
+            CORES.set(CORES.get() + 1);
+            Self(UnsafeCell::new(()))
+        }
+
+        pub(super) fn is_used(&self) {
+            self.0.with(|_| ());
+        }
+    }
+
+    impl Drop for Life {
+        fn drop(&mut self) {
+            CORES.set(CORES.get() - 1);
+            self.0.with_mut(|_| ());
+        }
+    }
+
+    // SAFETY: nothing is in the cell.
+    unsafe impl Sync for Life {}
 }
 
 #[inline(always)]
