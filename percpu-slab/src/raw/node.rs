@@ -1,4 +1,10 @@
 //! [`Node`]: the slabs and spans of one node of memory, behind its lock.
+//!
+//! # Safety
+//!
+//! Moves slabs from one list to another.
+
+#![allow(unsafe_code)]
 
 use percpu_core::__raw::{Mutex, MutexGuard};
 
@@ -60,10 +66,18 @@ impl Lists {
         self.open.iter().chain(self.full.iter())
     }
 
-    /// A slab without objects, off the list; for whoever discards them all.
-    pub(super) fn pop_empty(&mut self) -> Option<Slab> {
-        let slab = self.partial.iter().find(|slab| slab.state().in_use() == 0)?;
-        self.partial.remove(slab);
-        Some(slab)
+    /// Slabs without objects, off the list, for whoever discards them all.
+    pub(super) fn take_empties(&mut self) -> List<Slab> {
+        let mut empties = List::new();
+        let mut next = self.partial.first();
+        while let Some(slab) = next {
+            next = self.partial.after(slab);
+            if slab.state().in_use() == 0 {
+                self.partial.remove(slab);
+                // SAFETY: it was just taken off a list; nobody else can discard it.
+                unsafe { empties.push_front(slab) };
+            }
+        }
+        empties
     }
 }

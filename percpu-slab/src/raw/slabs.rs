@@ -60,6 +60,9 @@ pub struct Slabs {
     first: Node,
     /// Where the other nodes are.
     others: usize,
+    /// Models see S1 held: `pins` was brought to 0.
+    #[cfg(percpu_loom)]
+    gone: core::sync::atomic::AtomicBool,
 }
 
 impl Slabs {
@@ -103,6 +106,8 @@ impl Slabs {
             faults: [AtomicUsize::new(0), AtomicUsize::new(0)],
             first: Node::new(),
             others,
+            #[cfg(percpu_loom)]
+            gone: core::sync::atomic::AtomicBool::new(false),
         })
     }
 
@@ -191,6 +196,7 @@ impl Slabs {
 
     #[inline]
     pub(super) fn node(&self, index: usize) -> &Node {
+        self.assert_there();
         if index == 0 {
             return &self.first;
         }
@@ -220,7 +226,20 @@ impl Slabs {
     #[must_use]
     pub(super) fn unpin(&self, pins: usize) -> bool {
         // AcqRel: what all others did with this comes before its end.
-        self.pins.fetch_sub(pins, Ordering::AcqRel) == pins
+        let last = self.pins.fetch_sub(pins, Ordering::AcqRel) == pins;
+        #[cfg(percpu_loom)]
+        if last {
+            assert!(!self.gone.swap(true, core::sync::atomic::Ordering::Relaxed), "twice the end");
+        }
+        last
+    }
+
+    /// In models: nobody who is the last one to know it was told so yet (S1).
+    fn assert_there(&self) {
+        #[cfg(percpu_loom)]
+        if !std::thread::panicking() {
+            assert!(!self.gone.load(core::sync::atomic::Ordering::Relaxed), "used after its end");
+        }
     }
 
     /// Whether objects are counted.
@@ -246,6 +265,7 @@ impl Slabs {
 
     /// Objects that are not out any more.
     pub(super) fn unreserve(&self, count: usize) {
+        self.assert_there();
         if self.is_limited() && count > 0 {
             self.live.fetch_sub(count, Ordering::Relaxed);
         }
@@ -403,20 +423,48 @@ impl Slabs {
         self.slabs.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// This node's partial slabs, other nodes' if they have more than they keep, new
+    /// slabs; and if there is no memory, other nodes' whatever they keep.
     fn fill(&self, refill: &mut Refill<'_>) -> Result<(), Error> {
         let here = self.here();
-        let rest = |refill: &mut Refill<'_>, lists: &mut Lists| {
-            refill.got += self.take(lists, &mut refill.out[refill.got..]);
-        };
-        rest(refill, &mut self.node(here).lock());
+        refill.got = self.take(&mut self.node(here).lock(), refill.out);
+        self.fill_from_others(here, refill, self.min_partial);
         while refill.got < refill.out.len() {
             match self.make(here, &mut refill.out[refill.got..]) {
                 Ok(count) => refill.got += count,
-                Err(_) if refill.got > 0 => return Ok(()),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if refill.got == 0 {
+                        self.fill_from_others(here, refill, 0);
+                    }
+                    return if refill.got == 0 { Err(error) } else { Ok(()) };
+                }
             }
         }
         Ok(())
+    }
+
+    /// Takes objects of nodes that have more partial slabs than `kept`, nearest first.
+    fn fill_from_others(&self, here: usize, refill: &mut Refill<'_>, kept: usize) {
+        let mut last = (self.distance(here, here), here);
+        for _ in 1..self.nodes() {
+            if refill.got == refill.out.len() {
+                return;
+            }
+            let far = |node| (self.distance(here, node), node);
+            let nodes = (0..self.nodes()).filter(|&node| node != here).map(far);
+            let Some(next) = nodes.filter(|&far| far > last || last.1 == here).min() else { return };
+            last = next;
+            // Nobody waits for another node, unless there is nothing else.
+            let node = self.node(next.1);
+            let lists = if kept > 0 { node.try_lock() } else { Some(node.lock()) };
+            if let Some(mut lists) = lists.filter(|lists| lists.partial.len() > kept) {
+                refill.got += self.take(&mut lists, &mut refill.out[refill.got..]);
+            }
+        }
+    }
+
+    fn distance(&self, from: usize, to: usize) -> u32 {
+        (self.numa.distance)(from, to)
     }
 }
 
@@ -474,6 +522,8 @@ impl Source for Slabs {
 impl Drop for Slabs {
     /// Objects that are still out stay where they are: their slabs are leaked.
     fn drop(&mut self) {
+        #[cfg(percpu_loom)]
+        self.gone.store(false, core::sync::atomic::Ordering::Relaxed);
         let _ = self.close();
         if self.others != 0 {
             for index in 1..self.numa.nodes {

@@ -1,9 +1,10 @@
-//! Models of caches and of what they are made of; run by `ci/loom.sh`.
+//! Models of percpu-slab; run by `ci/loom.sh`.
 //!
 //! # Safety
 //!
-//! Frees what it allocated, once.
+//! Promises what `Slabs::new` asks for; frees what it allocated, once.
 #![cfg(percpu_loom)]
 #![allow(unsafe_code)]
 
 mod cache;
+mod slabs;
