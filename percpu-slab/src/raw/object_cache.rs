@@ -102,8 +102,8 @@ pub struct ObjectCacheOptions {
 /// before, which all objects of a MiB share and nobody writes.
 #[doc(alias = "kmem_cache")]
 pub struct ObjectCache {
-    /// INVARIANT: the owner word of a core that L1 and L2 hold for.
-    owner: usize,
+    /// INVARIANT: a core that L1 and L2 hold for.
+    core: NonNull<Core>,
     counted: bool,
     #[cfg(not(percpu_loom))]
     state: Option<State>,
@@ -187,7 +187,7 @@ impl ObjectCache {
         // From here on whatever fails drops the handle, and so the core.
         #[allow(unused_mut, reason = "no hotplug in models")]
         let mut cache = Self {
-            owner,
+            core: NonNull::new(core).expect("a box is not null"),
             counted,
             #[cfg(not(percpu_loom))]
             state: None,
@@ -201,7 +201,7 @@ impl ObjectCache {
     /// Registers to be emptied of what is kept for a CPU that goes.
     #[cfg(not(percpu_loom))]
     fn follow_hotplug(&mut self) -> Result<(), Error> {
-        let owner = self.owner;
+        let owner = self.core.as_ptr().expose_provenance();
         let state = State::new("percpu-slab")
             .drain(move |unit| {
                 // SAFETY: the handle has the state removed, which waits for callbacks,
@@ -222,7 +222,7 @@ impl ObjectCache {
     #[inline(always)]
     fn core(&self) -> &Core {
         // SAFETY: L1, and this is the handle.
-        unsafe { &*core_of(self.owner) }
+        unsafe { self.core.as_ref() }
     }
 
     /// What an object has room for.
@@ -392,6 +392,14 @@ impl ObjectCache {
         self.core().slabs.stats()
     }
 
+    /// What its slabs of one node hold.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn slab_stats_of(&self, node: usize) -> SlabStats {
+        self.core().slabs.stats_of(node)
+    }
+
     /// How many objects are free, but with a CPU or in a depot; of a moment ago.
     pub fn cached(&self) -> usize {
         self.core().cached()
@@ -448,7 +456,7 @@ impl ObjectCache {
         let left = core.slabs.stats().live;
         if core.slabs.close() {
             // SAFETY: this thread was told that all objects are in their slabs (L2).
-            drop(unsafe { Box::from_raw(core_of(self.owner)) });
+            drop(unsafe { Box::from_raw(self.core.as_ptr()) });
             return 0;
         }
         left.max(1)

@@ -1,4 +1,10 @@
 //! Who keeps a cache's core: the handle, and every object that is not in its slab.
+//!
+//! # Safety
+//!
+//! Frees what it allocated, once.
+
+#![allow(unsafe_code)]
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
