@@ -265,9 +265,10 @@ impl Slabs {
 
     /// Objects that are not out any more.
     pub(super) fn unreserve(&self, count: usize) {
-        self.assert_there();
         if self.is_limited() && count > 0 {
+            // Relaxed: as above.
             self.live.fetch_sub(count, Ordering::Relaxed);
+            self.assert_there();
         }
     }
 
@@ -382,7 +383,8 @@ impl Slabs {
                 span
             }
         };
-        let index = span.take().expect("an open span");
+        let (index, dirty) = span.take().expect("an open span");
+        lists.dirty -= usize::from(dirty);
         if span.used() == self.geometry.slabs {
             lists.open.remove(span);
             // SAFETY: as above.
@@ -397,30 +399,18 @@ impl Slabs {
 
     /// Gives back a slab that has no objects and is on no list. The caller has a pin of
     /// its own, and gives back the slab's.
-    pub(super) fn discard(&self, node: usize, slab: Slab) {
-        let (span, index) = (slab.span(), slab.state().index());
-        // SAFETY: nobody has an object of it.
-        unsafe { span.discard(&self.geometry, index) };
-        let mut lists = self.node(node).lock();
-        lists.slabs -= 1;
-        if span.used() == self.geometry.slabs {
-            lists.full.remove(span);
-            // SAFETY: it is unmapped when it is off the list only.
-            unsafe { lists.open.push_front(span) };
-        }
-        span.give(index);
-        if span.used() == 0 {
-            if lists.closed || lists.open.len() > 1 {
-                lists.open.remove(span);
-                drop(lists);
-                // SAFETY: no slab of it exists, and it is on no list.
-                unsafe { span.unmap() };
-            } else {
-                // SAFETY: no slab of it exists.
-                unsafe { span.discard_heads(&self.geometry) };
-            }
-        }
+    pub(super) fn discard(&self, lists: &mut Lists, slab: Slab) -> Option<Span> {
+        // Relaxed: a number.
         self.slabs.fetch_sub(1, Ordering::Relaxed);
+        lists.discard(slab, &self.geometry)
+    }
+
+    /// Unmaps a span that [`discard`](Self::discard) returned, without the lock.
+    pub(super) fn unmap(span: Option<Span>) {
+        if let Some(span) = span {
+            // SAFETY: no slab of it exists, and it is on no list.
+            unsafe { span.unmap() };
+        }
     }
 
     /// This node's partial slabs, other nodes' if they have more than they keep, new
@@ -477,7 +467,8 @@ struct Unmake<'a> {
 
 impl Drop for Unmake<'_> {
     fn drop(&mut self) {
-        self.slabs.discard(self.node, self.slab);
+        let span = self.slabs.discard(&mut self.slabs.node(self.node).lock(), self.slab);
+        Slabs::unmap(span);
         // It is open still, as it is being asked for objects.
         let _ = self.slabs.unpin(1);
     }
