@@ -91,6 +91,7 @@ impl Span {
         unsafe { &*core::ptr::with_exposed_provenance::<SpanHead>(self.0) }
     }
 
+    #[inline(always)]
     pub(super) fn owner(self) -> usize {
         // Relaxed: stored before any address in it was given to anybody.
         self.head().owner.load(Relaxed)
