@@ -3,7 +3,9 @@
 #![cfg(not(percpu_loom))]
 
 use percpu_slab::Error;
-use percpu_slab::raw::{Geometry, MAX_OBJECTS, MAX_ORDER, SPAN, magazine, min_objects, min_partial};
+use percpu_slab::raw::{
+    Geometry, MAX_OBJECTS, MAX_ORDER, SPAN, magazine, min_objects, min_partial,
+};
 
 fn geometry(size: usize, align: usize, cpus: usize) -> Geometry {
     Geometry::new(size, align, min_objects(cpus), MAX_ORDER).unwrap()

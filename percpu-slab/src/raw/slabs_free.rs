@@ -97,21 +97,16 @@ impl Slabs {
         let count = empties.len();
         while let Some(slab) = empties.first() {
             empties.remove(slab);
-            self.discard(node, slab);
+            let span = self.discard(&mut self.node(node).lock(), slab);
+            Self::unmap(span);
         }
-        self.unmap_empties(node);
-        count
-    }
-
-    /// Unmaps spans without slabs.
-    fn unmap_empties(&self, node: usize) {
+        self.node(node).lock().purge(&self.geometry);
         loop {
-            let mut lists = self.node(node).lock();
-            let Some(span) = lists.open.iter().find(|span| span.used() == 0) else { break };
-            lists.open.remove(span);
-            drop(lists);
-            // SAFETY: no slab of it exists, and it is on no list.
-            unsafe { span.unmap() };
+            let span = self.node(node).lock().take_unused();
+            if span.is_none() {
+                return count;
+            }
+            Self::unmap(span);
         }
     }
 }
@@ -165,9 +160,11 @@ impl Freeing<'_> {
             if listed {
                 lists.partial.remove(slab);
             }
-            self.lists = None;
-            self.slabs.discard(node, slab);
             self.gone += 1;
+            if let Some(span) = self.slabs.discard(lists, slab) {
+                self.lists = None;
+                Slabs::unmap(Some(span));
+            }
         } else if !listed {
             // SAFETY: it is on no list, as it was full; it is unmapped when it is off
             // the list only.
