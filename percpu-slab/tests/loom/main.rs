@@ -2,4 +2,5 @@
 #![cfg(percpu_loom)]
 
 mod cache;
+mod magazines;
 mod slabs;
