@@ -1,6 +1,11 @@
 //! Small and portable, so that Miri runs it too: caches under a few threads.
+//!
+//! # Safety
+//!
+//! Makes an object of a pointer that one was made into, once.
 
 #![cfg(not(percpu_loom))]
+#![allow(unsafe_code)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,8 +40,7 @@ fn threads_hand_objects_on_and_the_cache_goes_first() {
                 let (cache, count) = (&cache, &count);
                 s.spawn(move || {
                     let new = |i| Counted::new(count, format!("{thread} {i}"));
-                    let mut mine: Vec<_> =
-                        (0..20).map(|i| cache.alloc(new(i)).unwrap()).collect();
+                    let mut mine: Vec<_> = (0..20).map(|i| cache.alloc(new(i)).unwrap()).collect();
                     mine.extend(cache.alloc_bulk(7, new).unwrap());
                     free_bulk(mine.drain(5..15));
                     mine
@@ -67,7 +71,6 @@ fn one_thread_in_all_ways() {
     drop(cache);
     drop(pinned);
     // SAFETY: from `into_raw`, once.
-    #[allow(unsafe_code)]
     let c = unsafe { Object::from_raw(raw) };
     assert_eq!(**c, 3);
 }

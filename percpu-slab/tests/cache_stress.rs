@@ -102,8 +102,7 @@ fn every_object_is_dropped_and_freed_once_in_a_storm() {
         assert_eq!(stats.live as u64, left, "{stats}");
         println!("{stats}");
         // The cache goes while objects live, which are freed by many threads.
-        let objects: Vec<_> =
-            bins.into_iter().map(|bin| bin.into_inner().unwrap()).collect();
+        let objects: Vec<_> = bins.into_iter().map(|bin| bin.into_inner().unwrap()).collect();
         assert_eq!(cache.destroy().map_or_else(|left| left.count as u64, |()| 0), left);
         thread::scope(|s| objects.into_iter().for_each(|bin| drop(s.spawn(|| drop(bin)))));
         assert_eq!(ALIVE.load(Ordering::Relaxed), 0);
