@@ -9,7 +9,9 @@
 
 #![deny(unsafe_code)]
 
+mod cache;
 mod error;
 pub mod raw;
 
+pub use cache::*;
 pub use error::Error;

@@ -1,4 +1,6 @@
-//! Models of what pools and caches are made of; run by `ci/loom.sh`.
+//! Models of percpu-slab; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
+mod cache;
 mod magazines;
+mod slabs;
