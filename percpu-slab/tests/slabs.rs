@@ -62,6 +62,34 @@ fn five_empty_slabs_are_kept_and_the_sixth_goes() {
 }
 
 #[test]
+fn memory_is_held_for_as_many_slabs_as_exist_and_for_few_for_none() {
+    let slabs = slabs(64, SlabOptions::default());
+    let per = slabs.geometry().objects;
+    let all = objects(&slabs, per * 200);
+    let held: Vec<(usize, usize)> = all
+        .chunks(per)
+        .map(|slab| {
+            assert!(!slabs.free(slab));
+            let stats = slabs.stats();
+            (stats.slabs, stats.held / slabs.geometry().slab_bytes())
+        })
+        .collect();
+    assert!(held.iter().all(|&(slabs, held)| held <= slabs.saturating_sub(16)), "{held:?}");
+    assert!(held.iter().any(|&(_, held)| held > 80), "{held:?}");
+    assert_eq!(held.last(), Some(&(5, 0)));
+    // What is held is what is taken first.
+    let all = objects(&slabs, per * 100);
+    assert!(!slabs.free(&all[..per * 30]));
+    let held = slabs.stats().held;
+    assert!(held > 0);
+    let more = objects(&slabs, per * 6);
+    assert_eq!(slabs.stats().held, held - slabs.geometry().slab_bytes());
+    assert!(!slabs.free(&more));
+    slabs.shrink();
+    assert_eq!(slabs.stats().held, 0);
+}
+
+#[test]
 fn the_last_object_of_what_is_closed_says_so_once() {
     let slabs = slabs(64, SlabOptions::default());
     let all = objects(&slabs, 200);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use percpu_slab::raw::{SlabOptions, Slabs, Source};
+use percpu_slab::raw::{SPAN, SlabOptions, Slabs, Source};
 
 mod common;
 use common::scaled;
@@ -178,4 +178,20 @@ fn a_limit_holds_against_threads() {
         }
     });
     assert_eq!(slabs.refill(&mut [0; 64]), Ok(64));
+}
+
+#[test]
+fn what_is_idle_costs_few_pages() {
+    let slabs = slabs(None);
+    let mut object = [0];
+    slabs.refill(&mut object).unwrap();
+    mark(object[0], 1);
+    slabs.free(&object);
+    let page = 4096;
+    let mut resident = vec![0_u8; SPAN / page];
+    let span = core::ptr::with_exposed_provenance_mut(object[0] as usize & !(SPAN - 1));
+    // SAFETY: the span is mapped, and there is a byte for each of its pages.
+    assert_eq!(unsafe { libc::mincore(span, SPAN, resident.as_mut_ptr()) }, 0);
+    let resident = resident.iter().filter(|&&byte| byte & 1 != 0).count();
+    assert!((1..=3).contains(&resident), "{resident} pages");
 }
