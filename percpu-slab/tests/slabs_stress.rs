@@ -19,21 +19,26 @@ use common::scaled;
 
 const SIZE: usize = 1024;
 
+/// The words of an object.
+///
+/// # Safety
+/// This thread was given it.
+unsafe fn words<'a>(object: u64) -> &'a mut [u64] {
+    let first = core::ptr::with_exposed_provenance_mut(object as usize);
+    // SAFETY: the caller's promise; fresh memory is zero.
+    unsafe { core::slice::from_raw_parts_mut(first, SIZE / 8) }
+}
+
 /// Marks all of an object as a thread's.
 fn mark(object: u64, thread: u64) {
-    for word in 0..SIZE / 8 {
-        // SAFETY: inside of an object that this thread was given.
-        unsafe { (object as usize as *mut u64).add(word).write(thread ^ object) };
-    }
+    // SAFETY: callers were given it.
+    unsafe { words(object) }.fill(thread ^ object);
 }
 
 /// Whether it still is.
 fn is_marked(object: u64, thread: u64) -> bool {
-    (0..SIZE / 8).all(|word| {
-        // SAFETY: as above.
-        let found = unsafe { (object as usize as *const u64).add(word).read() };
-        found == thread ^ object
-    })
+    // SAFETY: callers were given it.
+    unsafe { words(object) }.iter().all(|&word| word == thread ^ object)
 }
 
 struct Random(u64);
