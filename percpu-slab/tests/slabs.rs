@@ -32,6 +32,11 @@ fn objects(slabs: &Slabs, count: usize) -> Vec<u64> {
     all
 }
 
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Slabs>();
+};
+
 #[test]
 fn objects_do_not_overlap_and_all_come_back() {
     let slabs = slabs(96, SlabOptions::default());
