@@ -47,6 +47,9 @@ fn every_layout_fits_or_is_refused() {
     }
     let refused = Error::Layout { size: SPAN, align: 8, max: SPAN / 2 };
     assert_eq!(Geometry::new(SPAN, 8, 12, MAX_ORDER), Err(refused));
+    // More pages than a span has are not asked for.
+    let found = Geometry::new(8, 8, usize::MAX, 60).unwrap();
+    assert!(found.objects <= MAX_OBJECTS && found.slab_bytes() <= SPAN / 2);
     assert!(matches!(Geometry::new(8, 24, 12, MAX_ORDER), Err(Error::Layout { .. })));
 }
 

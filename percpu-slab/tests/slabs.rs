@@ -32,6 +32,11 @@ fn objects(slabs: &Slabs, count: usize) -> Vec<u64> {
     all
 }
 
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Slabs>();
+};
+
 #[test]
 fn objects_do_not_overlap_and_all_come_back() {
     let slabs = slabs(96, SlabOptions::default());
@@ -59,6 +64,34 @@ fn five_empty_slabs_are_kept_and_the_sixth_goes() {
         assert_eq!(slabs.stats().empty, (i + 1).min(5));
     }
     assert_eq!(slabs.stats().slabs, 5);
+}
+
+#[test]
+fn memory_is_held_for_as_many_slabs_as_exist_and_for_few_for_none() {
+    let slabs = slabs(64, SlabOptions::default());
+    let per = slabs.geometry().objects;
+    let all = objects(&slabs, per * 200);
+    let held: Vec<(usize, usize)> = all
+        .chunks(per)
+        .map(|slab| {
+            assert!(!slabs.free(slab));
+            let stats = slabs.stats();
+            (stats.slabs, stats.held / slabs.geometry().slab_bytes())
+        })
+        .collect();
+    assert!(held.iter().all(|&(slabs, held)| held <= slabs.saturating_sub(16)), "{held:?}");
+    assert!(held.iter().any(|&(_, held)| held > 80), "{held:?}");
+    assert_eq!(held.last(), Some(&(5, 0)));
+    // What is held is what is taken first.
+    let all = objects(&slabs, per * 100);
+    assert!(!slabs.free(&all[..per * 30]));
+    let held = slabs.stats().held;
+    assert!(held > 0);
+    let more = objects(&slabs, per * 6);
+    assert_eq!(slabs.stats().held, held - slabs.geometry().slab_bytes());
+    assert!(!slabs.free(&more));
+    slabs.shrink();
+    assert_eq!(slabs.stats().held, 0);
 }
 
 #[test]

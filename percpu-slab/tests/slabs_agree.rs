@@ -10,7 +10,7 @@ mod naive;
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 4 } else { 32 },
+        cases: if cfg!(miri) { 4 } else { 20 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -12,28 +12,33 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use percpu_slab::raw::{SlabOptions, Slabs, Source};
+use percpu_slab::raw::{SPAN, SlabOptions, Slabs, Source};
 
 mod common;
 use common::scaled;
 
 const SIZE: usize = 1024;
 
+/// The words of an object.
+///
+/// # Safety
+/// This thread was given it.
+unsafe fn words<'a>(object: u64) -> &'a mut [u64] {
+    let first = core::ptr::with_exposed_provenance_mut(object as usize);
+    // SAFETY: the caller's promise; fresh memory is zero.
+    unsafe { core::slice::from_raw_parts_mut(first, SIZE / 8) }
+}
+
 /// Marks all of an object as a thread's.
 fn mark(object: u64, thread: u64) {
-    for word in 0..SIZE / 8 {
-        // SAFETY: inside of an object that this thread was given.
-        unsafe { (object as usize as *mut u64).add(word).write(thread ^ object) };
-    }
+    // SAFETY: callers were given it.
+    unsafe { words(object) }.fill(thread ^ object);
 }
 
 /// Whether it still is.
 fn is_marked(object: u64, thread: u64) -> bool {
-    (0..SIZE / 8).all(|word| {
-        // SAFETY: as above.
-        let found = unsafe { (object as usize as *const u64).add(word).read() };
-        found == thread ^ object
-    })
+    // SAFETY: callers were given it.
+    unsafe { words(object) }.iter().all(|&word| word == thread ^ object)
 }
 
 struct Random(u64);
@@ -178,4 +183,20 @@ fn a_limit_holds_against_threads() {
         }
     });
     assert_eq!(slabs.refill(&mut [0; 64]), Ok(64));
+}
+
+#[test]
+fn what_is_idle_costs_few_pages() {
+    let slabs = slabs(None);
+    let mut object = [0];
+    slabs.refill(&mut object).unwrap();
+    mark(object[0], 1);
+    slabs.free(&object);
+    let page = 4096;
+    let mut resident = vec![0_u8; SPAN / page];
+    let span = core::ptr::with_exposed_provenance_mut(object[0] as usize & !(SPAN - 1));
+    // SAFETY: the span is mapped, and there is a byte for each of its pages.
+    assert_eq!(unsafe { libc::mincore(span, SPAN, resident.as_mut_ptr()) }, 0);
+    let resident = resident.iter().filter(|&&byte| byte & 1 != 0).count();
+    assert!((1..=3).contains(&resident), "{resident} pages");
 }

@@ -14,8 +14,8 @@ use super::sizes::Geometry;
 use super::slab::Slab;
 use super::span::Span;
 
-/// Memory of one slab is held for so many that exist, for the next slab that is made.
-const DIRTY: usize = 4;
+/// So many slabs may exist before memory is held beside them.
+const PLAIN: usize = 16;
 
 /// One node of memory. On lines of its own: two, as processors fetch them by pairs.
 #[derive(Debug)]
@@ -87,9 +87,9 @@ impl Lists {
         span.give(index);
         self.dirty += 1;
         if span.used() > 0 {
-            // The fewer slabs there are, the less is held beside them; and whoever frees
-            // many gives many back at once.
-            if self.dirty > self.slabs / DIRTY {
+            // Pages of the system are dear. So as much again may be held as is in use,
+            // and more goes back all at once; but what is small holds nothing.
+            if self.dirty > self.slabs.saturating_sub(PLAIN) {
                 self.purge(geometry);
             }
             return None;

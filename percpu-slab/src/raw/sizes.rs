@@ -39,6 +39,14 @@ const LINE: usize = 64;
 const FRACTION: u32 = 40;
 
 /// How objects of one layout lie in slabs, and slabs in spans.
+///
+/// ```
+/// use percpu_slab::raw::{Geometry, MAX_ORDER, min_objects};
+///
+/// let found = Geometry::new(1024, 8, min_objects(2), MAX_ORDER)?;
+/// assert_eq!((found.objects, found.order), (16, 2));
+/// # Ok::<(), percpu_slab::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Bytes from one object to the next.
@@ -79,7 +87,8 @@ impl Geometry {
         }
         let bytes = if size < MIN_SIZE { MIN_SIZE } else { size };
         let bytes = bytes.next_multiple_of(align);
-        let order = order(bytes, min_objects, max_order);
+        let half = (SPAN / 2 / PAGE).trailing_zeros();
+        let order = order(bytes, min_objects, if max_order > half { half } else { max_order });
         let slab = PAGE << order;
         let objects = least(slab / bytes, MAX_OBJECTS);
         let head = (SLAB_HEAD + objects * LINK).next_multiple_of(LINE);

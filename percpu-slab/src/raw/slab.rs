@@ -52,7 +52,7 @@ struct SlabHead {
     link: Link,
 }
 
-const _: () = assert!(size_of::<SlabHead>() <= SLAB_HEAD && SLAB_HEAD % align_of::<u64>() == 0);
+const _: () = assert!(size_of::<SlabHead>() <= SLAB_HEAD && SLAB_HEAD.is_multiple_of(8));
 
 /// The state of a slab, as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub struct Constructor {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Numa {
-    /// How many.
+    /// How many, 1 at least.
     pub nodes: usize,
     /// Which one this thread is on.
     pub here: fn() -> usize,

@@ -34,7 +34,7 @@ pub struct SlabStats {
     pub objects: usize,
     /// Of slabs.
     pub bytes: usize,
-    /// Held for slabs that will be made: at most a quarter as much.
+    /// Held for slabs that will be made: at most as much again.
     pub held: usize,
     /// Of address space.
     pub mapped: usize,

@@ -39,6 +39,21 @@ use crate::error::Error;
 ///
 /// An object is an address. What it is used for is not known here: its memory is not
 /// touched, neither while it is in use nor while it is free.
+///
+/// ```
+/// use percpu_slab::raw::{SlabOptions, Slabs, Source};
+/// use std::alloc::Layout;
+///
+/// // SAFETY: what is given out below is freed once, and not used after that.
+/// let slabs = unsafe { Slabs::new(Layout::new::<[u64; 8]>(), SlabOptions::default()) }?;
+/// let mut objects = [0; 10];
+/// assert_eq!(slabs.refill(&mut objects)?, 10);
+/// assert_eq!(slabs.stats().live, 10);
+/// assert!(!slabs.free(&objects[1..]));
+/// assert!(!slabs.close(), "one is out");
+/// assert!(slabs.free(&objects[..1]), "the last one says so");
+/// # Ok::<(), percpu_slab::Error>(())
+/// ```
 #[doc(alias = "kmem_cache")]
 pub struct Slabs {
     pub(super) geometry: Geometry,
@@ -114,7 +129,7 @@ impl Slabs {
     /// On one node, without looking at the machine.
     ///
     /// # Safety
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new); and the geometry is as [`Geometry::new`] made it.
     #[cfg(not(percpu_loom))]
     pub const unsafe fn on_one_node(geometry: Geometry, owner: usize) -> Self {
         Self {

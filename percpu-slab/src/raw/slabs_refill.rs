@@ -250,6 +250,9 @@ impl Source for Slabs {
     type Error = Error;
 
     fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
+        if out.is_empty() {
+            return Ok(0);
+        }
         let wanted = self.reserve(out.len())?;
         let mut refill = Refill { slabs: self, out: &mut out[..wanted], got: 0, done: false };
         self.fill(&mut refill)?;
