@@ -10,6 +10,8 @@
 #![deny(unsafe_code)]
 
 mod error;
+pub mod keyed;
 pub mod raw;
 
 pub use error::Error;
+pub use keyed::Key;
