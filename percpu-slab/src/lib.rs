@@ -14,4 +14,4 @@ pub mod keyed;
 pub mod raw;
 
 pub use error::Error;
-pub use keyed::Key;
+pub use keyed::{Key, Slab};

@@ -121,34 +121,36 @@ impl<T> Slots<T> {
         self.below.directory.find(index)
     }
 
-    /// A free slot, vacant and of the right generation (S1).
+    /// A free slot of this CPU's, vacant and of the right generation (S1), if it has one.
+    #[inline(always)]
+    pub(crate) fn acquire_cached(&self) -> Option<Acquired<'_, T>> {
+        let item = self.magazines.get_cached()?;
+        Some(self.acquired(item))
+    }
+
+    /// A free slot, as that.
     ///
     /// # Errors
     /// [`Error::LimitReached`], [`Error::OutOfMemory`].
-    #[inline(always)]
     pub(crate) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
-        let item = match self.magazines.get_cached() {
-            Some(item) => item,
-            None => self.acquire_slow()?,
-        };
-        // Indices are all that is ever put in.
-        let index = item as u32;
-        match (NonZeroU32::new(index), self.find(index)) {
-            (Some(index), Some(slot)) => Ok(Acquired { index, slot }),
-            _ => unreachable!("slot {item} does not exist"),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn acquire_slow(&self) -> Result<u64, Error> {
-        match self.magazines.get(&self.below) {
+        let item = match self.magazines.get(&self.below) {
             Err(Error::LimitReached { .. }) => {
                 // Others may keep some that are free.
                 self.magazines.flush(&self.below)?;
-                self.magazines.get(&self.below)
+                self.magazines.get(&self.below)?
             }
-            got => got,
+            got => got?,
+        };
+        Ok(self.acquired(item))
+    }
+
+    #[inline(always)]
+    fn acquired(&self, item: u64) -> Acquired<'_, T> {
+        // Indices are all that is ever put in.
+        let index = item as u32;
+        match (NonZeroU32::new(index), self.find(index)) {
+            (Some(index), Some(slot)) => Acquired { index, slot },
+            _ => unreachable!("slot {item} does not exist"),
         }
     }
 
