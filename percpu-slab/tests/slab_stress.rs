@@ -49,7 +49,7 @@ fn world() -> &'static World {
         let magazines = MagazineOptions { magazine: 4, magazines: 1, max_magazines: 2, depot: 2 };
         let builder = Slab::builder().page_size(4 << 10).magazines(magazines);
         World {
-            slab: Arc::new(builder.removed(8).generations(500).build().unwrap()),
+            slab: Arc::new(builder.removed(8).generations(20).build().unwrap()),
             places: [const { AtomicU64::new(0) }; PLACES],
             inserted: AtomicU64::new(0),
             taken: AtomicU64::new(0),
@@ -77,7 +77,11 @@ impl World {
         let number = entry.key().to_u64();
         self.inserted.fetch_add(1, Relaxed);
         entry.insert(Value { number, again: AtomicU64::new(number), drops: &self.drops });
-        self.places[place as usize % PLACES].store(number, Relaxed);
+        // Others go on with the old one.
+        let old = self.places[place as usize % PLACES].swap(number, Relaxed);
+        if let Some(old) = Key::from_u64(old) {
+            self.removed.fetch_add(self.slab.remove(old).into(), Relaxed);
+        }
     }
 
     fn took(&self, key: Key, value: Option<Value>) {
@@ -158,7 +162,7 @@ fn every_value_is_accounted_for_in_a_storm() {
         let stats = world.slab.stats();
         assert_eq!(count(&world.drops), inserted, "each once");
         assert_eq!((stats.entries, stats.removed, stats.cached), (0, 0, 0), "{stats}");
-        assert!(stats.retired > 0 || inserted < 100_000, "generations were used up: {stats}");
+        assert!(stats.retired > 0, "generations were used up: {stats}");
     });
 }
 

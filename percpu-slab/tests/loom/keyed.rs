@@ -199,6 +199,8 @@ fn insert_against_get_by_old_and_new_key() {
         let theirs = Arc::clone(&slab);
         let inserter = machine.spawn_on(0, move || {
             assert_eq!(theirs.insert(Value::new(2)).unwrap(), new);
+            // So that the other one may find that somebody has read it.
+            assert_eq!(read(&theirs, new), Some(2));
         });
         let reader = machine.spawn_without_rseq(move || {
             assert_eq!(read(&slab, old), None);
