@@ -24,7 +24,13 @@ impl Drop for Counted {
 
 /// Small magazines, so that few values go through all levels.
 fn small<T>() -> percpu_slab::keyed::SlabBuilder<T> {
-    let magazines = MagazineOptions { magazine: 2, magazines: 1, max_magazines: 1, depot: 1 };
+    let magazines = MagazineOptions {
+        magazine: 2,
+        magazines: 1,
+        max_magazines: 1,
+        depot: 1,
+        ..Default::default()
+    };
     Slab::builder().page_size(256).magazines(magazines)
 }
 
@@ -376,6 +382,31 @@ fn get_mut_finds_what_is_there() {
     slab.get_mut(key).unwrap().push(2);
     assert_eq!(slab.take(key), Some(vec![1, 2]));
     assert!(slab.get_mut(key).is_none());
+}
+
+#[test]
+fn stats_tell_what_served() {
+    let slab = Slab::builder().count_hits().build().unwrap();
+    for n in 0..100 {
+        let key = slab.insert(n).unwrap();
+        assert_eq!(slab.take(key), Some(n));
+    }
+    let stats = slab.stats();
+    let served = stats.magazines;
+    assert_eq!(served.hits() + served.misses(), 200, "{stats}");
+    assert!(served.get_hits > 0 && served.refills == 1, "{stats}");
+    assert!(stats.bytes > 0 && stats.pages == 1 && stats.slots >= stats.cached, "{stats}");
+    assert!(stats.to_string().starts_with("0 entries, 0 removed; "));
+}
+
+#[test]
+fn a_unit_that_is_drained_has_no_free_slots() {
+    let slab: Slab<u32> = (0..10).collect();
+    assert!(slab.stats().cached > 0);
+    for unit in percpu_core::Unit::all().unwrap() {
+        slab.drain_unit(unit).unwrap();
+    }
+    assert_eq!((slab.stats().cached, slab.len()), (0, 10));
 }
 
 #[test]

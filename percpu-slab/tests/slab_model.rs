@@ -60,7 +60,7 @@ proptest! {
 
     #[test]
     fn a_slab_is_a_map_whose_keys_are_never_used_again(steps in steps()) {
-        let magazines = MagazineOptions { magazine: 3, magazines: 2, max_magazines: 3, depot: 2 };
+        let magazines = MagazineOptions { magazine: 3, magazines: 2, max_magazines: 3, depot: 2, ..Default::default() };
         let builder = Slab::builder().limit(LIMIT).generations(9).page_size(256);
         let mut slab: Slab<u64> = builder.magazines(magazines).removed(4).build().unwrap();
         let mut model: HashMap<Key, u64> = HashMap::new();

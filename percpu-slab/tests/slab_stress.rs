@@ -46,7 +46,13 @@ static WORLD: OnceLock<World> = OnceLock::new();
 fn world() -> &'static World {
     WORLD.get_or_init(|| {
         // Little in each level, so that slots move about, and pages come and go.
-        let magazines = MagazineOptions { magazine: 4, magazines: 1, max_magazines: 2, depot: 2 };
+        let magazines = MagazineOptions {
+            magazine: 4,
+            magazines: 1,
+            max_magazines: 2,
+            depot: 2,
+            ..Default::default()
+        };
         let builder = Slab::builder().page_size(4 << 10).magazines(magazines);
         World {
             slab: Arc::new(builder.removed(8).generations(20).build().unwrap()),

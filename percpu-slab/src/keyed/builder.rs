@@ -58,6 +58,13 @@ impl<T> SlabBuilder<T> {
         self
     }
 
+    /// Counts also what a CPU's own free slots serve, in
+    /// [`stats`](Slab::stats): each insertion and removal costs more then.
+    pub fn count_hits(mut self) -> Self {
+        self.options.magazines.count_hits = true;
+        self
+    }
+
     /// How many values that were read are removed before a step is taken towards dropping
     /// them: see [`Slab`](Slab#when-values-are-dropped). 1 is a step, and two fences, with
     /// each. Default: 32.

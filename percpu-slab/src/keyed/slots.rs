@@ -34,7 +34,7 @@ use super::directory::{Directory, MAX_BITS};
 use super::page::{Given, Pages};
 use super::slot::{Slot, generation, vacant};
 use crate::error::Error;
-use crate::raw::{MagazineOptions, Magazines, Source};
+use crate::raw::{MagazineOptions, MagazineStats, Magazines, Source};
 
 /// Pages without values that are kept: a few, for those that come soon.
 const KEPT: usize = 1;
@@ -68,8 +68,8 @@ impl SlotOptions {
         const WORD: usize = size_of::<u64>();
         let MagazineOptions { magazine, max_magazines, depot, .. } = self.magazines;
         let units = Unit::all().into_iter().flatten().filter(|unit| unit.is_active()).count();
-        // Beside items: two words on each CPU and the domain's two, two in each cell.
-        units * (magazine * max_magazines + 4) * WORD + depot * (magazine + 2) * WORD
+        // Beside items: a few words on each CPU, and two in each cell.
+        units * (magazine * max_magazines + 16) * WORD + depot * (magazine + 2) * WORD
     }
 }
 
@@ -208,6 +208,11 @@ impl<T> Slots<T> {
         }
     }
 
+    /// How often which level served.
+    pub(crate) fn served(&self) -> MagazineStats {
+        self.magazines.stats()
+    }
+
     /// Gives all free slots of a unit's magazine to their pages.
     ///
     /// # Errors
@@ -225,7 +230,7 @@ impl<T> Slots<T> {
         let mut pages = self.below.pages.lock();
         let before = pages.backed();
         drop(pages);
-        self.magazines.flush(&self.below)?;
+        self.magazines.shrink(&self.below)?;
         pages = self.below.pages.lock();
         for number in pages.all_empty() {
             self.below.discard(&mut pages, number);

@@ -6,6 +6,7 @@ use percpu_core::Unit;
 
 use super::slab::Slab;
 use crate::error::Error;
+use crate::raw::MagazineStats;
 
 /// What a [`Slab`] holds; from [`Slab::stats`]. Exact if nobody uses it meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct SlabStats {
     pub bytes: usize,
     /// How often readers were waited for.
     pub grace_periods: u64,
+    /// How slots were had and given back.
+    pub magazines: MagazineStats,
 }
 
 impl fmt::Display for SlabStats {
@@ -36,7 +39,7 @@ impl fmt::Display for SlabStats {
         write!(
             f,
             "{} entries, {} removed; {} slots: {} cached, {} retired; {} pages, {} bytes; {} grace \
-             periods",
+             periods; {}",
             self.entries,
             self.removed,
             self.slots,
@@ -44,7 +47,8 @@ impl fmt::Display for SlabStats {
             self.retired,
             self.pages,
             self.bytes,
-            self.grace_periods
+            self.grace_periods,
+            self.magazines
         )
     }
 }
@@ -77,6 +81,7 @@ impl<T> Slab<T> {
             pages: counts.pages,
             bytes: size_of::<Self>() + counts.bytes,
             grace_periods: self.domain.grace_periods(),
+            magazines: self.slots.served(),
         }
     }
 

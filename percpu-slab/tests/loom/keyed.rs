@@ -45,7 +45,13 @@ impl Drop for Value {
 }
 
 fn builder() -> SlabBuilder<Value> {
-    let magazines = MagazineOptions { magazine: 1, magazines: 1, max_magazines: 1, depot: 0 };
+    let magazines = MagazineOptions {
+        magazine: 1,
+        magazines: 1,
+        max_magazines: 1,
+        depot: 0,
+        ..Default::default()
+    };
     Slab::builder().magazines(magazines).removed(1)
 }
 
