@@ -53,7 +53,7 @@ pub(super) const BATCH: usize = 32;
 /// be reading it, and it waits in a batch, until all who read in this slab at that moment
 /// have left. *Nothing runs by itself.* What is ready is dropped by a thread that removes
 /// (each time a batch is complete, of 32 values by default), that inserts and finds
-/// its CPU without free slots, or that calls [`poll`](Self::poll),
+/// no free slots on its CPU and node, or that calls [`poll`](Self::poll),
 /// [`flush`](Self::flush) or [`shrink`](Self::shrink). So if nobody does any of this, and
 /// nobody reads, at most a batch and what a reader of the last such moment held up stay
 /// where they are; the slab drops them with itself.
@@ -123,27 +123,27 @@ impl<T> Slab<T> {
     /// A slot that the caller has alone.
     #[inline(always)]
     pub(super) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
-        match self.slots.acquire_cached() {
-            Some(acquired) => Ok(acquired),
-            None => self.acquire_slow(),
+        let acquired = self.slots.acquire_after(|| {
+            if self.removed.pending() > 0 {
+                // Refused a fence, they stay where they are: `poll` says so.
+                let _ = self.poll();
+            }
+        });
+        match acquired {
+            Ok(acquired) => Ok(acquired),
+            Err(error) => self.acquire_again(error),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn acquire_slow(&self) -> Result<Acquired<'_, T>, Error> {
-        if self.removed.pending() > 0 {
-            // Refused a fence, they stay where they are: `poll` says so.
-            let _ = self.poll();
+    fn acquire_again(&self, error: Error) -> Result<Acquired<'_, T>, Error> {
+        if self.removed.pending() == 0 {
+            return Err(error);
         }
-        match self.slots.acquire() {
-            Err(Error::LimitReached { .. }) if self.removed.pending() > 0 => {
-                self.removed.seal(&self.domain);
-                let _ = self.poll();
-                self.slots.acquire()
-            }
-            acquired => acquired,
-        }
+        self.removed.seal(&self.domain);
+        let _ = self.poll();
+        self.slots.acquire()
     }
 
     /// Puts the value into a slot that the caller has alone, and never uses again.
