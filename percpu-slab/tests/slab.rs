@@ -350,7 +350,7 @@ fn a_drop_that_panics_loses_nothing() {
     struct Bomb(Counted);
     impl Drop for Bomb {
         fn drop(&mut self) {
-            assert!(self.0.1 % 3 != 0, "bomb {}", self.0.1);
+            assert!(!self.0.1.is_multiple_of(3), "bomb {}", self.0.1);
         }
     }
     let drops = Arc::new(AtomicUsize::new(0));

@@ -114,6 +114,16 @@ impl<T> Slab<T> {
     /// removed and wait for readers count.
     #[inline]
     pub fn insert(&self, value: T) -> Result<Key, InsertError<T>> {
+        match self.slots.acquire_at_once() {
+            Some(acquired) => Ok(self.fill(&acquired, value)),
+            None => self.insert_slow(value),
+        }
+    }
+
+    /// All of it once more: what the fast path has stays in registers.
+    #[cold]
+    #[inline(never)]
+    fn insert_slow(&self, value: T) -> Result<Key, InsertError<T>> {
         match self.acquire() {
             Ok(acquired) => Ok(self.fill(&acquired, value)),
             Err(error) => Err(InsertError::new(value, error)),
@@ -121,7 +131,6 @@ impl<T> Slab<T> {
     }
 
     /// A slot that the caller has alone.
-    #[inline(always)]
     pub(super) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
         let acquired = self.slots.acquire_after(|| {
             if self.removed.pending() > 0 {

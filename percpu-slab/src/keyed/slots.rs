@@ -141,8 +141,13 @@ impl<T> Slots<T> {
         self.acquire_after(|| ())
     }
 
-    /// As that, but calls `f` before pages are asked.
+    /// As that, at once or not at all.
     #[inline(always)]
+    pub(crate) fn acquire_at_once(&self) -> Option<Acquired<'_, T>> {
+        Some(self.acquired(self.magazines.get_at_once()?))
+    }
+
+    /// As [`acquire`](Self::acquire), but calls `f` before pages are asked.
     pub(crate) fn acquire_after(&self, f: impl Fn()) -> Result<Acquired<'_, T>, Error> {
         match self.magazines.get(&After { below: &self.below, f }) {
             Ok(item) => Ok(self.acquired(item)),
