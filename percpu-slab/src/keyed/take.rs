@@ -23,7 +23,7 @@ impl<T> Slab<T> {
     ///
     /// # Performance
     /// If nobody ever read the value: an atomic instruction, and it waits for nobody.
-    /// Else as [`Domain::synchronize`].
+    /// Else as [`Domain::synchronize`](percpu_counter::Domain::synchronize).
     #[inline]
     pub fn take(&self, key: Key) -> Option<T> {
         let slot = self.slots.find(key.index())?;
