@@ -11,7 +11,9 @@
 
 mod cache;
 mod error;
+pub mod keyed;
 pub mod raw;
 
 pub use cache::*;
 pub use error::Error;
+pub use keyed::{Key, Slab};

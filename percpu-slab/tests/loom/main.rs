@@ -2,5 +2,6 @@
 #![cfg(percpu_loom)]
 
 mod cache;
+mod keyed;
 mod magazines;
 mod slabs;

@@ -1,0 +1,146 @@
+//! [`Directory`]: from an index to its slot, in one load.
+//!
+//! # Why
+//! Slots never move and readers find them without a lock, so a vector that grows by
+//! moving is no choice. Slots lie in *segments*, each as large as all before it:
+//!
+//! ```text
+//!   index    0 0 1 x x x     segment 4 has the indices 8 to 15, and so on: the number
+//!            0 1 x x x x     of bits that an index has is its segment
+//! ```
+//! A segment is address space; the system backs the parts of it that are used. It stays
+//! where it is until the directory goes. So any index leads to a slot or to none, at any
+//! time: who comes with an old key needs no section to be told that it is old.
+//!
+//! # Safety
+//!
+//! Owns the memory of its segments, and hands out references into them that live as long
+//! as it is borrowed.
+
+#![allow(unsafe_code)]
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use percpu_core::atomic::{AtomicPtr, Ordering};
+
+use super::memory;
+use super::slot::Slot;
+use crate::error::Error;
+
+/// Bits that an index may have.
+#[cfg(not(percpu_loom))]
+pub(super) const MAX_BITS: u32 = u32::BITS;
+/// A model has a handful of slots.
+#[cfg(percpu_loom)]
+pub(super) const MAX_BITS: u32 = 3;
+
+pub(super) struct Directory<T> {
+    /// By the number of bits of an index. INVARIANT: null, or where the slots of all
+    /// indices of so many bits are, from then on.
+    segments: [AtomicPtr<Slot<T>>; MAX_BITS as usize + 1],
+}
+
+// SAFETY: owns slots, and drops no values; references to slots give out pointers only,
+// and what is done with these is others' to argue, who need no more than this.
+unsafe impl<T: Send> Send for Directory<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Directory<T> {}
+
+impl<T> Directory<T> {
+    pub(super) fn new() -> Self {
+        Self { segments: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+    }
+
+    /// The slot of an index, if there is one.
+    #[inline(always)]
+    pub(super) fn find(&self, index: u32) -> Option<&Slot<T>> {
+        let bits = u32::BITS - index.leading_zeros();
+        // Acquire: partner is the store in `prepare`.
+        let segment = self.segments.get(bits as usize)?.load(Ordering::Acquire);
+        if segment.is_null() {
+            return None;
+        }
+        // An index of n bits less its first bit: less than the slots there are, 2^(n-1).
+        let offset = index ^ (1_u32 << (bits - 1));
+        // SAFETY: within the segment's memory.
+        let slot = unsafe { segment.add(offset as usize) };
+        // SAFETY: a slot of the invariant; shared references are all there are.
+        Some(unsafe { &*slot })
+    }
+
+    /// Sees to it that an index has a slot. One thread at a time.
+    pub(super) fn prepare(&self, index: u32) -> Result<(), Error> {
+        let bits = u32::BITS - index.leading_zeros();
+        let segment = &self.segments[bits as usize];
+        // Relaxed: one thread at a time.
+        if segment.load(Ordering::Relaxed).is_null() {
+            let layout = Self::layout(bits)?;
+            let out_of_memory = Error::OutOfMemory { bytes: layout.size() };
+            let slots = memory::map(layout).ok_or(out_of_memory)?.cast::<Slot<T>>();
+            #[cfg(percpu_loom)]
+            for offset in 0..1 << (bits - 1) {
+                // SAFETY: within the new memory.
+                let slot = unsafe { slots.add(offset) };
+                // SAFETY: as above, and nobody has it yet.
+                unsafe { slot.write(Slot::vacant()) };
+            }
+            // Release: partner is the load in `find`.
+            segment.store(slots.as_ptr(), Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Gives the memory of `count` slots from `first` on back, all of one segment, as
+    /// far as it is whole pages of the system. The words of some of them, or of all,
+    /// are 0 then.
+    ///
+    /// # Safety
+    /// There are these slots. They are vacant, and nobody else stores to them.
+    pub(super) unsafe fn discard(&self, first: u32, count: usize) {
+        // Where nothing can be given back and that is to be tested.
+        #[cfg(any(miri, percpu_loom))]
+        for index in (first..).take(count) {
+            if let Some(slot) = self.find(index) {
+                slot.state.store(0, Ordering::Relaxed);
+            }
+        }
+        let bits = u32::BITS - first.leading_zeros();
+        // Relaxed: who gives back has seen them used.
+        let segment = self.segments[bits as usize].load(Ordering::Relaxed);
+        let offset = (first ^ (1 << (bits - 1))) as usize;
+        if let Some(start) = NonNull::new(segment.wrapping_add(offset)) {
+            // SAFETY: bytes of the segment's memory; of slots that are as good as zeros.
+            unsafe { memory::discard(start.cast(), count * size_of::<Slot<T>>()) }
+        }
+    }
+
+    /// Whether that is worth the trouble.
+    pub(super) const DISCARDS: bool = memory::DISCARDS || cfg!(any(miri, percpu_loom));
+
+    fn layout(bits: u32) -> Result<Layout, Error> {
+        let slots = 1_usize << (bits - 1);
+        Layout::array::<Slot<T>>(slots).map_err(|_| Error::OutOfMemory { bytes: usize::MAX })
+    }
+}
+
+impl<T> Drop for Directory<T> {
+    fn drop(&mut self) {
+        for bits in 1..=MAX_BITS {
+            // Relaxed: nobody else is here.
+            let segment = self.segments[bits as usize].load(Ordering::Relaxed);
+            let (Some(segment), Ok(layout)) = (NonNull::new(segment), Self::layout(bits)) else {
+                continue;
+            };
+            #[cfg(percpu_loom)]
+            for offset in 0..1 << (bits - 1) {
+                // SAFETY: within the memory.
+                let slot = unsafe { segment.add(offset) };
+                // SAFETY: a slot that nobody uses any more.
+                unsafe { slot.drop_in_place() };
+            }
+            // SAFETY: from `prepare`, by the same layout; nobody borrows the directory.
+            unsafe { memory::unmap(segment.cast(), layout) };
+        }
+    }
+}
