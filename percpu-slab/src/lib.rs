@@ -9,9 +9,17 @@
 
 #![deny(unsafe_code)]
 
+pub mod compat;
 mod error;
 pub mod keyed;
 pub mod raw;
 
 pub use error::Error;
 pub use keyed::Key;
+
+/// What models reach into; no promise is made about it.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub mod __model {
+    pub use crate::compat::state::{Marked, State};
+}

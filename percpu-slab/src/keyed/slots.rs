@@ -49,6 +49,9 @@ pub(crate) struct SlotOptions {
     /// A slot has values of so many generations, less one.
     pub(crate) last_generation: u32,
     pub(crate) magazines: MagazineOptions,
+    /// Whether the memory of pages without values goes back: it may not if there is
+    /// something in a slot that is free.
+    pub(crate) discards: bool,
 }
 
 impl Default for SlotOptions {
@@ -58,6 +61,7 @@ impl Default for SlotOptions {
             page: 8 << 10,
             last_generation: u32::MAX,
             magazines: MagazineOptions { max_magazines: 4, depot: 4, ..Default::default() },
+            discards: true,
         }
     }
 }
@@ -191,6 +195,12 @@ impl<T> Slots<T> {
         self.below.pages.lock().in_use_from(from)
     }
 
+    /// The indices of all slots that there ever were.
+    pub(crate) fn indices(&self) -> core::ops::Range<u64> {
+        let pages = self.below.pages.lock();
+        pages.indices(1).start..pages.indices(pages.len()).end
+    }
+
     /// Slots that are neither free nor retired; exact if nobody moves any meanwhile.
     pub(crate) fn in_use(&self) -> usize {
         // Moved from here to there meanwhile, one may count twice.
@@ -263,7 +273,7 @@ impl<T> Below<T> {
     #[inline(never)]
     fn retire(&self, index: u32) {
         let mut pages = self.pages.lock();
-        if let Some(number) = pages.retire(index) {
+        if let Some(number) = pages.retire(index).filter(|_| self.options.discards) {
             let indices = pages.indices(number);
             // SAFETY: slots of a page, all of them retired: vacant, for good.
             unsafe { self.directory.discard(indices.start as u32, indices.count()) };
@@ -272,7 +282,7 @@ impl<T> Below<T> {
 
     /// Gives the memory of an empty page back, if that is possible here.
     fn discard(&self, pages: &mut Pages, number: usize) {
-        if !Directory::<T>::DISCARDS {
+        if !Directory::<T>::DISCARDS || !self.options.discards {
             return;
         }
         let indices = pages.indices(number);
