@@ -145,10 +145,22 @@ rwlock_waiters_not_woken rwlock::write_against_write_and_read
 rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
 rwlock_downgrade_leaves rwlock::downgrade_against_write
 rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
+compat_publish_relaxed compat::create_against_get_of_a_stale_key
+compat_same_generation compat::create_against_get_of_a_stale_key
+compat_acquire_relaxed compat::get_against_create
+compat_finish_relaxed compat::get_against_create
+compat_finish_forgets compat::discard_against_end_of_creation
+compat_finish_forgets compat::discard_against_downgrade
+compat_acquire_removed compat::get_against_get_and_remove
+compat_release_relaxed compat::get_against_remove
+compat_mark_relaxed   compat::get_against_remove
+compat_last_no_acquire compat::last_drop_against_last_drop_and_remove
+compat_take_does_not_wait compat::take_against_get_and_remove
+compat_alone_relaxed  compat::take_against_get_and_remove
 '
 
 cfg_flags percpu_loom
-models=(--profile loom -p percpu-core -p percpu-counter)
+models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
 cargo test -q "${models[@]}" --test loom --no-run
 
 log=$(mktemp)

@@ -46,6 +46,9 @@
 //!   whoever finds no references left Acquire.
 //! - From one life to the next: `free` Release, and Acquire in whatever hands slots out.
 
+// Public for models alone.
+#![cfg_attr(not(percpu_loom), allow(unreachable_pub))]
+
 use percpu_core::__raw::mutated;
 use percpu_core::atomic::{AtomicU64, Ordering, fence};
 
@@ -152,9 +155,14 @@ impl State<'_> {
                 _ => (CLEARING, false),
             };
             let next = word & !LIFE | next | references;
-            // Release: what the creator wrote is there for who acquires, or clears.
-            // Acquire: who discarded it comes before who clears.
-            match self.0.compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            let order = if mutated("compat_finish_relaxed") {
+                Ordering::Relaxed
+            } else {
+                // Release: what the creator wrote is there for who acquires, or clears.
+                // Acquire: who discarded it comes before who clears.
+                Ordering::AcqRel
+            };
+            match self.0.compare_exchange(word, next, order, Ordering::Relaxed) {
                 Ok(_) => return present,
                 Err(now) => word = now,
             }

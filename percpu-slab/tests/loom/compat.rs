@@ -35,7 +35,7 @@ impl Place {
     /// With a value of generation 0, its own number.
     fn occupied() -> Arc<Self> {
         let place = Self::free();
-        place.insert();
+        place.insert(0);
         place
     }
 
@@ -48,9 +48,9 @@ impl Place {
         State(&self.word)
     }
 
-    /// By who was given the slot; the value is the generation.
-    fn insert(&self) {
-        self.value.set(self.state().generation());
+    /// By who was given the slot; the value is the generation that it is to have.
+    fn insert(&self, generation: u32) {
+        self.value.set(generation);
         self.state().publish();
     }
 
@@ -118,6 +118,33 @@ fn get_against_remove() {
         SEEN.saw(outcome);
     });
     SEEN.assert_exactly([(false, Marked::Yours), (true, Marked::Yours), (true, Marked::Deferred)]);
+}
+
+/// Nobody begins to read what was removed for somebody else's end.
+#[test]
+fn get_against_get_and_remove() {
+    static SEEN: Outcomes<(usize, Marked)> = Outcomes::new();
+    Builder::new().check(|machine| {
+        let place = Place::occupied();
+        let readers = [0, 1].map(|cpu| {
+            let theirs = Arc::clone(&place);
+            machine.spawn_on(cpu, move || theirs.get(0))
+        });
+        let theirs = Arc::clone(&place);
+        let remover = machine.spawn_on(1, move || theirs.remove(0));
+        let read = readers.map(|reader| reader.join().unwrap());
+        let read = read.into_iter().filter(|&found| found).count();
+        let outcome = (read, remover.join().unwrap());
+        assert_eq!(place.ended(), 1);
+        SEEN.saw(outcome);
+    });
+    SEEN.assert_exactly([
+        (0, Marked::Yours),
+        (1, Marked::Yours),
+        (2, Marked::Yours),
+        (1, Marked::Deferred),
+        (2, Marked::Deferred),
+    ]);
 }
 
 /// Two guards are dropped while the value is removed: one of three ends it.
@@ -200,7 +227,7 @@ fn create_against_get_of_a_stale_key() {
                     yield_now();
                 }
             }
-            theirs.insert();
+            theirs.insert(1);
         });
         let readers = [0, 1].map(|generation| {
             let theirs = Arc::clone(&place);
