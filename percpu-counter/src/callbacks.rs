@@ -15,7 +15,7 @@ const BATCH: u64 = 64;
 
 /// A grace period that was asked for: the kernel's cookie. From [`Domain::start`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GracePeriod(Ticket);
+pub struct GracePeriod(pub(crate) Ticket);
 
 impl Domain {
     /// Runs `f` once every section that began before this call has ended.

@@ -77,6 +77,7 @@ mod inside;
 mod integrations;
 pub mod kernel;
 mod min_max;
+mod raw_domain;
 mod rebased;
 #[cfg(feature = "serde")]
 mod serial;
@@ -111,6 +112,11 @@ pub use snapshot::Snapshot;
 
 #[doc(hidden)]
 pub use base::Base as __Base;
+/// What caches build on; no promise is made about it.
+#[doc(hidden)]
+pub mod __raw {
+    pub use crate::raw_domain::{ask, enter, leave};
+}
 #[doc(hidden)]
 pub use percpu_core as __core;
 

@@ -5,7 +5,7 @@
 //! Full magazines go whole through a bounded *depot* of the node to CPUs that have
 //! none. Memory is bounded by CPUs, not by threads; no thread is registered.
 //!
-//! [`raw`] has the parts.
+//! [`compat`] has the face of `sharded-slab`; [`raw`] has the parts.
 
 #![deny(unsafe_code)]
 
@@ -15,7 +15,7 @@ pub mod keyed;
 pub mod raw;
 
 pub use error::Error;
-pub use keyed::Key;
+pub use keyed::{Key, Slab};
 
 /// What models reach into; no promise is made about it.
 #[doc(hidden)]

@@ -76,8 +76,12 @@ impl<T, C: Config, E: End<T>> Store<T, C, E> {
     /// If keys have no room, or per-CPU memory cannot be had.
     pub(super) fn new() -> Self {
         Keys::<C>::check();
-        // A value that is kept would be lost with its page.
-        let options = SlotOptions { discards: !E::KEEPS, ..SlotOptions::default() };
+        let options = SlotOptions {
+            indices: Keys::<C>::INDICES,
+            // A value that is kept would be lost with its page.
+            discards: !E::KEEPS,
+            ..SlotOptions::default()
+        };
         match Slots::new(options) {
             Ok(slots) => Self { slots, _keys: PhantomData },
             Err(error) => panic!("no memory for a slab: {error}"),
@@ -88,10 +92,6 @@ impl<T, C: Config, E: End<T>> Store<T, C, E> {
     #[inline]
     pub(super) fn claim(&self) -> Option<Claimed<'_, T, C, E>> {
         let Acquired { index, slot } = self.slots.acquire().ok()?;
-        if u64::from(index.get()) >= Keys::<C>::INDICES {
-            self.slots.release_unused(index);
-            return None;
-        }
         Some(Claimed { store: self, slot, index })
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct SlotOptions {
     /// A slot has values of so many generations, less one.
     pub(crate) last_generation: u32,
     pub(crate) magazines: MagazineOptions,
+    /// Indices are less than this.
+    pub(crate) indices: u64,
     /// Whether the memory of pages without values goes back: it may not if there is
     /// something in a slot that is free.
     pub(crate) discards: bool,
@@ -61,6 +63,7 @@ impl Default for SlotOptions {
             page: 8 << 10,
             last_generation: u32::MAX,
             magazines: MagazineOptions { max_magazines: 4, depot: 4, ..Default::default() },
+            indices: 1 << MAX_BITS,
             discards: true,
         }
     }
@@ -125,34 +128,36 @@ impl<T> Slots<T> {
         self.below.directory.find(index)
     }
 
-    /// A free slot, vacant and of the right generation (S1).
+    /// A free slot of this CPU's, vacant and of the right generation (S1), if it has one.
+    #[inline(always)]
+    pub(crate) fn acquire_cached(&self) -> Option<Acquired<'_, T>> {
+        let item = self.magazines.get_cached()?;
+        Some(self.acquired(item))
+    }
+
+    /// A free slot, as that.
     ///
     /// # Errors
     /// [`Error::LimitReached`], [`Error::OutOfMemory`].
-    #[inline(always)]
     pub(crate) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
-        let item = match self.magazines.get_cached() {
-            Some(item) => item,
-            None => self.acquire_slow()?,
-        };
-        // Indices are all that is ever put in.
-        let index = item as u32;
-        match (NonZeroU32::new(index), self.find(index)) {
-            (Some(index), Some(slot)) => Ok(Acquired { index, slot }),
-            _ => unreachable!("slot {item} does not exist"),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn acquire_slow(&self) -> Result<u64, Error> {
-        match self.magazines.get(&self.below) {
+        let item = match self.magazines.get(&self.below) {
             Err(Error::LimitReached { .. }) => {
                 // Others may keep some that are free.
                 self.magazines.flush(&self.below)?;
-                self.magazines.get(&self.below)
+                self.magazines.get(&self.below)?
             }
-            got => got,
+            got => got?,
+        };
+        Ok(self.acquired(item))
+    }
+
+    #[inline(always)]
+    fn acquired(&self, item: u64) -> Acquired<'_, T> {
+        // Indices are all that is ever put in.
+        let index = item as u32;
+        match (NonZeroU32::new(index), self.find(index)) {
+            (Some(index), Some(slot)) => Acquired { index, slot },
+            _ => unreachable!("slot {item} does not exist"),
         }
     }
 
@@ -260,7 +265,7 @@ impl<T> Below<T> {
     /// Adds a page whose slots can be found.
     fn add_page(&self, pages: &mut Pages) -> Result<(), Error> {
         let indices = pages.indices(pages.next());
-        if indices.end > 1 << MAX_BITS {
+        if indices.end > self.options.indices.min(1 << MAX_BITS) {
             return Err(Error::LimitReached { limit: pages.taken() });
         }
         // A segment has whole pages.

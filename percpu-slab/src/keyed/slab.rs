@@ -1,0 +1,507 @@
+//! [`Slab`]: values by key.
+//!
+//! A slot's life and who may do what in it is in `life.rs`, where slots come from in
+//! `slots.rs`, and what waits for readers in `removed.rs`.
+//!
+//! # Safety
+//!
+//! Reads, moves and drops values in slots, as far as `life.rs` lets: the owner of a slot
+//! that was acquired or claimed has it alone, who reads has a section.
+
+#![allow(unsafe_code)]
+
+use core::any::Any;
+use core::marker::PhantomData;
+use core::mem;
+use core::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use percpu_counter::Domain;
+
+use super::error::{InsertError, TryTakeError};
+use super::guard::Guard;
+use super::key::Key;
+use super::life::{self, Claim, Try};
+use super::removed::Removed;
+use super::slot::Slot;
+use super::slots::{Acquired, SlotOptions, Slots};
+use crate::error::Error;
+
+/// How many values are removed between two steps towards dropping them.
+pub(super) const BATCH: usize = 32;
+
+/// Values by key: found, inserted and removed by any thread, without a lock.
+///
+/// Each value has a [`Key`] that no later value is found by, and an address that it
+/// keeps. Slots that are free are kept by the CPU that freed them; no thread is
+/// registered, and none leaves anything behind.
+///
+/// ```
+/// use percpu_slab::Slab;
+///
+/// let sessions = Slab::new()?;
+/// let key = sessions.insert(String::from("first"))?;
+/// assert_eq!(*sessions.get(key).unwrap(), "first");
+/// assert_eq!(sessions.take(key).as_deref(), Some("first"));
+/// assert!(sessions.get(key).is_none(), "for good");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # When values are dropped
+/// [`take`](Self::take) and [`try_take`](Self::try_take) give the value to the caller.
+/// [`remove`](Self::remove) drops it, at once if nobody ever read it. Else somebody may
+/// be reading it, and it waits in a batch, until all who read in this slab at that moment
+/// have left. *Nothing runs by itself.* What is ready is dropped by a thread that removes
+/// (each time a batch is complete, of 32 values by default), that inserts and finds
+/// its CPU without free slots, or that calls [`poll`](Self::poll),
+/// [`flush`](Self::flush) or [`shrink`](Self::shrink). So if nobody does any of this, and
+/// nobody reads, at most a batch and what a reader of the last such moment held up stay
+/// where they are; the slab drops them with itself.
+///
+/// # Panics of values
+/// If dropping a value panics, its slot is free again, and others that were to be dropped
+/// by the same call are dropped. `T`'s code may call the slab: no lock is held.
+///
+/// # Performance
+/// Reading writes the CPU's own words only, two operations of `percpu_core`; the first
+/// reader of each value sets a flag beside it. Inserting and taking a value that nobody
+/// read costs one operation each, and one atomic instruction.
+///
+/// # Which threads
+/// ```
+/// fn shared<T: Send + Sync>() {}
+/// shared::<percpu_slab::Slab<u32>>();
+/// ```
+/// A value is read by any thread and dropped by another:
+/// ```compile_fail,E0277
+/// fn shared<T: Sync>() {}
+/// shared::<percpu_slab::Slab<std::cell::Cell<u32>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn sent<T: Send>() {}
+/// sent::<percpu_slab::Slab<std::rc::Rc<u32>>>();
+/// ```
+pub struct Slab<T> {
+    pub(super) slots: Slots<T>,
+    pub(super) domain: Domain,
+    pub(super) removed: Removed,
+    /// Owns values, and drops them.
+    _values: PhantomData<T>,
+}
+
+impl<T> Slab<T> {
+    /// An empty slab, without a limit.
+    ///
+    /// # Errors
+    /// [`Error::PerCpu`] if the system refuses per-CPU memory. Slots come with the values.
+    pub fn new() -> Result<Self, Error> {
+        Self::with_options(SlotOptions::default(), BATCH)
+    }
+
+    pub(super) fn with_options(options: SlotOptions, batch: usize) -> Result<Self, Error> {
+        Ok(Self {
+            slots: Slots::new(options)?,
+            domain: Domain::new()?,
+            removed: Removed::new(batch),
+            _values: PhantomData,
+        })
+    }
+
+    /// Inserts a value; its key.
+    ///
+    /// # Errors
+    /// [`Error::LimitReached`], [`Error::OutOfMemory`], with the value. Values that were
+    /// removed and wait for readers count.
+    #[inline]
+    pub fn insert(&self, value: T) -> Result<Key, InsertError<T>> {
+        match self.acquire() {
+            Ok(acquired) => Ok(self.fill(&acquired, value)),
+            Err(error) => Err(InsertError::new(value, error)),
+        }
+    }
+
+    /// A slot that the caller has alone.
+    #[inline(always)]
+    pub(super) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
+        match self.slots.acquire_cached() {
+            Some(acquired) => Ok(acquired),
+            None => self.acquire_slow(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_slow(&self) -> Result<Acquired<'_, T>, Error> {
+        if self.removed.pending() > 0 {
+            // Refused a fence, they stay where they are: `poll` says so.
+            let _ = self.poll();
+        }
+        match self.slots.acquire() {
+            Err(Error::LimitReached { .. }) if self.removed.pending() > 0 => {
+                self.removed.seal(&self.domain);
+                let _ = self.poll();
+                self.slots.acquire()
+            }
+            acquired => acquired,
+        }
+    }
+
+    /// Puts the value into a slot that the caller has alone, and never uses again.
+    #[inline(always)]
+    pub(super) fn fill(&self, acquired: &Acquired<'_, T>, value: T) -> Key {
+        let slot = acquired.slot;
+        let generation = life::generation_of(slot);
+        // SAFETY: the slot is the caller's alone, and has no value.
+        unsafe { slot.value().write(value) };
+        life::fill(slot, generation);
+        Key::new(acquired.index, generation)
+    }
+
+    /// The value with this key, to be read.
+    ///
+    /// # Performance
+    /// A section of a [`Domain`] and two loads. No line is written that another CPU uses,
+    /// but by the first reader of each value.
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<Guard<'_, T>> {
+        let reading = self.domain.read();
+        let value = self.find(key)?;
+        // SAFETY: the section is open, and the guard keeps it open (L1).
+        let value = unsafe { &*value };
+        Some(Guard::new(value, key, reading))
+    }
+
+    /// Reads the value with this key.
+    ///
+    /// ```
+    /// let slab = percpu_slab::Slab::new()?;
+    /// let key = slab.insert(String::from("seven"))?;
+    /// assert_eq!(slab.with(key, String::len), Some(5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn with<R>(&self, key: Key, f: impl FnOnce(&T) -> R) -> Option<R> {
+        self.get(key).map(|guard| f(&guard))
+    }
+
+    /// Where the value is, for a caller in a section, until its end.
+    #[inline(always)]
+    pub(super) fn find(&self, key: Key) -> Option<*mut T> {
+        let slot = self.slots.find(key.index())?;
+        life::read(slot, key.generation()).then(|| slot.value())
+    }
+
+    /// The value with this key, to be changed: nobody else has it.
+    ///
+    /// ```
+    /// let mut slab = percpu_slab::Slab::new()?;
+    /// let key = slab.insert(1)?;
+    /// *slab.get_mut(key).unwrap() += 1;
+    /// assert_eq!(slab.take(key), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let slot = self.slots.find(key.index())?;
+        if !life::is_there(slot, key.generation()) {
+            return None;
+        }
+        // SAFETY: the slab is borrowed alone, and with it all guards are gone: they
+        // borrow it or own a part of it.
+        Some(unsafe { &mut *slot.value() })
+    }
+
+    /// Whether there is a value with this key.
+    #[inline]
+    pub fn contains(&self, key: Key) -> bool {
+        self.slots.find(key.index()).is_some_and(|slot| life::is_there(slot, key.generation()))
+    }
+
+    /// Takes the value with this key out. It cannot be found any more from the beginning
+    /// of this call on, and this call waits until nobody reads it.
+    ///
+    /// # Panics
+    /// In debug builds, if the value was ever read and this thread has a guard of this
+    /// slab, which would wait for itself; in release builds that waits for ever. Also if
+    /// the system refuses the fence that tells whether somebody reads
+    /// ([`try_take`](Self::try_take) has an error for that). The value is there again
+    /// then.
+    ///
+    /// # Performance
+    /// If nobody ever read the value: an atomic instruction, and it waits for nobody.
+    /// Else as [`Domain::synchronize`].
+    #[inline]
+    pub fn take(&self, key: Key) -> Option<T> {
+        let slot = self.slots.find(key.index())?;
+        match life::claim(slot, key.generation()) {
+            Claim::Alone => Some(self.move_out(key, slot)),
+            Claim::Gone => None,
+            Claim::Read => self.take_read(key, slot),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_read(&self, key: Key, slot: &Slot<T>) -> Option<T> {
+        /// However this ends without the value out, it can be found again.
+        struct Unclaim<'a, T>(&'a Slot<T>, u32);
+        impl<T> Drop for Unclaim<'_, T> {
+            fn drop(&mut self) {
+                life::unclaim(self.0, self.1);
+            }
+        }
+        let unclaim = Unclaim(slot, key.generation());
+        let waited = match percpu_core::__raw::mutated("take_does_not_wait") {
+            true => Ok(()),
+            false => self.domain.synchronize(),
+        };
+        if let Err(error) = waited {
+            drop(unclaim);
+            panic!("nobody can tell whether the value is being read: {error}");
+        }
+        mem::forget(unclaim);
+        Some(self.move_out(key, slot))
+    }
+
+    /// Takes the value with this key out, unless somebody may be reading it, or anything
+    /// else in this slab. It waits for nobody.
+    ///
+    /// ```
+    /// use percpu_slab::{Slab, keyed::TryTakeError};
+    /// let slab = Slab::new()?;
+    /// let key = slab.insert(7)?;
+    /// let guard = slab.get(key).unwrap();
+    /// assert_eq!(slab.try_take(key), Err(TryTakeError::Busy));
+    /// drop(guard);
+    /// assert_eq!(slab.try_take(key), Ok(7));
+    /// assert_eq!(slab.try_take(key), Err(TryTakeError::NotFound));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The value is still there, unless it is [`TryTakeError::NotFound`].
+    ///
+    /// # Performance
+    /// If nobody ever read the value: an atomic instruction. Else two fences.
+    pub fn try_take(&self, key: Key) -> Result<T, TryTakeError> {
+        let Some(slot) = self.slots.find(key.index()) else { return Err(TryTakeError::NotFound) };
+        let generation = key.generation();
+        match life::try_claim(slot, generation) {
+            Try::Gone => return Err(TryTakeError::NotFound),
+            Try::Busy => return Err(TryTakeError::Busy),
+            Try::Alone => {}
+            Try::Begun => {
+                if let Err(error) = self.nobody_reads() {
+                    life::give_up(slot, generation);
+                    return Err(error);
+                }
+                if !life::finish(slot, generation) {
+                    return Err(TryTakeError::Busy);
+                }
+            }
+        }
+        Ok(self.move_out(key, slot))
+    }
+
+    /// Whether a whole grace period can be had now, without waiting.
+    fn nobody_reads(&self) -> Result<(), TryTakeError> {
+        let readers = self.domain.start();
+        if self.domain.is_past(readers) || percpu_core::__raw::mutated("try_take_sees_nobody") {
+            return Ok(());
+        }
+        // Once more, for the reason.
+        self.domain.poll().map_err(TryTakeError::Refused)?;
+        if self.domain.is_past(readers) { Ok(()) } else { Err(TryTakeError::Busy) }
+    }
+
+    /// Removes the value with this key; whether it was there. It cannot be found any more,
+    /// and is dropped once nobody reads it: see [above](Self#when-values-are-dropped).
+    ///
+    /// ```
+    /// let slab = percpu_slab::Slab::new()?;
+    /// let key = slab.insert(7)?;
+    /// let guard = slab.get(key).unwrap();
+    /// assert!(slab.remove(key) && !slab.remove(key));
+    /// assert_eq!(*guard, 7, "who has it, has it");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If a value that is dropped does.
+    ///
+    /// # Performance
+    /// As [`take`](Self::take) if nobody ever read it. Else a short lock, and with each
+    /// batch two fences.
+    #[inline]
+    pub fn remove(&self, key: Key) -> bool {
+        let Some(slot) = self.slots.find(key.index()) else { return false };
+        match life::claim(slot, key.generation()) {
+            Claim::Alone => self.drop_in_place(key, slot),
+            Claim::Gone => return false,
+            Claim::Read => self.remove_later(key),
+        }
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remove_later(&self, key: Key) {
+        if self.removed.add(key, &self.domain) {
+            // Refused a fence, they stay where they are: `poll` says so.
+            let _ = self.poll();
+        }
+    }
+
+    /// Drops removed values that nobody reads any more, as far as that can be told
+    /// without waiting; how many.
+    ///
+    /// # Errors
+    /// [`Error::PerCpu`] if the system refuses the fence that tells. Nothing is lost.
+    ///
+    /// # Panics
+    /// If a value that is dropped does; the others are dropped.
+    pub fn poll(&self) -> Result<usize, Error> {
+        let advanced = self.domain.poll();
+        let ready = self.drop_ready();
+        advanced?;
+        Ok(ready)
+    }
+
+    /// Waits until all values that were removed before this call can be dropped, and
+    /// drops them, but for those that another thread is just dropping; how many.
+    ///
+    /// ```
+    /// let slab = percpu_slab::Slab::new()?;
+    /// let value = std::sync::Arc::new(7);
+    /// let key = slab.insert(value.clone())?;
+    /// assert_eq!(slab.with(key, |value| **value), Some(7));
+    /// slab.remove(key);
+    /// assert_eq!(slab.flush()?, 1);
+    /// assert_eq!(std::sync::Arc::strong_count(&value), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    ///
+    /// # Panics
+    /// As that. In debug builds, if values wait and this thread has a guard of this slab,
+    /// which would wait for itself.
+    #[doc(alias = "kvfree_rcu_barrier")]
+    pub fn flush(&self) -> Result<usize, Error> {
+        if self.removed.pending() == 0 {
+            return Ok(0);
+        }
+        self.removed.seal(&self.domain);
+        self.domain.synchronize()?;
+        Ok(self.drop_ready())
+    }
+
+    fn drop_ready(&self) -> usize {
+        let ready = self.removed.ready(&self.domain);
+        let count = ready.len();
+        self.drop_each(ready.into_iter().filter_map(|key| self.slot(key)));
+        count
+    }
+
+    fn slot(&self, key: Key) -> Option<(Key, &Slot<T>)> {
+        Some((key, self.slots.find(key.index())?))
+    }
+
+    /// Drops values that are the caller's.
+    ///
+    /// # Panics
+    /// If one of them does, after all are dropped; unless the thread is panicking as it
+    /// is.
+    fn drop_each<'a>(&'a self, values: impl Iterator<Item = (Key, &'a Slot<T>)>) {
+        let mut first: Option<Box<dyn Any + Send>> = None;
+        for (key, slot) in values {
+            let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_in_place(key, slot)));
+            match dropped {
+                Err(panic) if first.is_none() => first = Some(panic),
+                // Not dropped: that may panic, too.
+                Err(panic) => mem::forget(panic),
+                Ok(()) => {}
+            }
+        }
+        if let Some(panic) = first.filter(|_| !std::thread::panicking()) {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Moves a value out that is the caller's.
+    #[inline(always)]
+    pub(super) fn move_out(&self, key: Key, slot: &Slot<T>) -> T {
+        // SAFETY: the slot was claimed, and nobody reads it.
+        let value = unsafe { slot.value().read() };
+        self.release(key);
+        value
+    }
+
+    /// Drops a value that is the caller's.
+    #[inline]
+    fn drop_in_place(&self, key: Key, slot: &Slot<T>) {
+        /// However the drop ends, the slot is free.
+        struct Release<'a, T>(&'a Slab<T>, Key);
+        impl<T> Drop for Release<'_, T> {
+            fn drop(&mut self) {
+                self.0.release(self.1);
+            }
+        }
+        let _release = Release(self, key);
+        // SAFETY: the slot was claimed, and nobody reads it.
+        unsafe { slot.value().drop_in_place() };
+    }
+
+    #[inline(always)]
+    fn release(&self, key: Key) {
+        if let Some(index) = NonZeroU32::new(key.index()) {
+            self.slots.release(index, key.generation());
+        }
+    }
+
+    /// Claims the first value from index `from` on: it is the caller's, who has the slab
+    /// alone.
+    pub(super) fn claim_next(&mut self, from: u64) -> Option<(Key, &Slot<T>)> {
+        let (key, slot) = self.next_there(from)?;
+        // However it was read, nobody reads it any more.
+        match life::claim(slot, key.generation()) {
+            Claim::Gone => None,
+            Claim::Alone | Claim::Read => Some((key, slot)),
+        }
+    }
+
+    /// The first value from index `from` on that is there.
+    pub(super) fn next_there(&self, from: u64) -> Option<(Key, &Slot<T>)> {
+        let mut from = from;
+        while let Some(range) = self.slots.pages_from(from) {
+            for index in range.start.max(from)..range.end {
+                // An index has 32 bits.
+                let index = NonZeroU32::new(index as u32)?;
+                let slot = self.slots.find(index.get())?;
+                if let Some(generation) = life::there(slot) {
+                    return Some((Key::new(index, generation), slot));
+                }
+            }
+            from = range.end;
+        }
+        None
+    }
+}
+
+impl<T> Drop for Slab<T> {
+    /// Drops all values: those that are there, and those that were removed.
+    fn drop(&mut self) {
+        // Guards borrow the slab or own a part of it: nobody reads.
+        let removed = self.removed.take_all();
+        let slab = &*self;
+        let removed = removed.into_iter().filter_map(|key| slab.slot(key));
+        let mut from = 0;
+        let there = core::iter::from_fn(|| {
+            let (key, slot) = slab.next_there(from)?;
+            from = u64::from(key.index()) + 1;
+            life::claim(slot, key.generation());
+            Some((key, slot))
+        });
+        slab.drop_each(removed.chain(there));
+    }
+}
