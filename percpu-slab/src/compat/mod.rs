@@ -39,6 +39,7 @@
 //!             └ keyed::slots       free slots on every CPU
 //! ```
 
+mod by_key;
 mod clear;
 mod config;
 mod entry;

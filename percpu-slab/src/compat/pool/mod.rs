@@ -1,6 +1,7 @@
 //! [`Pool`]: values that are made once and cleared for each next use, by key.
 
 mod borrowed;
+mod by_key;
 mod owned;
 mod values;
 
