@@ -157,6 +157,17 @@ compat_mark_relaxed   compat::get_against_remove
 compat_last_no_acquire compat::last_drop_against_last_drop_and_remove
 compat_take_does_not_wait compat::take_against_get_and_remove
 compat_alone_relaxed  compat::take_against_get_and_remove
+slot_filled_relaxed   keyed::insert_against_get_by_old_and_new_key
+slot_read_relaxed     keyed::insert_against_get_by_old_and_new_key
+slot_read_unmarked    keyed::get_against_take_of_what_nobody_has_read
+slot_try_is_unread    keyed::try_take_against_take_and_get
+slot_two_tries        keyed::try_take_against_try_take_and_get
+slot_finish_anyway    keyed::try_take_against_get
+try_take_sees_nobody  keyed::try_take_against_get
+take_does_not_wait    keyed::get_against_take_of_what_was_read
+domain_no_change_fence keyed::get_against_take_of_what_was_read
+removed_at_once       keyed::get_against_remove_and_the_next_value
+page_forgets_generations keyed::page_that_goes_against_get_and_insert
 '
 
 cfg_flags percpu_loom

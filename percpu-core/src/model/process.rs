@@ -128,6 +128,9 @@ impl Units {
         unit as usize
     }
 
+    /// All are active.
+    pub(crate) fn settle(&self) {}
+
     pub(crate) fn hidden_bytes(&self) -> usize {
         0
     }
@@ -183,6 +186,11 @@ pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
     let unit = current_unit(process);
     // SAFETY: the base of a unit of this machine.
     Admission::Atomic(unsafe { place.at(process.units.activate(unit)) })
+}
+
+/// Nothing is remembered.
+pub(crate) fn admitted<T>(_: Place<'_, T>) -> Option<&T> {
+    None
 }
 
 /// The unit this thread's operations would go to, as of a moment ago.

@@ -6,95 +6,86 @@
 //! `a` is the head of a live stack with the slots that the bounds admit. What
 //! the blocks share, register by register, stands in `x86_64.rs`; beside that:
 //! - `cpu` (scratch): once `a` is the address, a length.
+//! - `limit` (in): the address of the stacks' limit, which the place keeps alive.
 //! - `from`, `to`: one is (in) a live buffer of the caller's of at least `want`
 //!   words, the other (scratch) the slots.
 //! - A slot, or the buffer, may be written by an attempt that is aborted: slots
 //!   above the length hold anything, and the buffer is written again.
-//! - `stop` is loaded first. A processor of this kind loads in order, so what
-//!   an open `stop` lets in is no older than the drain that opened it.
+//! - `from`, `to` and slots by a length that is no less than 0 and no more than the
+//!   capacity: a word that says otherwise is that of a stopped unit, and left.
 
 #![allow(unsafe_code)]
 
 use core::arch::asm;
-use core::mem::{MaybeUninit, offset_of};
+use core::mem::MaybeUninit;
 
 use crate::index::Index;
 use crate::ops::refused::{Refused, moved};
-use crate::stack_copy::{BATCH, STOPPED, StackCopy, StackPlace};
+use crate::stack_copy::{BATCH, StackCopy, StackPlace};
 use crate::sys::object::hold;
 use crate::table::CpuTable;
 
-/// Leaves to `$stopped` with `$r` not 0 if a drain stops this unit.
+/// The word, in `$r`: a length, or less than 0 if a drain stops this unit.
 #[cfg(not(percpu_mutate = "no_stop"))]
-macro_rules! open {
-    ($r:literal, $stopped:literal) => {
-        concat!("mov ", $r, ", dword ptr [{a}]\ntest ", $r, ", ", $r, "\njnz ", $stopped, "\n")
+macro_rules! word {
+    ($r:literal) => {
+        concat!("mov {", $r, "}, qword ptr [{a}]\n")
     };
 }
 #[cfg(percpu_mutate = "no_stop")]
-macro_rules! open {
-    ($r:literal, $stopped:literal) => {
-        concat!("xor ", $r, ", ", $r, "\njnz ", $stopped, "\n")
+macro_rules! word {
+    ($r:literal) => {
+        concat!("mov {", $r, ":e}, dword ptr [{a}]\n")
     };
 }
 
-const LEN: usize = offset_of!(StackCopy, len);
 const SLOTS: usize = size_of::<StackCopy>();
 
-/// Puts one item on top, if fewer than `limit` are there.
+/// Puts one item on top, if fewer than the limit are there; whether it did.
 #[inline(always)]
-pub(crate) fn push(
-    at: StackPlace<'_>,
-    bits: u64,
-    limit: u32,
-    by: Index,
-) -> Option<Result<(), Refused>> {
-    let limit = limit.min(at.capacity());
+pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
     macro_rules! section {
         ($number:ident, $table:path) => {
-            // SAFETY: the module's; the slot is below the capacity.
+            // SAFETY: the module's; the slot is below the capacity, as the limit is
+            // never more.
             unsafe {
                 asm!(
                     concat!(
-                        enter!($number, "{cold}"),
-                        open!("{cpu:e}", "{stopped}"),
-                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
-                        "cmp {cpu:e}, {limit:e}\n",
-                        "jae {full}\n",
+                        enter!($number, "{not}"),
+                        word!("cpu"),
+                        // A stopped one too is no less, unsigned.
+                        "cmp {cpu}, qword ptr [{limit}]\n",
+                        "jae {not}\n",
                         "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
                         inject!("2"),
-                        "add {cpu:e}, 1\n",
-                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        "add {cpu}, 1\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,
                     p = in(reg) at.place().pointer(),
                     bits = in(reg) bits,
-                    limit = in(reg) limit,
+                    limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
                     hold = sym hold,
-                    cold = label { return None },
-                    stopped = label { return Some(Err(Refused::Stopped)) },
-                    full = label { return Some(Err(Refused::Bounds)) },
+                    not = label { return false },
                     options(nostack),
                 )
             }
         };
     }
     by_index!(by, section);
-    Some(Ok(()))
+    true
 }
 
-/// Takes the item on top.
+/// Takes the item on top, if there is one to be had.
 #[inline(always)]
-pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>> {
-    // `n`: what `stop` held, or the length less one: all ones if that was 0.
-    let (a, n, r): (usize, u64, u64);
+pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
+    let (a, r): (usize, u64);
     macro_rules! section {
         ($number:ident, $table:path) => {
             // SAFETY: the module's; below the length lie items.
@@ -102,21 +93,26 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>>
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        open!("{n:e}", "9f"),
-                        "mov {n:e}, dword ptr [{a} + {len}]\n",
-                        "sub {n:e}, 1\n",
-                        "jb 9f\n",
-                        "mov {r}, qword ptr [{a} + 8 * {n} + {slots}]\n",
+                        word!("cpu"),
+                        // Less than 0 if it was 0, and if it was stopped.
+                        "sub {cpu}, 1\n",
+                        "js 23f\n",
+                        "mov {r}, qword ptr [{a} + 8 * {cpu} + {slots}]\n",
                         inject!("2"),
-                        "mov dword ptr [{a} + {len}], {n:e}\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
+                        // Out of line too: `a` says all that the caller asks, in
+                        // one comparison.
+                        ".pushsection __rseq_failure, \"ax\"\n",
+                        "23: xor {a:e}, {a:e}\n",
+                        "jmp 9f\n",
+                        ".popsection\n",
                         "9:\n",
                     ),
                     t = in(reg) &raw const $table,
                     p = in(reg) at.place().pointer(),
-                    a = out(reg) a, n = out(reg) n, r = out(reg) r,
+                    a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -128,27 +124,18 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>>
         };
     }
     by_index!(by, section);
-    if a == 0 {
-        return None;
-    }
-    Some(match n as u32 {
-        STOPPED => Err(Refused::Stopped),
-        u32::MAX => Err(Refused::Bounds),
-        _ => Ok(r),
-    })
+    if a == 0 { None } else { Some(r) }
 }
 
-/// Puts `items` on top, or as many from the first on as `limit` has room for,
+/// Puts `items` on top, or as many from the first on as the limit has room for,
 /// if these are at least `least`; never more than [`BATCH`].
 #[inline]
 pub(crate) fn push_batch(
     at: StackPlace<'_>,
     items: &[u64],
     least: usize,
-    limit: u32,
     by: Index,
 ) -> Option<Result<usize, Refused>> {
-    let limit = limit.min(at.capacity());
     let (a, r): (usize, u64);
     macro_rules! section {
         ($number:ident, $table:path) => {
@@ -157,11 +144,13 @@ pub(crate) fn push_batch(
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        open!("{r:e}", "9f"),
-                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        word!("r"),
+                        "mov {cpu}, {r}\n",
+                        "test {r}, {r}\n",
+                        "js 9f\n",
                         "xor {r:e}, {r:e}\n",
-                        "mov {i:e}, {limit:e}\n",
-                        "sub {i:e}, {cpu:e}\n",
+                        "mov {i}, qword ptr [{limit}]\n",
+                        "sub {i}, {cpu}\n",
                         "jbe 9f\n",
                         "cmp {i}, {want}\n",
                         "cmova {i}, {want}\n",
@@ -175,7 +164,7 @@ pub(crate) fn push_batch(
                         "jnz 22b\n",
                         inject!("2"),
                         "add {cpu:e}, {r:e}\n",
-                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
                         "9:\n",
                     ),
@@ -184,10 +173,9 @@ pub(crate) fn push_batch(
                     from = in(reg) items.as_ptr(),
                     want = in(reg) items.len().min(BATCH),
                     least = in(reg) least.max(1),
-                    limit = in(reg) limit,
+                    limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _, i = out(reg) _, to = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -219,8 +207,10 @@ pub(crate) fn pop_batch(
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        open!("{r:e}", "9f"),
-                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        word!("r"),
+                        "mov {cpu}, {r}\n",
+                        "test {r}, {r}\n",
+                        "js 9f\n",
                         "xor {r:e}, {r:e}\n",
                         "mov {i:e}, {cpu:e}\n",
                         "cmp {i}, {want}\n",
@@ -235,7 +225,7 @@ pub(crate) fn pop_batch(
                         "dec {i:e}\n",
                         "jnz 22b\n",
                         inject!("2"),
-                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
                         "9:\n",
                     ),
@@ -246,7 +236,6 @@ pub(crate) fn pop_batch(
                     least = in(reg) least.max(1),
                     a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _, i = out(reg) _, from = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,

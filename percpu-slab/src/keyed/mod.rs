@@ -1,20 +1,41 @@
 //! A slab: values by key.
+//!
+//! ```text
+//!   Slab         insert, get, take, remove ..     iter, owned, vacant, builder, stats
+//!    ├─ life     who may look at a slot's value, and who may take it out
+//!    ├─ removed  values that wait for their readers
+//!    └─ slots    free slots on every CPU; pages of slots; from an index to a slot
+//! ```
 
+mod builder;
 mod directory;
 mod error;
 mod guard;
+mod iter;
 mod key;
 mod life;
 mod memory;
+mod owned;
 mod page;
 mod removed;
 mod slab;
 mod slot;
 mod slots;
+mod stats;
+mod vacant;
 
+pub use builder::SlabBuilder;
 pub use error::{InsertError, TryTakeError};
 pub use guard::Guard;
+pub use iter::{Drain, IntoIter, Iter, IterMut, Keys};
 pub use key::{Key, NotAKey};
+pub use owned::OwnedGuard;
 pub use slab::Slab;
-pub(crate) use slot::{Slot, generation, vacant};
-pub(crate) use slots::{Acquired, SlotCounts, SlotOptions, Slots};
+pub use stats::SlabStats;
+pub use vacant::VacantEntry;
+
+#[allow(unused_imports, reason = "the other face of the slots, `compat`, stands on them")]
+pub(crate) use {
+    slot::{Slot, generation, vacant},
+    slots::{Acquired, SlotOptions, Slots},
+};

@@ -6,11 +6,12 @@
 //! used again.
 //!
 //! ```text
-//!               first use                   all free: discard
+//!               first use                   none in use: discard
 //!   no slots ───────────────> backed <──────────────────────────> not backed
-//!                               │             a slot is taken
-//!                               └─ all retired: not backed, for good
+//!                                             a slot is taken
 //! ```
+//! A slot that is retired counts as neither free nor in use; a page of such slots alone
+//! is not backed again.
 
 use core::ops::Range;
 
@@ -41,7 +42,7 @@ pub(super) struct Pages {
     taken: usize,
     retired: usize,
     backed: usize,
-    /// Backed pages all of whose slots are free.
+    /// Backed pages none of whose slots anybody has.
     empty: usize,
 }
 
@@ -50,8 +51,15 @@ pub(super) struct Pages {
 pub(super) enum Given {
     /// Others of its page are in use.
     InUse,
-    /// Its page, with this number, is all free.
+    /// Its page, with this number, has none in use.
     Empty(usize),
+}
+
+impl Page {
+    /// Whether nobody has any of its `slots`.
+    fn is_empty(&self, slots: usize) -> bool {
+        self.count + self.retired == slots
+    }
 }
 
 impl Pages {
@@ -98,13 +106,13 @@ impl Pages {
     /// generation that it starts from to `f`; how many.
     pub(super) fn take(&mut self, wanted: usize, mut f: impl FnMut(u32, u32)) -> usize {
         let Some(number) = self.first_with_free() else { return 0 };
-        let first = self.indices(number).start;
+        let (first, slots) = (self.indices(number).start, self.slots());
         let page = &mut self.pages[number - 1];
         let count = wanted.min(page.count);
         if !page.is_backed {
             page.is_backed = true;
             self.backed += 1;
-        } else if page.count == 1 << self.shift {
+        } else if page.is_empty(slots) {
             self.empty -= 1;
         }
         page.count -= count;
@@ -133,31 +141,41 @@ impl Pages {
         debug_assert!(page.free[at / 64] & bit == 0, "slot {index} is free already");
         page.free[at / 64] |= bit;
         page.count += 1;
-        let count = page.count;
-        self.taken -= 1;
-        if count == 1 {
+        if page.count == 1 {
             self.set_open(number, true);
         }
-        if count == self.slots() {
+        self.left(number)
+    }
+
+    /// A slot that somebody has is not used again.
+    pub(super) fn retire(&mut self, index: u32) -> Given {
+        let (number, _) = self.place(index);
+        self.pages[number - 1].retired += 1;
+        self.retired += 1;
+        self.left(number)
+    }
+
+    /// Nobody has a slot of this page any more that somebody had.
+    fn left(&mut self, number: usize) -> Given {
+        self.taken -= 1;
+        if self.pages[number - 1].is_empty(self.slots()) {
             self.empty += 1;
             return Given::Empty(number);
         }
         Given::InUse
     }
 
-    /// A slot that somebody has is not used again; its page if none of its slots is.
-    pub(super) fn retire(&mut self, index: u32) -> Option<usize> {
-        let (number, _) = self.place(index);
-        let slots = self.slots();
-        let page = &mut self.pages[number - 1];
-        page.retired += 1;
-        self.taken -= 1;
-        self.retired += 1;
-        (page.retired == slots).then(|| {
-            page.is_backed = false;
-            self.backed -= 1;
-            number
-        })
+    /// Whether an empty page is worth keeping: there are few, and it will be used.
+    pub(super) fn is_kept(&self, number: usize, few: usize) -> bool {
+        self.empty <= few && self.pages[number - 1].count > 0
+    }
+
+    /// The free slots of a page.
+    pub(super) fn free(&self, number: usize) -> impl Iterator<Item = u64> + '_ {
+        let page = &self.pages[number - 1];
+        let is_free = |at: usize| page.free[at / 64] & (1 << (at % 64)) != 0;
+        let first = self.indices(number).start;
+        (0..self.slots()).filter(move |&at| is_free(at)).map(move |at| first + at as u64)
     }
 
     /// An empty page is not backed any more, and its slots start from `generation`.
@@ -169,19 +187,19 @@ impl Pages {
         self.empty -= 1;
     }
 
-    /// The backed pages that are all free.
-    pub(super) fn all_empty(&self) -> impl Iterator<Item = usize> + use<> {
+    /// The backed pages that nobody has slots of.
+    pub(super) fn all_empty(&self) -> Vec<usize> {
         let slots = self.slots();
-        let is_empty = |page: &Page| page.is_backed && page.count == slots;
+        let is_empty = |page: &Page| page.is_backed && page.is_empty(slots);
         let pages = self.pages.iter().enumerate().filter(|(_, page)| is_empty(page));
-        pages.map(|(at, _)| at + 1).collect::<Vec<_>>().into_iter()
+        pages.map(|(at, _)| at + 1).collect()
     }
 
     /// The first page from the one of `index` on that has slots in use.
     pub(super) fn in_use_from(&self, index: u64) -> Option<Range<u64>> {
         let number = ((index >> self.shift) as usize).max(1);
         let slots = self.slots();
-        let is_used = |page: &Page| page.is_backed && page.count + page.retired < slots;
+        let is_used = |page: &Page| !page.is_empty(slots);
         let rest = self.pages.get(number - 1..)?;
         let at = rest.iter().position(is_used)?;
         Some(self.indices(number + at))
@@ -195,11 +213,6 @@ impl Pages {
     /// Slots whose generations are used up.
     pub(super) fn retired(&self) -> usize {
         self.retired
-    }
-
-    /// Backed pages that are all free.
-    pub(super) fn empty(&self) -> usize {
-        self.empty
     }
 
     /// Pages that there may be memory behind.

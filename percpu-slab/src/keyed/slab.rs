@@ -459,14 +459,12 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Claims the first value from index `from` on: it is the caller's, who has the slab
-    /// alone.
-    pub(super) fn claim_next(&mut self, from: u64) -> Option<(Key, &Slot<T>)> {
-        let (key, slot) = self.next_there(from)?;
-        // However it was read, nobody reads it any more.
+    /// As [`take`](Self::take), for who has the slab alone: nobody reads.
+    pub(super) fn take_alone(&mut self, key: Key) -> Option<T> {
+        let slot = self.slots.find(key.index())?;
         match life::claim(slot, key.generation()) {
             Claim::Gone => None,
-            Claim::Alone | Claim::Read => Some((key, slot)),
+            Claim::Alone | Claim::Read => Some(self.move_out(key, slot)),
         }
     }
 

@@ -19,7 +19,7 @@
 //!
 //! # Safety
 //!
-//! Gives the memory of pages back that are all free.
+//! Gives the memory of pages back that nobody has slots of.
 
 #![allow(unsafe_code)]
 
@@ -34,7 +34,7 @@ use super::directory::{Directory, MAX_BITS};
 use super::page::{Given, Pages};
 use super::slot::{Slot, generation, vacant};
 use crate::error::Error;
-use crate::raw::{MagazineOptions, Magazines, Source};
+use crate::raw::{MagazineOptions, MagazineStats, Magazines, Source};
 
 /// Pages without values that are kept: a few, for those that come soon.
 const KEPT: usize = 1;
@@ -66,6 +66,17 @@ impl Default for SlotOptions {
             indices: 1 << MAX_BITS,
             discards: true,
         }
+    }
+}
+
+impl SlotOptions {
+    /// Bytes that magazines and depots take: words, for as many as there may be.
+    fn magazine_bytes(&self) -> usize {
+        const WORD: usize = size_of::<u64>();
+        let MagazineOptions { magazine, max_magazines, depot, .. } = self.magazines;
+        let units = Unit::all().into_iter().flatten().filter(|unit| unit.is_active()).count();
+        // Beside items: a few words on each CPU, and two in each cell.
+        units * (magazine * max_magazines + 16) * WORD + depot * (magazine + 2) * WORD
     }
 }
 
@@ -139,6 +150,7 @@ impl<T> Slots<T> {
     ///
     /// # Errors
     /// [`Error::LimitReached`], [`Error::OutOfMemory`].
+    #[inline]
     pub(crate) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
         let item = match self.magazines.get(&self.below) {
             Err(Error::LimitReached { .. }) => {
@@ -177,24 +189,6 @@ impl<T> Slots<T> {
         self.magazines.put(index.get().into(), &self.below);
     }
 
-    /// Calls `f` with each slot that may be in use, in the order of indices. Who comes
-    /// or goes meanwhile may be met or not.
-    pub(crate) fn for_each<'a>(&'a self, mut f: impl FnMut(NonZeroU32, &'a Slot<T>)) {
-        let mut next = 0;
-        while let Some((index, slot)) = self.next(next) {
-            f(index, slot);
-            next = u64::from(index.get()) + 1;
-        }
-    }
-
-    /// The first slot from index `from` on in a page that has some in use.
-    pub(crate) fn next(&self, from: u64) -> Option<(NonZeroU32, &Slot<T>)> {
-        let range = self.pages_from(from)?;
-        // An index has 32 bits, and those of a page have slots.
-        let index = NonZeroU32::new(from.max(range.start) as u32)?;
-        Some((index, self.find(index.get())?))
-    }
-
     /// The indices of the first page from that of `from` on that has slots in use.
     pub(crate) fn pages_from(&self, from: u64) -> Option<core::ops::Range<u64>> {
         self.below.pages.lock().in_use_from(from)
@@ -221,12 +215,15 @@ impl<T> Slots<T> {
             retired: pages.retired(),
             slots: pages.indices(pages.len()).end as usize - pages.indices(1).start as usize,
             pages: pages.backed(),
-            bytes: pages.backed() * self.below.page_bytes(&pages) + pages.bytes(),
+            bytes: pages.backed() * self.below.page_bytes(&pages)
+                + pages.bytes()
+                + self.below.options.magazine_bytes(),
         }
     }
 
-    pub(crate) fn magazines(&self) -> &Magazines {
-        &self.magazines
+    /// How often which level served.
+    pub(crate) fn served(&self) -> MagazineStats {
+        self.magazines.stats()
     }
 
     /// Gives all free slots of a unit's magazine to their pages.
@@ -246,7 +243,7 @@ impl<T> Slots<T> {
         let mut pages = self.below.pages.lock();
         let before = pages.backed();
         drop(pages);
-        self.magazines.flush(&self.below)?;
+        self.magazines.shrink(&self.below)?;
         pages = self.below.pages.lock();
         for number in pages.all_empty() {
             self.below.discard(&mut pages, number);
@@ -278,10 +275,16 @@ impl<T> Below<T> {
     #[inline(never)]
     fn retire(&self, index: u32) {
         let mut pages = self.pages.lock();
-        if let Some(number) = pages.retire(index).filter(|_| self.options.discards) {
-            let indices = pages.indices(number);
-            // SAFETY: slots of a page, all of them retired: vacant, for good.
-            unsafe { self.directory.discard(indices.start as u32, indices.count()) };
+        let given = pages.retire(index);
+        self.settle(&mut pages, given);
+    }
+
+    /// A page that came to be empty is kept, or goes.
+    fn settle(&self, pages: &mut Pages, given: Given) {
+        if let Given::Empty(number) = given {
+            if !pages.is_kept(number, KEPT) {
+                self.discard(pages, number);
+            }
         }
     }
 
@@ -291,13 +294,14 @@ impl<T> Below<T> {
             return;
         }
         let indices = pages.indices(number);
-        let (first, count) = (indices.start as u32, indices.clone().count());
+        let (first, count) = (indices.start as u32, indices.count());
         // Relaxed: they came back through the lock, or through magazines before it (S1).
-        let words = indices.filter_map(|index| self.directory.find(index as u32));
+        let free = pages.free(number);
+        let words = free.filter_map(|index| self.directory.find(index as u32));
         let next = words.map(|slot| generation(slot.state.load(Ordering::Relaxed))).max();
         let next = if mutated("page_forgets_generations") { None } else { next };
         pages.unback(number, next.unwrap_or(0));
-        // SAFETY: slots of a page, all of them free (S1), and under the lock.
+        // SAFETY: slots of a page, each of them free (S1) or retired, and under the lock.
         unsafe { self.directory.discard(first, count) };
     }
 }
@@ -336,11 +340,8 @@ impl<T> Source for Below<T> {
         let mut pages = self.pages.lock();
         for &item in items {
             // Indices are all that is ever put in.
-            if let Given::Empty(number) = pages.give(item as u32) {
-                if pages.empty() > KEPT {
-                    self.discard(&mut pages, number);
-                }
-            }
+            let given = pages.give(item as u32);
+            self.settle(&mut pages, given);
         }
     }
 }

@@ -265,7 +265,6 @@ fn values_of_one_thread_are_for_all() {
 
 #[test]
 fn a_value_may_use_the_slab_when_it_is_dropped() {
-    type Nested = Slab<Box<dyn FnMut() + Send + Sync>>;
     struct OnDrop(Arc<Mutex<Vec<usize>>>, Arc<Slab<u32>>, Option<Arc<Slab<Self>>>);
     impl Drop for OnDrop {
         fn drop(&mut self) {
@@ -277,7 +276,6 @@ fn a_value_may_use_the_slab_when_it_is_dropped() {
             }
         }
     }
-    let _: Nested = Slab::new();
     let (keys, others, slab) = (Arc::default(), Arc::new(Slab::new()), Arc::new(Slab::new()));
     let value = OnDrop(Arc::clone(&keys), Arc::clone(&others), Some(Arc::clone(&slab)));
     let key = slab.insert(value).unwrap();
@@ -299,7 +297,7 @@ fn faces_have_the_same_types() {
     let slab = Slab::new_with_config::<DefaultConfig>();
     let key = slab.insert(1).unwrap();
     assert_eq!(generic(&slab, key).unwrap(), 1);
-    assert!(DefaultConfig::MAX_THREADS >= 128 && DefaultConfig::RESERVED_BITS == 0);
+    const { assert!(DefaultConfig::MAX_THREADS >= 128 && DefaultConfig::RESERVED_BITS == 0) };
 }
 
 #[derive(Clone, Copy, Debug)]

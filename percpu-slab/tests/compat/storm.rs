@@ -44,7 +44,7 @@ fn every_value_is_dropped_once() {
         handle_sigusr1(|| ());
         let (census, slab) = (Census::default(), Arc::new(Slab::<Value>::new()));
         let board: [AtomicUsize; BOARD] = std::array::from_fn(|_| AtomicUsize::new(0));
-        let sent: Mutex<Vec<OwnedEntry<Value>>> = Mutex::default();
+        let sent: Mutex<Option<OwnedEntry<Value>>> = Mutex::default();
         let [removed, taken, read] = [const { AtomicUsize::new(0) }; 3];
         in_a_storm(THREADS, |thread| {
             let mut random = Random(0x9E37_79B9 + thread as u64);
@@ -54,7 +54,7 @@ fn every_value_is_dropped_once() {
                 match random.next() % 8 {
                     0 | 1 => {
                         let value = census.value(Twins::new(n));
-                        let key = if n % 2 == 0 {
+                        let key = if n & 1 == 0 {
                             slab.insert(value).unwrap()
                         } else {
                             let entry = slab.vacant_entry().unwrap();
@@ -67,18 +67,19 @@ fn every_value_is_dropped_once() {
                         removed.fetch_add(slab.remove(old).into(), SeqCst);
                     }
                     2 => {
+                        // Who waits has no guards.
+                        guards.clear();
+                        sent.lock().unwrap().take();
                         if let Some(value) = slab.take(place.load(SeqCst)) {
                             value.inner.check();
                             taken.fetch_add(1, SeqCst);
                         }
                     }
                     3 => {
-                        if let Some(entry) = slab.clone().get_owned(place.load(SeqCst)) {
-                            sent.lock().unwrap().push(entry);
-                        }
-                        // Nobody waits long for a value that was sent.
-                        let entries = std::mem::take(&mut *sent.lock().unwrap());
-                        entries.iter().for_each(|entry| entry.inner.check());
+                        // Whoever comes next drops it.
+                        let entry = slab.clone().get_owned(place.load(SeqCst));
+                        let others = std::mem::replace(&mut *sent.lock().unwrap(), entry);
+                        others.iter().for_each(|entry| entry.inner.check());
                     }
                     4 => {
                         guards.extend(slab.get(place.load(SeqCst)));
@@ -86,17 +87,15 @@ fn every_value_is_dropped_once() {
                         read.fetch_add(guards.len(), SeqCst);
                     }
                     _ => {
-                        // Before it may wait for its own guards, and now and then.
                         guards.clear();
                         if let Some(entry) = slab.get(place.load(SeqCst)) {
                             entry.inner.check();
                         }
                     }
                 }
-                guards.clear();
             }
+            sent.lock().unwrap().take();
         });
-        drop(sent);
         let left = board.iter().filter(|key| slab.remove(key.load(SeqCst))).count();
         let gone = removed.load(SeqCst) + taken.load(SeqCst) + left;
         assert_eq!((census.made(), census.alive()), (gone, 0));
@@ -142,7 +141,7 @@ fn every_value_of_a_pool_is_cleared_once() {
                         let old = place.swap(line.key(), SeqCst);
                         // Some are there to read for their creator, some are not, and
                         // some are discarded before they are there.
-                        if random.next() % 2 == 0 {
+                        if random.next() & 1 == 0 {
                             assert_eq!(line.downgrade().text, "filled");
                         }
                         pool.clear(old);

@@ -5,31 +5,31 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// How many values there are, and how many there were.
 #[derive(Clone, Debug, Default)]
-pub struct Census(Arc<[AtomicUsize; 2]>);
+pub(crate) struct Census(Arc<[AtomicUsize; 2]>);
 
 impl Census {
-    pub fn value<T>(&self, inner: T) -> Counted<T> {
+    pub(crate) fn value<T>(&self, inner: T) -> Counted<T> {
         self.0[0].fetch_add(1, SeqCst);
         Counted { inner, census: self.clone() }
     }
 
-    pub fn made(&self) -> usize {
+    pub(crate) fn made(&self) -> usize {
         self.0[0].load(SeqCst)
     }
 
-    pub fn dropped(&self) -> usize {
+    pub(crate) fn dropped(&self) -> usize {
         self.0[1].load(SeqCst)
     }
 
-    pub fn alive(&self) -> usize {
+    pub(crate) fn alive(&self) -> usize {
         self.made() - self.dropped()
     }
 }
 
 /// A value that is in a census.
 #[derive(Debug)]
-pub struct Counted<T> {
-    pub inner: T,
+pub(crate) struct Counted<T> {
+    pub(crate) inner: T,
     census: Census,
 }
 

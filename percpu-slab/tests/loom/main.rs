@@ -1,4 +1,5 @@
-//! Models of what percpu-slab is made of; run by `ci/loom.sh`.
+//! Models of what is kept on each CPU, and of what is found by key; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
 mod compat;
+mod keyed;
