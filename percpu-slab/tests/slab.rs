@@ -457,7 +457,7 @@ fn keys_and_stats_are_data() {
     assert_eq!(text, key.to_u64().to_string());
     assert_eq!(serde_json::from_str::<Key>(&text).unwrap(), key);
     assert!(serde_json::from_str::<Key>("0").unwrap_err().to_string().contains("never a key"));
-    let stats = slab.stats();
-    let text = serde_json::to_string(&stats).unwrap();
-    assert_eq!(serde_json::from_str::<percpu_slab::keyed::SlabStats>(&text).unwrap(), stats);
+    let stats: serde_json::Value = serde_json::to_value(slab.stats()).unwrap();
+    assert_eq!(stats["entries"], 1);
+    assert_eq!(stats["magazines"]["refills"], 1);
 }

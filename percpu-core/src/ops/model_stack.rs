@@ -38,6 +38,13 @@ fn section<'a, R>(
     })
 }
 
+/// The store that a section ends with. By a swap, for loom's sake: it overwrites a
+/// drain's mark as the store does, but loom orders stores only by what happens before
+/// what, and would let the drain find its mark where it is lost.
+fn commit(stack: StackRef<'_>, len: u64) {
+    stack.head().word.swap(len, Relaxed);
+}
+
 pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
     push_batch(at, &[bits], 1, by).is_some_and(|pushed| pushed.is_ok())
 }
@@ -64,14 +71,14 @@ pub(crate) fn push_batch(
         }
         let top = len + count as u64;
         if mutated("stack_commit_first") {
-            stack.head().word.store(top, Relaxed);
+            commit(stack, top);
             armed.point()?;
         }
         for (slot, &bits) in (len..top).zip(items) {
             stack.slot(slot).store(bits, Relaxed);
         }
         armed.point()?;
-        stack.head().word.store(top, Relaxed);
+        commit(stack, top);
         Ok(Ok(count))
     })
 }
@@ -94,7 +101,7 @@ pub(crate) fn pop_batch(
             out.write(stack.slot(slot).load(Relaxed));
         }
         armed.point()?;
-        stack.head().word.store(from, Relaxed);
+        commit(stack, from);
         Ok(Ok(count))
     })
 }

@@ -1,7 +1,7 @@
 //! A slab: values by key.
 //!
 //! ```text
-//!   Slab         insert, get, take, remove ..     iter, owned, vacant, builder, stats
+//!   Slab         insert, get, remove     take, iter, owned, vacant, builder, stats
 //!    ├─ life     who may look at a slot's value, and who may take it out
 //!    ├─ removed  values that wait for their readers
 //!    └─ slots    free slots on every CPU; pages of slots; from an index to a slot
@@ -22,6 +22,7 @@ mod slab;
 mod slot;
 mod slots;
 mod stats;
+mod take;
 mod vacant;
 
 pub use builder::SlabBuilder;

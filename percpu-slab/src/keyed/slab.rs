@@ -18,10 +18,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use percpu_counter::Domain;
 
-use super::error::{InsertError, TryTakeError};
+use super::error::InsertError;
 use super::guard::Guard;
 use super::key::Key;
-use super::life::{self, Claim, Try};
+use super::life::{self, Claim};
 use super::removed::Removed;
 use super::slot::Slot;
 use super::slots::{Acquired, SlotOptions, Slots};
@@ -53,7 +53,7 @@ pub(super) const BATCH: usize = 32;
 /// be reading it, and it waits in a batch, until all who read in this slab at that moment
 /// have left. *Nothing runs by itself.* What is ready is dropped by a thread that removes
 /// (each time a batch is complete, of 32 values by default), that inserts and finds
-/// its CPU without free slots, or that calls [`poll`](Self::poll),
+/// no free slots on its CPU and node, or that calls [`poll`](Self::poll),
 /// [`flush`](Self::flush) or [`shrink`](Self::shrink). So if nobody does any of this, and
 /// nobody reads, at most a batch and what a reader of the last such moment held up stay
 /// where they are; the slab drops them with itself.
@@ -123,27 +123,27 @@ impl<T> Slab<T> {
     /// A slot that the caller has alone.
     #[inline(always)]
     pub(super) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
-        match self.slots.acquire_cached() {
-            Some(acquired) => Ok(acquired),
-            None => self.acquire_slow(),
+        let acquired = self.slots.acquire_after(|| {
+            if self.removed.pending() > 0 {
+                // Refused a fence, they stay where they are: `poll` says so.
+                let _ = self.poll();
+            }
+        });
+        match acquired {
+            Ok(acquired) => Ok(acquired),
+            Err(error) => self.acquire_again(error),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn acquire_slow(&self) -> Result<Acquired<'_, T>, Error> {
-        if self.removed.pending() > 0 {
-            // Refused a fence, they stay where they are: `poll` says so.
-            let _ = self.poll();
+    fn acquire_again(&self, error: Error) -> Result<Acquired<'_, T>, Error> {
+        if self.removed.pending() == 0 {
+            return Err(error);
         }
-        match self.slots.acquire() {
-            Err(Error::LimitReached { .. }) if self.removed.pending() > 0 => {
-                self.removed.seal(&self.domain);
-                let _ = self.poll();
-                self.slots.acquire()
-            }
-            acquired => acquired,
-        }
+        self.removed.seal(&self.domain);
+        let _ = self.poll();
+        self.slots.acquire()
     }
 
     /// Puts the value into a slot that the caller has alone, and never uses again.
@@ -214,103 +214,6 @@ impl<T> Slab<T> {
     #[inline]
     pub fn contains(&self, key: Key) -> bool {
         self.slots.find(key.index()).is_some_and(|slot| life::is_there(slot, key.generation()))
-    }
-
-    /// Takes the value with this key out. It cannot be found any more from the beginning
-    /// of this call on, and this call waits until nobody reads it.
-    ///
-    /// # Panics
-    /// In debug builds, if the value was ever read and this thread has a guard of this
-    /// slab, which would wait for itself; in release builds that waits for ever. Also if
-    /// the system refuses the fence that tells whether somebody reads
-    /// ([`try_take`](Self::try_take) has an error for that). The value is there again
-    /// then.
-    ///
-    /// # Performance
-    /// If nobody ever read the value: an atomic instruction, and it waits for nobody.
-    /// Else as [`Domain::synchronize`].
-    #[inline]
-    pub fn take(&self, key: Key) -> Option<T> {
-        let slot = self.slots.find(key.index())?;
-        match life::claim(slot, key.generation()) {
-            Claim::Alone => Some(self.move_out(key, slot)),
-            Claim::Gone => None,
-            Claim::Read => self.take_read(key, slot),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn take_read(&self, key: Key, slot: &Slot<T>) -> Option<T> {
-        /// However this ends without the value out, it can be found again.
-        struct Unclaim<'a, T>(&'a Slot<T>, u32);
-        impl<T> Drop for Unclaim<'_, T> {
-            fn drop(&mut self) {
-                life::unclaim(self.0, self.1);
-            }
-        }
-        let unclaim = Unclaim(slot, key.generation());
-        let waited = match percpu_core::__raw::mutated("take_does_not_wait") {
-            true => Ok(()),
-            false => self.domain.synchronize(),
-        };
-        if let Err(error) = waited {
-            drop(unclaim);
-            panic!("nobody can tell whether the value is being read: {error}");
-        }
-        mem::forget(unclaim);
-        Some(self.move_out(key, slot))
-    }
-
-    /// Takes the value with this key out, unless somebody may be reading it, or anything
-    /// else in this slab. It waits for nobody.
-    ///
-    /// ```
-    /// use percpu_slab::{Slab, keyed::TryTakeError};
-    /// let slab = Slab::new()?;
-    /// let key = slab.insert(7)?;
-    /// let guard = slab.get(key).unwrap();
-    /// assert_eq!(slab.try_take(key), Err(TryTakeError::Busy));
-    /// drop(guard);
-    /// assert_eq!(slab.try_take(key), Ok(7));
-    /// assert_eq!(slab.try_take(key), Err(TryTakeError::NotFound));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The value is still there, unless it is [`TryTakeError::NotFound`].
-    ///
-    /// # Performance
-    /// If nobody ever read the value: an atomic instruction. Else two fences.
-    pub fn try_take(&self, key: Key) -> Result<T, TryTakeError> {
-        let Some(slot) = self.slots.find(key.index()) else { return Err(TryTakeError::NotFound) };
-        let generation = key.generation();
-        match life::try_claim(slot, generation) {
-            Try::Gone => return Err(TryTakeError::NotFound),
-            Try::Busy => return Err(TryTakeError::Busy),
-            Try::Alone => {}
-            Try::Begun => {
-                if let Err(error) = self.nobody_reads() {
-                    life::give_up(slot, generation);
-                    return Err(error);
-                }
-                if !life::finish(slot, generation) {
-                    return Err(TryTakeError::Busy);
-                }
-            }
-        }
-        Ok(self.move_out(key, slot))
-    }
-
-    /// Whether a whole grace period can be had now, without waiting.
-    fn nobody_reads(&self) -> Result<(), TryTakeError> {
-        let readers = self.domain.start();
-        if self.domain.is_past(readers) || percpu_core::__raw::mutated("try_take_sees_nobody") {
-            return Ok(());
-        }
-        // Once more, for the reason.
-        self.domain.poll().map_err(TryTakeError::Refused)?;
-        if self.domain.is_past(readers) { Ok(()) } else { Err(TryTakeError::Busy) }
     }
 
     /// Removes the value with this key; whether it was there. It cannot be found any more,

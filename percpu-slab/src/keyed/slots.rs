@@ -139,28 +139,33 @@ impl<T> Slots<T> {
         self.below.directory.find(index)
     }
 
-    /// A free slot of this CPU's, vacant and of the right generation (S1), if it has one.
-    #[inline(always)]
-    pub(crate) fn acquire_cached(&self) -> Option<Acquired<'_, T>> {
-        let item = self.magazines.get_cached()?;
-        Some(self.acquired(item))
-    }
-
-    /// A free slot, as that.
+    /// A free slot, vacant and of the right generation (S1).
     ///
     /// # Errors
     /// [`Error::LimitReached`], [`Error::OutOfMemory`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn acquire(&self) -> Result<Acquired<'_, T>, Error> {
-        let item = match self.magazines.get(&self.below) {
-            Err(Error::LimitReached { .. }) => {
-                // Others may keep some that are free.
-                self.magazines.flush(&self.below)?;
-                self.magazines.get(&self.below)?
-            }
-            got => got?,
-        };
-        Ok(self.acquired(item))
+        self.acquire_after(|| ())
+    }
+
+    /// As that, but calls `f` before pages are asked.
+    #[inline(always)]
+    pub(crate) fn acquire_after(&self, f: impl Fn()) -> Result<Acquired<'_, T>, Error> {
+        match self.magazines.get(&After { below: &self.below, f }) {
+            Ok(item) => Ok(self.acquired(item)),
+            Err(error) => self.acquire_again(error),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_again(&self, error: Error) -> Result<Acquired<'_, T>, Error> {
+        if !matches!(error, Error::LimitReached { .. }) {
+            return Err(error);
+        }
+        // Others may keep some that are free.
+        self.magazines.flush(&self.below)?;
+        Ok(self.acquired(self.magazines.get(&self.below)?))
     }
 
     #[inline(always)]
@@ -343,6 +348,25 @@ impl<T> Source for Below<T> {
             let given = pages.give(item as u32);
             self.settle(&mut pages, given);
         }
+    }
+}
+
+/// The same, with something to do before it is asked.
+struct After<'a, T, F> {
+    below: &'a Below<T>,
+    f: F,
+}
+
+impl<T, F: Fn()> Source for After<'_, T, F> {
+    type Error = Error;
+
+    fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
+        (self.f)();
+        self.below.refill(out)
+    }
+
+    fn release(&self, items: &[u64]) {
+        self.below.release(items);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::raw::MagazineStats;
 
 /// What a [`Slab`] holds; from [`Slab::stats`]. Exact if nobody uses it meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SlabStats {
     /// Values, and vacant entries that are held.

@@ -208,12 +208,14 @@ fn insert_against_get_by_old_and_new_key() {
             // So that the other one may find that somebody has read it.
             assert_eq!(read(&theirs, new), Some(2));
         });
+        let theirs = Arc::clone(&slab);
         let reader = machine.spawn_without_rseq(move || {
-            assert_eq!(read(&slab, old), None);
-            read(&slab, new)
+            assert_eq!(read(&theirs, old), None);
+            read(&theirs, new)
         });
         inserter.join().unwrap();
         FOUND.saw(reader.join().unwrap());
+        drop(slab);
     });
     FOUND.assert_exactly([None, Some(2)]);
 }

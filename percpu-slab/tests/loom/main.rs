@@ -1,5 +1,6 @@
-//! Models of what is kept on each CPU, and of what is found by key; run by `ci/loom.sh`.
+//! Models of what pools and caches are made of; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
 mod compat;
 mod keyed;
+mod magazines;
