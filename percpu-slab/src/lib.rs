@@ -5,11 +5,12 @@
 //! Full magazines go whole through a bounded *depot* of the node to CPUs that have
 //! none. Memory is bounded by CPUs, not by threads; no thread is registered.
 //!
-//! [`raw`] has the parts.
+//! [`compat`] has the face of `sharded-slab`; [`raw`] has the parts.
 
 #![deny(unsafe_code)]
 
 mod cache;
+pub mod compat;
 mod error;
 pub mod keyed;
 pub mod raw;
@@ -17,3 +18,10 @@ pub mod raw;
 pub use cache::*;
 pub use error::Error;
 pub use keyed::{Key, Slab};
+
+/// What models reach into; no promise is made about it.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub mod __model {
+    pub use crate::compat::state::{Marked, State};
+}

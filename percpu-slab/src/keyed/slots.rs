@@ -49,6 +49,11 @@ pub(crate) struct SlotOptions {
     /// A slot has values of so many generations, less one.
     pub(crate) last_generation: u32,
     pub(crate) magazines: MagazineOptions,
+    /// Indices are less than this.
+    pub(crate) indices: u64,
+    /// Whether the memory of pages without values goes back: it may not if there is
+    /// something in a slot that is free.
+    pub(crate) discards: bool,
 }
 
 impl Default for SlotOptions {
@@ -58,6 +63,8 @@ impl Default for SlotOptions {
             page: 8 << 10,
             last_generation: u32::MAX,
             magazines: MagazineOptions { max_magazines: 4, depot: 4, ..Default::default() },
+            indices: 1 << MAX_BITS,
+            discards: true,
         }
     }
 }
@@ -197,6 +204,12 @@ impl<T> Slots<T> {
         self.below.pages.lock().in_use_from(from)
     }
 
+    /// The indices of all slots that there ever were.
+    pub(crate) fn indices(&self) -> core::ops::Range<u64> {
+        let pages = self.below.pages.lock();
+        pages.indices(1).start..pages.indices(pages.len()).end
+    }
+
     /// Slots that are neither free nor retired; exact if nobody moves any meanwhile.
     pub(crate) fn in_use(&self) -> usize {
         // Moved from here to there meanwhile, one may count twice.
@@ -259,7 +272,7 @@ impl<T> Below<T> {
     /// Adds a page whose slots can be found.
     fn add_page(&self, pages: &mut Pages) -> Result<(), Error> {
         let indices = pages.indices(pages.next());
-        if indices.end > 1 << MAX_BITS {
+        if indices.end > self.options.indices.min(1 << MAX_BITS) {
             return Err(Error::LimitReached { limit: pages.taken() });
         }
         // A segment has whole pages.
@@ -287,7 +300,7 @@ impl<T> Below<T> {
 
     /// Gives the memory of an empty page back, if that is possible here.
     fn discard(&self, pages: &mut Pages, number: usize) {
-        if !Directory::<T>::DISCARDS {
+        if !Directory::<T>::DISCARDS || !self.options.discards {
             return;
         }
         let indices = pages.indices(number);

@@ -2,6 +2,7 @@
 #![cfg(percpu_loom)]
 
 mod cache;
+mod compat;
 mod keyed;
 mod magazines;
 mod slabs;
