@@ -10,6 +10,8 @@
 #![deny(unsafe_code)]
 
 mod error;
+pub mod pool;
 pub mod raw;
 
 pub use error::Error;
+pub use pool::{OwnedPoolGuard, Pool, PoolGuard};
