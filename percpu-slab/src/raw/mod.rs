@@ -8,10 +8,16 @@
 //!                 Source: where items come from and go to in the end
 //! ```
 
+mod batch;
 mod depot;
+mod magazine_options;
+mod magazine_stats;
 mod magazines;
 mod source;
+mod upkeep;
 
 pub use depot::Depot;
-pub use magazines::{MagazineOptions, Magazines};
+pub use magazine_options::MagazineOptions;
+pub use magazine_stats::MagazineStats;
+pub use magazines::Magazines;
 pub use source::Source;
