@@ -224,6 +224,20 @@ impl RawStack {
         Ok(count)
     }
 
+    /// Takes every item of every unit and gives it to `f`. No section is in flight here,
+    /// as nobody else has the stack, so none needs to be stopped.
+    ///
+    /// # Panics
+    /// If `f` does: the stack has the items that `f` was not given.
+    pub fn drain_mut(&mut self, mut f: impl FnMut(u64)) {
+        let units = Unit::all().into_iter().flatten();
+        for stack in units.filter_map(|unit| self.area.on(unit.index())) {
+            while let Some(bits) = take(stack) {
+                f(bits);
+            }
+        }
+    }
+
     /// Runs `f` while nobody else changes the unit's stack.
     fn alone(&self, unit: Unit, f: impl FnOnce(StackRef<'_>)) -> Result<(), Error> {
         let _nested = nesting::enter(self);

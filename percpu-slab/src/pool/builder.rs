@@ -108,6 +108,13 @@ impl<T: Send, R: Recycle<T>> PoolBuilder<T, R> {
         self
     }
 
+    /// Counts hits, too: what this CPU had, or had room for. It costs each operation an
+    /// addition.
+    pub fn count_hits(mut self, count: bool) -> Self {
+        self.options.count_hits = count;
+        self
+    }
+
     /// The pool, which is empty.
     ///
     /// # Errors

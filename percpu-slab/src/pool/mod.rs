@@ -10,7 +10,6 @@
 //!   values  recycle         boxes, made and counted | what is done with one that is back
 //! ```
 
-mod below;
 mod builder;
 mod guard;
 mod recycle;

@@ -10,18 +10,16 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use std::borrow::Cow;
-use std::panic::resume_unwind;
 use std::sync::Mutex;
 
 use percpu_core::Unit;
 use percpu_core::hotplug::{HotplugError, State};
 
-use super::below::{Below, Fault};
 use super::recycle::{AsIs, Recycle};
 use super::stats::PoolStats;
-use super::values::{Values, from_item, into_item};
+use super::values::{Dropping, Values, from_item, into_item};
 use crate::error::Error;
-use crate::raw::Magazines;
+use crate::raw::{Collector, MagazineStats, Magazines, Source};
 
 /// Recycled values: what comes back is handed out again, on the CPU that it came back on.
 ///
@@ -83,52 +81,40 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 }
 
 impl<T, R: Recycle<T>> Pool<T, R> {
-    /// One of this CPU's values, if it has any.
+    /// A value that came back, or a new one.
     #[inline(always)]
-    pub(super) fn cached(&self) -> Option<Box<T>> {
-        let item = self.magazines.as_ref()?.get_cached()?;
-        // SAFETY: the field's invariant; it came out of the magazines once.
-        Some(unsafe { from_item(item) })
-    }
-
-    /// A value from elsewhere, or a new one; `hold` makes something that gives
-    /// it back if it drops.
-    pub(super) fn fetch<G>(&self, hold: impl FnOnce(Box<T>) -> G) -> Result<G, Error> {
-        let below = Below::new(&self.values);
+    pub(super) fn fetch(&self) -> Result<Box<T>, Error> {
         let item = match &self.magazines {
-            Some(magazines) => magazines.get(&below),
-            None => below.make(),
+            Some(magazines) => magazines.get(&self.values),
+            None => self.values.make().map(into_item),
         };
-        let item = match item {
-            Ok(item) => item,
-            Err(Fault::Panic(panic)) => resume_unwind(panic),
-            Err(Fault::Error(error)) => self.steal(&below).ok_or(error)?,
-        };
-        // SAFETY: out of the magazines once, or new.
-        let held = hold(unsafe { from_item(item) });
-        // Before the return: if a destructor panics, `held` is dropped.
-        drop(below);
-        Ok(held)
+        match item {
+            // SAFETY: the field's invariant: it came out of the magazines once, or is new.
+            Ok(item) => Ok(unsafe { from_item(item) }),
+            Err(error) => self.steal().ok_or(error),
+        }
     }
 
-    /// No more may be made: a value of another CPU's, with which its others come here.
+    /// No more may be made: a value of another CPU, whose other values come along.
     #[cold]
-    fn steal(&self, below: &Below<'_, T>) -> Option<u64> {
+    #[inline(never)]
+    fn steal(&self) -> Option<Box<T>> {
         let magazines = self.magazines.as_ref()?;
-        // A unit that cannot be stopped keeps what it has.
-        for unit in Unit::all().ok()? {
-            let _ = magazines.drain(unit, below);
-            if below.released() > 0 {
+        let found = Collector::default();
+        for unit in Unit::all().ok()?.filter(|&unit| magazines.cached_on(unit) > 0) {
+            // A unit that cannot be stopped keeps what it has.
+            let _ = magazines.drain(unit, &found);
+            if !found.is_empty() {
                 break;
             }
         }
-        if below.released() == 0 {
-            let _ = magazines.flush(below);
-        }
-        let mut found = below.take();
-        let item = found.pop();
-        found.into_iter().for_each(|item| magazines.put(item, below));
-        item
+        let mut found = found.into_items();
+        // SAFETY: as in `fetch`.
+        let value = unsafe { from_item(found.pop()?) };
+        // Dropped for good if a destructor panics that this runs.
+        let mut stolen = Returned { value: Some(value), values: &self.values };
+        magazines.put_batch(&found, &self.values);
+        stolen.value.take()
     }
 
     /// Back, if it is to be kept and there is room.
@@ -140,21 +126,9 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             return;
         }
         let Some(back) = value.value.take() else { return };
-        let item = into_item(back);
-        let kept = self.magazines.as_ref().is_some_and(|magazines| magazines.put_cached(item));
-        if !kept {
-            self.put_slow(item);
-        }
-    }
-
-    /// No room on this CPU.
-    #[cold]
-    #[inline(never)]
-    fn put_slow(&self, item: u64) {
-        let below = Below::new(&self.values);
         match &self.magazines {
-            Some(magazines) => magazines.put(item, &below),
-            None => crate::raw::Source::release(&below, &[item]),
+            Some(magazines) => magazines.put(into_item(back), &self.values),
+            None => self.values.discard(back),
         }
     }
 }
@@ -194,15 +168,11 @@ impl<T, R> Pool<T, R> {
     /// If the constructor does; those that were made are there.
     pub fn prefill(&self, count: usize) -> Result<usize, Error> {
         let Some(magazines) = &self.magazines else { return Ok(0) };
-        let below = Below::new(&self.values);
-        for made in 0..count {
-            match below.make() {
-                Ok(item) => magazines.put(item, &below),
-                Err(Fault::Panic(panic)) => resume_unwind(panic),
-                Err(Fault::Error(error)) => return Err(error),
-            }
-            if below.released() > 0 {
-                return Ok((made + 1).saturating_sub(below.released()));
+        let dropping = Dropping::new(&self.values);
+        for made in 1..=count {
+            magazines.put(into_item(self.values.make()?), &dropping);
+            if dropping.dropped() > 0 {
+                return Ok(made.saturating_sub(dropping.dropped()));
             }
         }
         Ok(count)
@@ -216,7 +186,7 @@ impl<T, R> Pool<T, R> {
     /// # Panics
     /// If a destructor does; the others have run.
     pub fn drain(&self, unit: Unit) -> Result<usize, Error> {
-        self.dropping(|magazines, below| magazines.drain(unit, below))
+        self.dropping(|magazines, values| magazines.drain(unit, values))
     }
 
     /// Drops all values that are not in use; how many these were.
@@ -225,22 +195,44 @@ impl<T, R> Pool<T, R> {
     /// As [`drain`](Self::drain); of some units they may have been dropped.
     ///
     /// # Panics
-    /// As [`drain`](Self::drain).
+    /// If a destructor does; values of which no destructor ran are still there.
     #[doc(alias = "flush")]
-    #[doc(alias = "shrink")]
     #[doc(alias = "flush_all")]
     pub fn clear(&self) -> Result<usize, Error> {
-        self.dropping(|magazines, below| magazines.flush(below))
+        self.dropping(|magazines, values| magazines.flush(values))
+    }
+
+    /// As [`clear`](Self::clear), and CPUs may keep as few values as at first.
+    ///
+    /// # Errors
+    /// As [`clear`](Self::clear).
+    ///
+    /// # Panics
+    /// As [`clear`](Self::clear).
+    pub fn shrink(&self) -> Result<usize, Error> {
+        self.dropping(|magazines, values| magazines.shrink(values))
+    }
+
+    /// Lets CPUs keep an eighth less, but as much as at first, and drops what they have
+    /// beyond that; how many values that were. For a timer: what is needed grows again.
+    ///
+    /// # Errors
+    /// As [`clear`](Self::clear).
+    ///
+    /// # Panics
+    /// As [`clear`](Self::clear).
+    pub fn decay(&self) -> Result<usize, Error> {
+        self.dropping(|magazines, values| magazines.decay(values))
     }
 
     fn dropping(
         &self,
-        drain: impl FnOnce(&Magazines, &Below<'_, T>) -> Result<(), Error>,
+        drain: impl FnOnce(&Magazines, &Dropping<'_, T>) -> Result<(), Error>,
     ) -> Result<usize, Error> {
         let Some(magazines) = &self.magazines else { return Ok(0) };
-        let below = Below::new(&self.values);
-        drain(magazines, &below)?;
-        Ok(below.released())
+        let dropping = Dropping::new(&self.values);
+        drain(magazines, &dropping)?;
+        Ok(dropping.dropped())
     }
 
     /// From now on, until the state is dropped, what a CPU keeps is dropped when it goes
@@ -281,20 +273,28 @@ impl<T, R> Pool<T, R> {
     /// Looks at every unit.
     pub fn stats(&self) -> PoolStats {
         let (created, live) = self.values.counts();
+        let magazines = self.magazines.as_ref();
+        let limit = self.values.limit();
         PoolStats {
             name: self.name.clone().into_owned(),
             created,
             live: live as u64,
-            limit: (self.values.limit() != usize::MAX).then_some(self.values.limit() as u64),
-            is_cached: self.magazines.is_some(),
-            cached: self.magazines.as_ref().map_or(0, Magazines::cached) as u64,
+            limit: (limit != usize::MAX).then_some(limit as u64),
+            is_cached: magazines.is_some(),
+            cached: magazines.map_or(0, Magazines::cached) as u64,
+            max_cached: magazines.map_or(0, |magazines| magazines.max_cached().unwrap_or(0)) as u64,
+            traffic: magazines.map_or_else(MagazineStats::default, Magazines::stats),
         }
     }
 }
 
 impl<T, R> Drop for Pool<T, R> {
     fn drop(&mut self) {
-        let _ = self.clear();
+        let Some(magazines) = &mut self.magazines else { return };
+        // First all of them, then the destructors: one that panics keeps no value here.
+        let found = Collector::default();
+        magazines.empty(&found);
+        self.values.release(&found.into_items());
     }
 }
 

@@ -6,6 +6,7 @@
 //! # Invariants
 //! - V1: whoever holds an item holds the box, and nobody else does (M1 of the
 //!   magazines). A pool's items come from `into_item` for its own `T`.
+//!   Only the pool's magazines release items to their source.
 //! - V2: `live` counts the boxes, and the reservations for those that are being made.
 //!   It is never above `limit`.
 //!
@@ -15,12 +16,14 @@
 
 #![allow(unsafe_code)]
 
+use core::cell::Cell;
 use core::fmt;
 use core::ptr;
 
 use percpu_core::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::Error;
+use crate::raw::Source;
 
 /// A box as magazines hold it.
 #[inline(always)]
@@ -84,16 +87,6 @@ impl<T> Values<T> {
         drop(Reserved(self));
     }
 
-    /// Drops those that `items` stand for. A destructor that panics keeps none of the
-    /// others; a second one aborts the process, as for a slice.
-    ///
-    /// # Safety
-    /// As for [`from_item`], each of them.
-    pub(crate) unsafe fn discard_items(&self, items: &[u64]) {
-        let mut rest = Rest { values: self, items: items.iter() };
-        rest.discard();
-    }
-
     /// The most that may exist.
     pub(crate) fn limit(&self) -> usize {
         self.limit
@@ -104,6 +97,22 @@ impl<T> Values<T> {
         // In this order: one that is made between the two is not taken for dropped.
         let created = self.created.load(Ordering::Relaxed);
         (created, self.live.load(Ordering::Relaxed))
+    }
+}
+
+impl<T> Source for Values<T> {
+    type Error = Error;
+
+    fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
+        // One: a value may be dear, and nobody has asked for more.
+        out[0] = into_item(self.make()?);
+        Ok(1)
+    }
+
+    /// A destructor that panics keeps none of the others; a second one aborts the
+    /// process, as for a slice.
+    fn release(&self, items: &[u64]) {
+        Rest { values: self, items: items.iter() }.discard();
     }
 }
 
@@ -137,7 +146,7 @@ impl<T> Drop for Reserved<'_, T> {
 /// Items that are to be dropped, also if a destructor panics.
 struct Rest<'a, T> {
     values: &'a Values<T>,
-    /// INVARIANT: each may be given to `from_item`.
+    /// INVARIANT: each may be given to `from_item` (V1).
     items: core::slice::Iter<'a, u64>,
 }
 
@@ -154,5 +163,35 @@ impl<T> Rest<'_, T> {
 impl<T> Drop for Rest<'_, T> {
     fn drop(&mut self) {
         self.discard();
+    }
+}
+
+/// Drops what is released, and counts it.
+pub(crate) struct Dropping<'a, T> {
+    values: &'a Values<T>,
+    dropped: Cell<usize>,
+}
+
+impl<'a, T> Dropping<'a, T> {
+    pub(crate) fn new(values: &'a Values<T>) -> Self {
+        Self { values, dropped: Cell::new(0) }
+    }
+
+    /// How many there were.
+    pub(crate) fn dropped(&self) -> usize {
+        self.dropped.get()
+    }
+}
+
+impl<T> Source for Dropping<'_, T> {
+    type Error = Error;
+
+    fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
+        self.values.refill(out)
+    }
+
+    fn release(&self, items: &[u64]) {
+        self.dropped.set(self.dropped.get() + items.len());
+        self.values.release(items);
     }
 }

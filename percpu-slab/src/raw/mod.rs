@@ -9,6 +9,7 @@
 //! ```
 
 mod batch;
+mod collector;
 mod depot;
 mod magazine_options;
 mod magazine_stats;
@@ -16,6 +17,7 @@ mod magazines;
 mod source;
 mod upkeep;
 
+pub(crate) use collector::Collector;
 pub use depot::Depot;
 pub use magazine_options::MagazineOptions;
 pub use magazine_stats::MagazineStats;
