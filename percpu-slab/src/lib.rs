@@ -14,4 +14,4 @@ pub mod pool;
 pub mod raw;
 
 pub use error::Error;
-pub use pool::{OwnedPoolGuard, Pool, PoolGuard};
+pub use pool::{FixedPool, IdPool, OwnedPoolGuard, Pool, PoolGuard};

@@ -17,7 +17,7 @@ use percpu_core::atomic::{AtomicUsize, Ordering};
 use super::free_list::{FreeList, MAX_IDS};
 use super::id_error::{Exhausted, NotTaken};
 use crate::error::Error;
-use crate::raw::{MagazineOptions, Magazines, Source};
+use crate::raw::{MagazineOptions, MagazineStats, Magazines, Source};
 
 /// Ids that move at a time.
 const BATCH: usize = 28;
@@ -82,6 +82,7 @@ impl IdPool {
             max_magazines: 2,
             // What CPUs have no room for is in the list.
             depot: 0,
+            count_hits: false,
         };
         let magazines = Magazines::new(options)?;
         Ok(Self { free: FreeList::new(count), magazines, victim: AtomicUsize::new(0) })
@@ -170,6 +171,12 @@ impl IdPool {
         self.magazines.cached()
     }
 
+    /// How often a CPU had no id, or no room for one, and what it did then. Hits are
+    /// not counted.
+    pub fn stats(&self) -> MagazineStats {
+        self.magazines.stats()
+    }
+
     /// An id that is the caller's to mark and to give back.
     #[inline(always)]
     pub(super) fn acquire(&self) -> Result<u32, Exhausted> {
@@ -196,10 +203,10 @@ impl IdPool {
     #[cold]
     #[inline(never)]
     fn try_acquire_slow(&self) -> Result<u32, Exhausted> {
-        self.magazines.get(&List(&self.free)).map(id_of).map_err(|None| Exhausted {
-            count: self.capacity(),
-            out_of_reach: self.cached(),
-        })
+        self.magazines
+            .get(&List(&self.free))
+            .map(id_of)
+            .map_err(|Empty| Exhausted { count: self.capacity(), out_of_reach: self.cached() })
     }
 
     /// A guard's id is free.
@@ -212,6 +219,12 @@ impl IdPool {
     #[inline(always)]
     pub(super) fn hold(&self, id: u32) {
         self.free.hold(id);
+    }
+
+    /// A guard's id is in use by its number; which is returned.
+    pub(super) fn by_number(&self, id: u32) -> u32 {
+        self.free.take(id);
+        id
     }
 
     #[inline(always)]
@@ -236,4 +249,87 @@ fn item_of(id: u32) -> u64 {
 #[inline(always)]
 fn id_of(item: u64) -> u32 {
     (item - 1) as u32
+}
+
+/// The list of all, as a source.
+struct List<'a>(&'a FreeList);
+
+impl Source for List<'_> {
+    type Error = Empty;
+
+    fn refill(&self, out: &mut [u64]) -> Result<usize, Empty> {
+        let mut ids = [0; BATCH];
+        let most = out.len().min(BATCH);
+        match self.0.pop(&mut ids[..most]) {
+            0 => Err(Empty),
+            found => {
+                // The lowest one last: it is handed out first.
+                let ids = ids[..found].iter().rev();
+                out.iter_mut().zip(ids).for_each(|(out, &id)| *out = item_of(id));
+                Ok(found)
+            }
+        }
+    }
+
+    fn release(&self, items: &[u64]) {
+        for items in items.chunks(BATCH) {
+            let mut ids = [0; BATCH];
+            ids.iter_mut().zip(items).for_each(|(id, &item)| *id = id_of(item));
+            self.0.push(&ids[..items.len()]);
+        }
+    }
+}
+
+/// The list was empty.
+struct Empty;
+
+/// As the list, and takes what other CPUs have when it is empty.
+struct Stealing<'a>(&'a IdPool);
+
+impl Source for Stealing<'_> {
+    type Error = Exhausted;
+
+    fn refill(&self, out: &mut [u64]) -> Result<usize, Exhausted> {
+        let pool = self.0;
+        let list = List(&pool.free);
+        let exhausted = |out_of_reach| Exhausted { count: pool.capacity(), out_of_reach };
+        if let Ok(found) = list.refill(out) {
+            return Ok(found);
+        }
+        let units = || Unit::all().into_iter().flatten();
+        // Relaxed: whom it begins with is as good as another.
+        let first = pool.victim.fetch_add(1, Ordering::Relaxed) % units().count().max(1);
+        let mut out_of_reach = 0;
+        for unit in units().skip(first).chain(units().take(first)) {
+            match pool.magazines.cached_on(unit) {
+                0 => continue,
+                kept if pool.magazines.drain(unit, &list).is_err() => out_of_reach += kept,
+                _ => {}
+            }
+            if let Ok(found) = list.refill(out) {
+                return Ok(found);
+            }
+        }
+        list.refill(out).map_err(|Empty| exhausted(out_of_reach))
+    }
+
+    fn release(&self, items: &[u64]) {
+        List(&self.0.free).release(items);
+    }
+}
+
+impl fmt::Debug for IdPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdPool")
+            .field("capacity", &self.capacity())
+            .field("used", &self.used())
+            .field("magazines", &self.magazines)
+            .finish()
+    }
+}
+
+impl fmt::Display for IdPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} ids in use", self.used(), self.capacity())
+    }
 }
