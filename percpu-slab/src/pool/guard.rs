@@ -148,9 +148,9 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// One section on this CPU's stack of values; dropping the guard is another.
     #[inline(always)]
     pub fn get(&self) -> PoolGuard<'_, T, R> {
-        match self.fetch() {
-            Ok(value) => PoolGuard::new(value, self),
-            Err(error) => refused(&error),
+        match self.hit() {
+            Some(value) => PoolGuard::new(value, self),
+            None => self.get_slow(),
         }
     }
 
@@ -164,7 +164,10 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
     /// If the constructor does.
     #[inline(always)]
     pub fn try_get(&self) -> Result<PoolGuard<'_, T, R>, Error> {
-        self.fetch().map(|value| PoolGuard::new(value, self))
+        match self.hit() {
+            Some(value) => Ok(PoolGuard::new(value, self)),
+            None => self.try_get_slow(),
+        }
     }
 
     /// As [`get`](Self::get), with a guard that keeps the pool alive.
@@ -199,10 +202,19 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
         let (value, _) = PoolGuard::apart(self.try_get()?);
         Ok(OwnedPoolGuard::new(value, Arc::clone(self)))
     }
-}
 
-#[cold]
-#[inline(never)]
-fn refused(error: &Error) -> ! {
-    panic!("{error}")
+    #[cold]
+    #[inline(never)]
+    fn get_slow(&self) -> PoolGuard<'_, T, R> {
+        match self.try_get_slow() {
+            Ok(guard) => guard,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn try_get_slow(&self) -> Result<PoolGuard<'_, T, R>, Error> {
+        self.fetch().map(|value| PoolGuard::new(value, self))
+    }
 }

@@ -81,11 +81,18 @@ impl<T: Send, R: Recycle<T>> Pool<T, R> {
 }
 
 impl<T, R: Recycle<T>> Pool<T, R> {
-    /// A value that came back, or a new one.
+    /// One of this CPU's values, if it has any; else `fetch` goes on.
     #[inline(always)]
+    pub(super) fn hit(&self) -> Option<Box<T>> {
+        let item = self.magazines.as_ref()?.get_hit()?;
+        // SAFETY: the field's invariant; it came out of the magazines once.
+        Some(unsafe { from_item(item) })
+    }
+
+    /// A value of elsewhere, or a new one.
     pub(super) fn fetch(&self) -> Result<Box<T>, Error> {
         let item = match &self.magazines {
-            Some(magazines) => magazines.get(&self.values),
+            Some(magazines) => magazines.get_slow(&self.values),
             None => self.values.make().map(into_item),
         };
         match item {
@@ -96,8 +103,6 @@ impl<T, R: Recycle<T>> Pool<T, R> {
     }
 
     /// No more may be made: a value of another CPU, whose other values come along.
-    #[cold]
-    #[inline(never)]
     fn steal(&self) -> Option<Box<T>> {
         let magazines = self.magazines.as_ref()?;
         let found = Collector::default();
@@ -126,9 +131,18 @@ impl<T, R: Recycle<T>> Pool<T, R> {
             return;
         }
         let Some(back) = value.value.take() else { return };
+        let item = into_item(back);
+        if !self.magazines.as_ref().is_some_and(|magazines| magazines.put_hit(item)) {
+            self.put_slow(item);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_slow(&self, item: u64) {
         match &self.magazines {
-            Some(magazines) => magazines.put(into_item(back), &self.values),
-            None => self.values.discard(back),
+            Some(magazines) => magazines.put_slow(item, &self.values),
+            None => self.values.release(&[item]),
         }
     }
 }

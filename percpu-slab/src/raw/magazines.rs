@@ -157,29 +157,48 @@ impl Magazines {
     /// The source's.
     #[inline(always)]
     pub fn get<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
-        if self.counted {
-            self.words.at(GETS).inc();
-        }
-        match self.stack.pop() {
+        match self.get_hit() {
             Some(item) => Ok(item),
             None => self.get_slow(source),
         }
     }
 
+    /// The first part of `get`; whoever gets nothing goes on with `get_slow`.
+    #[inline(always)]
+    pub(crate) fn get_hit(&self) -> Option<u64> {
+        if self.counted {
+            self.count(GETS);
+        }
+        self.stack.pop()
+    }
+
     /// Gives an item back. The source must be the one that it came from.
     #[inline(always)]
     pub fn put<S: Source>(&self, item: u64, source: &S) {
-        if self.counted {
-            self.words.at(PUTS).inc();
-        }
-        if !self.stack.push(item) {
+        if !self.put_hit(item) {
             self.put_slow(item, source);
         }
     }
 
+    /// The first part of `put`; `false`: go on with `put_slow`.
+    #[inline(always)]
+    pub(crate) fn put_hit(&self, item: u64) -> bool {
+        if self.counted {
+            self.count(PUTS);
+        }
+        self.stack.push(item)
+    }
+
+    /// Out of the way of those who do not count.
     #[cold]
     #[inline(never)]
-    fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
+    fn count(&self, word: usize) {
+        self.words.at(word).inc();
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
         self.words.at(GET_MISSES).inc();
         self.bring(source)
     }
@@ -198,7 +217,7 @@ impl Magazines {
 
     #[cold]
     #[inline(never)]
-    fn put_slow<S: Source>(&self, item: u64, source: &S) {
+    pub(crate) fn put_slow<S: Source>(&self, item: u64, source: &S) {
         let held = Held::new(self, source, core::slice::from_ref(&item));
         self.words.at(PUT_MISSES).inc();
         if self.words.at(REFILLS).swap(0) == 0 || !self.grow() {
