@@ -180,7 +180,7 @@ impl IdPool {
     /// An id that is the caller's to mark and to give back.
     #[inline(always)]
     pub(super) fn acquire(&self) -> Result<u32, Exhausted> {
-        match self.magazines.get_cached() {
+        match self.magazines.get_hit() {
             Some(item) => Ok(id_of(item)),
             None => self.acquire_slow(),
         }
@@ -189,12 +189,12 @@ impl IdPool {
     #[cold]
     #[inline(never)]
     fn acquire_slow(&self) -> Result<u32, Exhausted> {
-        self.magazines.get(&Stealing(self)).map(id_of)
+        self.magazines.get_slow(&Stealing(self)).map(id_of)
     }
 
     #[inline(always)]
     pub(super) fn try_acquire(&self) -> Result<u32, Exhausted> {
-        match self.magazines.get_cached() {
+        match self.magazines.get_hit() {
             Some(item) => Ok(id_of(item)),
             None => self.try_acquire_slow(),
         }
@@ -229,7 +229,7 @@ impl IdPool {
 
     #[inline(always)]
     fn release(&self, id: u32) {
-        if !self.magazines.put_cached(item_of(id)) {
+        if !self.magazines.put_hit(item_of(id)) {
             self.release_slow(id);
         }
     }
@@ -237,7 +237,7 @@ impl IdPool {
     #[cold]
     #[inline(never)]
     fn release_slow(&self, id: u32) {
-        self.magazines.put(item_of(id), &List(&self.free));
+        self.magazines.put_slow(item_of(id), &List(&self.free));
     }
 }
 
