@@ -15,3 +15,8 @@ pub mod raw;
 
 pub use error::Error;
 pub use pool::{FixedPool, IdPool, OwnedPoolGuard, Pool, PoolGuard};
+
+/// For the models.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub use pool::__FreeList;

@@ -43,7 +43,7 @@ const HELD: u32 = u32::MAX - 2;
 pub(crate) const MAX_IDS: usize = 1 << 31;
 
 /// All ids, and a list of the free ones among them that no CPU has.
-pub(crate) struct FreeList {
+pub struct FreeList {
     words: Box<[AtomicU32]>,
     /// Tag, first id.
     head: AtomicU64,
@@ -55,7 +55,7 @@ fn head(tag: u32, first: u32) -> u64 {
 
 impl FreeList {
     /// The ids below `ids`, at most `MAX_IDS`, all of them in the list.
-    pub(crate) fn new(ids: usize) -> Self {
+    pub fn new(ids: usize) -> Self {
         let next = |id: usize| if id + 1 < ids { id as u32 + 1 } else { END };
         Self {
             words: (0..ids).map(|id| AtomicU32::new(next(id))).collect(),
@@ -65,12 +65,12 @@ impl FreeList {
 
     /// How many ids there are.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.words.len()
     }
 
     /// Takes ids out, as many as `out` has room for or the list has; how many.
-    pub(crate) fn pop(&self, out: &mut [u32]) -> usize {
+    pub fn pop(&self, out: &mut [u32]) -> usize {
         // Acquire: pairs with the Release of `push`.
         let mut seen = self.head.load(match mutated("ids_pop_relaxed") {
             true => Ordering::Relaxed,
@@ -108,7 +108,7 @@ impl FreeList {
     }
 
     /// Puts free ids in front of the list, whose words are the caller's to write.
-    pub(crate) fn push(&self, ids: &[u32]) {
+    pub fn push(&self, ids: &[u32]) {
         let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return };
         for pair in ids.windows(2) {
             self.word(pair[0]).store(pair[1], Ordering::Relaxed);
@@ -132,25 +132,25 @@ impl FreeList {
 
     /// Marks an id as a guard's; the caller has it.
     #[inline(always)]
-    pub(crate) fn hold(&self, id: u32) {
+    pub fn hold(&self, id: u32) {
         self.word(id).store(HELD, Ordering::Relaxed);
     }
 
     /// Marks an id as in use by its number; the caller has it.
     #[inline(always)]
-    pub(crate) fn take(&self, id: u32) {
+    pub fn take(&self, id: u32) {
         self.word(id).store(TAKEN, Ordering::Relaxed);
     }
 
     /// Marks a guard's id as free: it is the caller's, to push.
     #[inline(always)]
-    pub(crate) fn let_go(&self, id: u32) {
+    pub fn let_go(&self, id: u32) {
         self.word(id).store(END, Ordering::Relaxed);
     }
 
     /// As [`let_go`](Self::let_go), of an id that is in use by its number; `false` if it
     /// is not.
-    pub(crate) fn give_up(&self, id: u32) -> bool {
+    pub fn give_up(&self, id: u32) -> bool {
         let Some(word) = self.words.get(id as usize) else { return false };
         if mutated("ids_give_up_in_two_steps") {
             let taken = word.load(Ordering::Relaxed) == TAKEN;
@@ -162,7 +162,7 @@ impl FreeList {
     }
 
     /// Whether an id was in use a moment ago.
-    pub(crate) fn is_used(&self, id: u32) -> bool {
+    pub fn is_used(&self, id: u32) -> bool {
         let word = |word: &AtomicU32| word.load(Ordering::Relaxed);
         self.words.get(id as usize).map(word).is_some_and(|word| word == TAKEN || word == HELD)
     }

@@ -41,3 +41,8 @@ pub use ids::IdPool;
 pub use recycle::{AsIs, KeepIf, Recycle, Reset};
 pub use stats::PoolStats;
 pub use typed::Pool;
+
+/// For the models.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub use free_list::FreeList as __FreeList;
