@@ -120,7 +120,10 @@ impl RawStack {
     #[cold]
     #[inline(never)]
     fn push_cold(&self, bits: u64) -> bool {
-        self.push_batch_cold(&[bits], 1).is_ok()
+        match self.area.admitted() {
+            Some(stack) => ops::portable_stack::push(stack, bits).is_ok(),
+            None => self.push_batch_cold(&[bits], 1).is_ok(),
+        }
     }
 
     /// Takes the item on top, if there is one.
@@ -141,6 +144,9 @@ impl RawStack {
     #[cold]
     #[inline(never)]
     fn pop_cold(&self) -> Option<u64> {
+        if let Some(stack) = self.area.admitted() {
+            return ops::portable_stack::pop(stack).ok();
+        }
         let mut bits = [0];
         self.pop_batch_cold(as_uninit(&mut bits), 1).ok().map(|_| bits[0])
     }
@@ -342,6 +348,9 @@ impl RawStack {
         section: impl Fn(StackPlace<'a>, Index) -> Option<R>,
         atomic: impl Fn(StackRef<'a>) -> R,
     ) -> R {
+        if let Some(stack) = self.area.admitted() {
+            return atomic(stack);
+        }
         let at = self.area.place();
         loop {
             // As the cold path of `word.rs`.

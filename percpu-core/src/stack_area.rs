@@ -80,6 +80,15 @@ impl StackArea {
         }
     }
 
+    /// As [`admit`](Self::admit), if that gave this thread a stack before, in portable
+    /// mode: then it always does.
+    #[inline]
+    pub(crate) fn admitted(&self) -> Option<StackRef<'_>> {
+        let at = self.place();
+        // SAFETY: one of the place's own copies.
+        process::admitted(at.place()).map(|head| unsafe { at.of(head) })
+    }
+
     /// The stack of `unit`; `None` if the unit is inactive, as nothing was ever
     /// pushed there.
     pub(crate) fn on(&self, unit: u32) -> Option<StackRef<'_>> {

@@ -68,6 +68,15 @@ impl StackArea {
         }
     }
 
+    /// As [`admit`](Self::admit), if that gave this thread a stack before, in portable
+    /// mode: then it always does.
+    #[inline]
+    pub(crate) fn admitted(&self) -> Option<StackRef<'_>> {
+        let at = self.place();
+        // SAFETY: one of the place's own copies.
+        process::admitted(at.place()).map(|head| unsafe { at.of(head) })
+    }
+
     /// The stack of `unit`; every unit is active.
     pub(crate) fn on(&self, unit: u32) -> Option<StackRef<'_>> {
         let base = process::get_or_panic().units.base(unit)?;

@@ -72,6 +72,22 @@ impl Drop for Locked<'_> {
     }
 }
 
+#[inline]
+pub(crate) fn push(stack: StackRef<'_>, bits: u64) -> Result<(), Refused> {
+    let mut locked = Locked::try_lock(stack)?;
+    if locked.len >= stack.limit() {
+        return Err(Refused::Bounds);
+    }
+    stack.slot(locked.len).store(bits, Ordering::Relaxed);
+    locked.len += 1;
+    Ok(())
+}
+
+#[inline]
+pub(crate) fn pop(stack: StackRef<'_>) -> Result<u64, Refused> {
+    Locked::try_lock(stack)?.take().ok_or(Refused::Bounds)
+}
+
 pub(crate) fn push_batch(
     stack: StackRef<'_>,
     items: &[u64],
