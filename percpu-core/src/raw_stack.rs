@@ -284,7 +284,7 @@ impl RawStack {
             return Ok(());
         }
         // If it is closed the unit is stopped, or became active since, and is empty.
-        let open = closed.is_none_or(|closed| !*closed);
+        let open = closed.as_ref().is_none_or(|closed| !**closed);
         let _stopped = if open { Some(Stop::new(stack, unit)?) } else { None };
         f(&mut || take(stack));
         Ok(())

@@ -28,7 +28,7 @@ impl StackArea {
         let units = process::get()?.units.count();
         let stacks = (0..units).map(|_| StackCopy::new(capacity)).collect();
         let capacity = capacity as u32;
-        Ok(Self { stacks, capacity, limit: AtomicU64::new(capacity) })
+        Ok(Self { stacks, capacity, limit: AtomicU64::new(capacity.into()) })
     }
 
     pub(crate) fn place(&self) -> StackPlace<'_> {

@@ -78,7 +78,8 @@ impl FreeList {
         });
         loop {
             let Some((found, rest)) = self.walk(seen as u32, out) else {
-                seen = self.head.load(Ordering::Acquire);
+                // Not a load, which may return the old one for a while.
+                seen = self.head.fetch_add(0, Ordering::Acquire);
                 continue;
             };
             if found == 0 {

@@ -22,6 +22,7 @@
 
 mod builder;
 mod fixed;
+#[cfg_attr(not(percpu_loom), allow(unreachable_pub, reason = "the models reach it"))]
 mod free_list;
 mod guard;
 mod id;

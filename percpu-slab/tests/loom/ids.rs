@@ -136,7 +136,7 @@ fn list_pop_against_push() {
 #[test]
 fn put_against_put() {
     static ENDS: Outcomes<(bool, bool)> = Outcomes::new();
-    Builder::new().check(|machine| {
+    Builder::new().faults(1).preemptions(2).check(|machine| {
         let table = Table::new(2);
         let id = table.ids.take().unwrap();
         let threads = [0, 1].map(|cpu| {
