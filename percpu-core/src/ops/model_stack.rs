@@ -38,6 +38,12 @@ fn section<'a, R>(
     })
 }
 
+/// The commit. Not by a store, for loom's sake: after a remote read-modify-write that this
+/// thread has not seen it might go for the older one, which its atomicity forbids.
+fn commit(stack: StackRef<'_>, len: u64) {
+    stack.head().word.swap(len, Relaxed);
+}
+
 pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
     push_batch(at, &[bits], 1, by).is_some_and(|pushed| pushed.is_ok())
 }
@@ -71,7 +77,7 @@ pub(crate) fn push_batch(
             stack.slot(slot).store(bits, Relaxed);
         }
         armed.point()?;
-        stack.head().word.store(top, Relaxed);
+        commit(stack, top);
         Ok(Ok(count))
     })
 }
@@ -94,7 +100,7 @@ pub(crate) fn pop_batch(
             out.write(stack.slot(slot).load(Relaxed));
         }
         armed.point()?;
-        stack.head().word.store(from, Relaxed);
+        commit(stack, from);
         Ok(Ok(count))
     })
 }

@@ -55,9 +55,9 @@ fn get_against_steal() {
     static ENDS: Outcomes<(bool, bool)> = Outcomes::new();
     Builder::new().faults(1).preemptions(2).check(|machine| {
         let table = Table::new(1);
+        let id = table.take(1).unwrap();
         let theirs = Arc::clone(&table);
         let local = machine.spawn_on(0, move || {
-            let id = theirs.take(1)?;
             theirs.put(id);
             theirs.take(1)
         });
