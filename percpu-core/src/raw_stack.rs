@@ -19,7 +19,8 @@
 //!   push:   n = word  n < limit, so not stopped   slot[n] = item   COMMIT word = n + 1
 //!   pop:    n = word  n > 0, signed, so not either  item = slot[n - 1]  COMMIT word = n - 1
 //!   drain:  lock drains
-//!           word |= STOPPED;  fence(unit);  until word has STOPPED
+//!           word |= STOPPED
+//!           fence(unit);  word |= STOPPED  until it was there all the time
 //!           take all;  word &= !STOPPED
 //!   close:  lock drains;  limit = 0;  as drain, all units, and for ever
 //! ```
@@ -317,22 +318,30 @@ impl RawStack {
         let units = &process::get_or_panic().units;
         // Whoever finds a unit active that was not sees the limit (D4).
         units.settle();
+        self.stop_active();
         loop {
-            self.active().for_each(stop);
             if !mutated("stack_close_no_fence") {
                 fence::all()?;
             }
             // Whose mark was lost, and what became active before the fence's end, may
             // have been pushed to.
-            if self.active().all(is_stopped) {
+            if self.stop_active() || mutated("stack_close_once") {
                 break;
             }
+        }
+        if mutated("stack_close_no_wait") {
+            return Ok(());
         }
         let others = Unit::all()?.filter(|unit| !process::has_sections(unit.index()));
         others
             .filter_map(|unit| self.area.on(unit.index()))
             .for_each(|stack| drop(ops::portable_stack::Locked::lock(stack)));
         Ok(())
+    }
+
+    /// Marks all active units with sections; whether all were.
+    fn stop_active(&self) -> bool {
+        self.active().fold(true, |all, stack| stop(stack) && all)
     }
 
     /// The stacks of active units with sections.
@@ -382,16 +391,12 @@ fn take(stack: StackRef<'_>) -> Option<u64> {
     Some(bits)
 }
 
-/// Sections that start after the next fence leave, unless one that is under way
-/// commits.
-fn stop(stack: StackRef<'_>) {
-    // Relaxed: the fence orders it before every section that starts later.
-    stack.head().word.fetch_or(STOPPED, Ordering::Relaxed);
-}
-
-fn is_stopped(stack: StackRef<'_>) -> bool {
-    // Relaxed: the fence came before.
-    stack.head().word.load(Ordering::Relaxed) & STOPPED != 0
+/// Marks the unit: sections that start after the next fence leave, unless one that is
+/// under way commits over the mark. Whether it was marked.
+fn stop(stack: StackRef<'_>) -> bool {
+    // Relaxed: the fence orders it before every section that starts later, and after
+    // those that ended.
+    stack.head().word.fetch_or(STOPPED, Ordering::Relaxed) & STOPPED != 0
 }
 
 /// A stopped unit with sections: opened when this is dropped.
@@ -402,17 +407,15 @@ impl<'a> Stop<'a> {
         // Opened again by drop, also if the fence is refused.
         let stopped = Self(stack);
         let late = mutated("stack_stop_after_fence");
+        if !late {
+            stop(stack);
+        }
         loop {
-            if !late {
-                stop(stack);
-            }
             if !mutated("stack_no_fence") {
                 fence::unit(unit)?;
             }
-            if late {
-                stop(stack);
-            }
-            if is_stopped(stack) || mutated("stack_stop_lost") {
+            // The mark must have been there all the time.
+            if stop(stack) || late || mutated("stack_stop_lost") {
                 return Ok(stopped);
             }
         }

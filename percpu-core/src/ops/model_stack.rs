@@ -38,8 +38,9 @@ fn section<'a, R>(
     })
 }
 
-/// The commit. Not by a store, for loom's sake: after a remote read-modify-write that this
-/// thread has not seen it might go for the older one, which its atomicity forbids.
+/// The store that a section ends with. By a swap, for loom's sake: it overwrites a
+/// drain's mark as the store does, but loom orders stores only by what happens before
+/// what, and would let the drain find its mark where it is lost.
 fn commit(stack: StackRef<'_>, len: u64) {
     stack.head().word.swap(len, Relaxed);
 }
@@ -70,7 +71,7 @@ pub(crate) fn push_batch(
         }
         let top = len + count as u64;
         if mutated("stack_commit_first") {
-            stack.head().word.store(top, Relaxed);
+            commit(stack, top);
             armed.point()?;
         }
         for (slot, &bits) in (len..top).zip(items) {

@@ -2,3 +2,4 @@
 #![cfg(percpu_loom)]
 
 mod ids;
+mod magazines;
