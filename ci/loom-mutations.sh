@@ -147,10 +147,15 @@ rwlock_waiters_not_woken rwlock::write_against_write_and_read
 rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
 rwlock_downgrade_leaves rwlock::downgrade_against_write
 rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
+ids_no_tag            ids::list_pop_against_pop_and_push
+ids_push_relaxed      ids::list_pop_against_push
+ids_pop_relaxed       ids::list_pop_against_push
+ids_give_up_in_two_steps ids::put_against_put
+stack_no_fence        ids::get_against_steal
 '
 
 cfg_flags percpu_loom
-models=(--profile loom -p percpu-core -p percpu-counter)
+models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
 cargo test -q "${models[@]}" --test loom --no-run
 
 log=$(mktemp)

@@ -122,7 +122,10 @@ fn values_that_one_thread_gets_and_another_drops_flow_back() {
         // What the two of them, the channel and one magazine in each hand can have.
         assert!(stats.created <= stats.max_cached + 100 + 2 * 60, "{stats}");
         assert_eq!(stats.live, stats.cached);
-        println!("{count} handed over, {} made, {} magazines", stats.created, stats.traffic.depot_puts);
+        println!(
+            "{count} handed over, {} made, {} magazines",
+            stats.created, stats.traffic.depot_puts
+        );
     });
 }
 
