@@ -138,6 +138,12 @@ switch_entered_relaxed rwlock::opening_against_read_and_write
 switch_opened_relaxed rwlock::opening_against_read_and_write
 switch_opened_relaxed rwlock::portable_opening_against_read_and_write
 switch_opened_relaxed rwlock::opening_against_read_on_the_shared_unit_and_write
+depot_take_relaxed    magazines::depot_puts_against_takes
+depot_pass_relaxed    magazines::depot_put_against_put
+magazines_no_look     magazines::close_against_put
+stack_close_no_fence  magazines::close_against_put
+stack_stop_lost       magazines::drain_against_get_and_put
+stack_stop_lost       magazines::drain_against_batches
 rwlock_words_not_counted rwlock::write_against_leaving_elsewhere
 rwlock_left_relaxed   rwlock::write_against_leaving_elsewhere
 rwlock_drained_relaxed rwlock::write_against_leaving_elsewhere

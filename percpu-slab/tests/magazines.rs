@@ -130,7 +130,7 @@ fn objects_flow_from_who_frees_to_who_allocates() {
     common::in_each_mode("objects_flow_from_who_frees_to_who_allocates", || {
         let numbers = Numbers::new(100_000);
         let magazines = Magazines::new(MagazineOptions::default()).unwrap();
-        let items = common::scaled(200_000);
+        let items = common::scaled(60_000);
         let (send, receive) = std::sync::mpsc::sync_channel::<u64>(64);
         let cpus = common::allowed();
         std::thread::scope(|scope| {
@@ -512,7 +512,7 @@ fn instructions_leave_every_item_somewhere() {
     common::in_each_mode("instructions_leave_every_item_somewhere", || {
         let machine = ThisMachine::new();
         let lists = (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..400));
-        let cases = common::scaled(64) as u32;
+        let cases = common::scaled(12) as u32;
         let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
             cases,
             failure_persistence: None,

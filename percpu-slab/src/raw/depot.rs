@@ -159,7 +159,7 @@ impl Depot {
                 true => Ordering::Relaxed,
                 false => Ordering::Acquire,
             };
-            let turn = cell.word(0).load(seen);
+            let turn = cell.turn(seen);
             let next = position + 1;
             if turn == expected {
                 match end.0.compare_exchange_weak(
@@ -197,6 +197,18 @@ impl<'a> Cell<'a> {
     #[inline]
     fn word(&self, index: usize) -> &'a AtomicU64 {
         &self.0[index / LINE].0[index % LINE]
+    }
+
+    /// Whose turn it is.
+    fn turn(&self, order: Ordering) -> u64 {
+        if cfg!(percpu_loom) {
+            // Of a thread that loads and then stores a word loom remembers the load only,
+            // and would not try the store before another thread's earlier load.
+            let (Ok(turn) | Err(turn)) =
+                self.word(0).compare_exchange(u64::MAX, u64::MAX, order, order);
+            return turn;
+        }
+        self.word(0).load(order)
     }
 
     /// Lets the next one have it.

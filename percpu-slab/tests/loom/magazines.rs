@@ -146,11 +146,10 @@ fn close_against_put() {
     static ENDS: Outcomes<usize> = Outcomes::new();
     Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
         let cache = Cache::new(1);
-        let items = [(); 2].map(|()| cache.magazines.get(&cache.numbers).unwrap());
+        let [first, second] = [(); 2].map(|()| cache.magazines.get(&cache.numbers).unwrap());
+        cache.magazines.put(first, &cache.numbers);
         let theirs = Arc::clone(&cache);
-        let puts = machine.spawn_on(0, move || {
-            items.into_iter().for_each(|item| theirs.magazines.put(item, &theirs.numbers));
-        });
+        let puts = machine.spawn_on(0, move || theirs.magazines.put(second, &theirs.numbers));
         let theirs = Arc::clone(&cache);
         let closes = machine.spawn_without_rseq(move || {
             theirs.magazines.close(&theirs.numbers).expect("no filter");

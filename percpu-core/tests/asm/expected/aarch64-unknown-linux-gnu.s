@@ -335,8 +335,55 @@ L10:
 
 push:
 	adrp x8, :got:_ZN11percpu_core5table5TABLEE
+	mov x9, x0
 	ldr x8, [x8, :got_lo12:_ZN11percpu_core5table5TABLEE]
-	ldr w2, [x0, #8]
+	ldr x10, [x9], #8
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	ldr x11, [x8]
+	cbz x11, L5
+	mrs x13, TPIDR_EL0
+	add x13, x13, x11
+	adrp x15, L6
+	add x15, x15, :lo12:L6
+	str x15, [x13, #8]
+L1:
+	ldrh w14, [x13, #4]
+	add x11, x8, x14, lsl #3
+	ldr x11, [x11, #40]
+	cbz x11, L5
+	add x11, x11, x10
+	ldr x12, [x11]
+	ldr x18, [x9]
+	cmp x12, x18
+	b.hs L7
+	add x18, x11, x12, lsl #3
+	str x1, [x18, #8]
+	add x18, x12, #1
+	str x18, [x11]
+L2:
+L3:
+	add x18, x8, #8	; out of line
+L8:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L8	; out of line
+	b L4	; out of line
+	b L5
+L7:
+	mov x11, #0
+L5:
+	cbz x11, L9
+L10:
+	mov x0, xzr
+	ret
+
+pop:
+	adrp x8, :got:_ZN11percpu_core5table5TABLEE
+	ldr x8, [x8, :got_lo12:_ZN11percpu_core5table5TABLEE]
 	ldr x9, [x0]
 	; descriptor L1
 	; descriptor L2-L1
@@ -355,148 +402,95 @@ L1:
 	ldr x10, [x10, #40]
 	cbz x10, L5
 	add x10, x10, x9
-	ldar w11, [x10]
-	cbnz w11, L5
-	ldr w11, [x10, #4]
-	cmp w11, w2
-	b.hs L5
+	ldr x11, [x10]
+	subs x11, x11, #1
+	b.mi L7
 	add x15, x10, x11, lsl #3
-	str x1, [x15, #8]
-	add w15, w11, #1
-	str w15, [x10, #4]
+	ldr x1, [x15, #8]
+	str x11, [x10]
 L2:
 L3:
 	add x15, x8, #8	; out of line
-L7:
+L8:
 	ldxr x14, [x15]	; out of line
 	add x14, x14, #1	; out of line
 	stxr w13, x14, [x15]	; out of line
-	cbnz w13, L7	; out of line
+	cbnz w13, L8	; out of line
 	b L4	; out of line
-L5:
-	cmp w2, w11
-	cset w8, hi
-	cbz x10, L8
-	eor w0, w8, #0x1
-	ret
-
-pop:
-	sub sp, sp, #32
-	stp x29, x30, [sp, #16]
-	add x29, sp, #16
-	adrp x9, :got:_ZN11percpu_core5table5TABLEE
-	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
-	ldr x10, [x0]
-	; descriptor L1
-	; descriptor L2-L1
-	; descriptor L3
-L4:
-	ldr x11, [x9]
-	cbz x11, L5
-	mrs x12, TPIDR_EL0
-	add x12, x12, x11
-	adrp x14, L6
-	add x14, x14, :lo12:L6
-	str x14, [x12, #8]
-L1:
-	ldrh w13, [x12, #4]
-	add x11, x9, x13, lsl #3
-	ldr x11, [x11, #40]
-	cbz x11, L5
-	add x11, x11, x10
-	ldar w8, [x11]
-	cbnz w8, L5
-	ldr w8, [x11, #4]
-	cbz w8, L5
-	add x15, x11, x8, lsl #3
-	ldr x1, [x15]
-	sub w15, w8, #1
-	str w15, [x11, #4]
-L2:
-L3:
-	add x15, x9, #8	; out of line
+	b L5
 L7:
-	ldxr x14, [x15]	; out of line
-	add x14, x14, #1	; out of line
-	stxr w13, x14, [x15]	; out of line
-	cbnz w13, L7	; out of line
-	b L4	; out of line
+	mov x10, #0
 L5:
-	cbz x11, L8
-	cmn w8, #2
-	ccmp w8, #0, #4, ne
-	b.ne L9
-L10:
-	mov x0, xzr
-	ldp x29, x30, [sp, #16]
-	add sp, sp, #32
+	cbz x10, L9
+	mov w0, #1
 	ret
 
 push_batch:
-	ldr w4, [x0, #8]
-	adrp x11, :got:_ZN11percpu_core5table5TABLEE
-	ldr x9, [x0]
-	ldr x11, [x11, :got_lo12:_ZN11percpu_core5table5TABLEE]
-	mov w12, #30
+	mov x10, x0
+	adrp x12, :got:_ZN11percpu_core5table5TABLEE
+	mov w13, #30
+	ldr x11, [x10], #8
+	ldr x12, [x12, :got_lo12:_ZN11percpu_core5table5TABLEE]
 	; descriptor L1
 	; descriptor L2-L1
 	; descriptor L3
 L4:
-	ldr x13, [x11]
-	cbz x13, L5
-	mrs x2, TPIDR_EL0
-	add x2, x2, x13
+	ldr x14, [x12]
+	cbz x14, L5
+	mrs x3, TPIDR_EL0
+	add x3, x3, x14
 	adrp x5, L6
 	add x5, x5, :lo12:L6
-	str x5, [x2, #8]
+	str x5, [x3, #8]
 L1:
-	ldrh w3, [x2, #4]
-	add x13, x11, x3, lsl #3
-	ldr x13, [x13, #40]
-	cbz x13, L5
-	add x13, x13, x9
-	ldar w10, [x13]
-	cbnz w10, L5
-	ldr w14, [x13, #4]
-	subs w15, w4, w14
+	ldrh w4, [x3, #4]
+	add x14, x12, x4, lsl #3
+	ldr x14, [x14, #40]
+	cbz x14, L5
+	add x14, x14, x11
+	ldr x9, [x14]
+	tbnz x9, #63, L5
+	mov x15, x9
+	mov x9, #0
+	ldr x18, [x10]
+	subs x18, x18, x15
 	b.ls L5
-	cmp x15, x12
-	csel x15, x15, x12, lo
-	cmp x15, x12
+	cmp x18, x13
+	csel x18, x18, x13, lo
+	cmp x18, x13
 	b.lo L5
-	mov w10, w15
-	add x18, x13, x14, lsl #3
+	mov x9, x18
+	add x2, x14, x15, lsl #3
 L7:
-	sub x15, x15, #1
-	ldr x6, [x1, x15, lsl #3]
-	add x5, x18, x15, lsl #3
+	sub x18, x18, #1
+	ldr x6, [x1, x18, lsl #3]
+	add x5, x2, x18, lsl #3
 	str x6, [x5, #8]
-	cbnz x15, L7
-	add w14, w14, w10
-	str w14, [x13, #4]
+	cbnz x18, L7
+	add x15, x15, x9
+	str x15, [x14]
 L2:
 L3:
-	add x6, x11, #8	; out of line
+	add x6, x12, #8	; out of line
 L8:
 	ldxr x5, [x6]	; out of line
 	add x5, x5, #1	; out of line
-	stxr w3, x5, [x6]	; out of line
-	cbnz w3, L8	; out of line
+	stxr w4, x5, [x6]	; out of line
+	cbnz w4, L8	; out of line
 	b L4	; out of line
 L5:
-	cbz x13, L9
-	cmn w10, #2
-	b.eq L10
-	cbnz w10, L11
-	mov w9, #1
-	strb w9, [x8]
+	cbz x14, L9
+	cmp x9, #1
+	lsr x10, x9, #63
+	str x9, [x8, #8]
+	cset w11, lt
+	strb w11, [x8]
 	strb w10, [x8, #1]
-	str x11, [x8, #8]
 	ret
 
 pop_batch:
 	adrp x11, :got:_ZN11percpu_core5table5TABLEE
-	ldr x9, [x0]
+	ldr x10, [x0]
 	mov w12, #30
 	ldr x11, [x11, :got_lo12:_ZN11percpu_core5table5TABLEE]
 	mov w13, #1
@@ -516,16 +510,17 @@ L1:
 	add x14, x11, x4, lsl #3
 	ldr x14, [x14, #40]
 	cbz x14, L5
-	add x14, x14, x9
-	ldar w10, [x14]
-	cbnz w10, L5
-	ldr w15, [x14, #4]
+	add x14, x14, x10
+	ldr x9, [x14]
+	tbnz x9, #63, L5
+	mov x15, x9
+	mov x9, #0
 	cmp x15, x12
 	csel x18, x15, x12, lo
 	cmp x18, x13
 	b.lo L5
-	mov w10, w18
-	sub w15, w15, w18
+	mov x9, x18
+	sub x15, x15, x18
 	add x2, x14, x15, lsl #3
 L7:
 	sub x18, x18, #1
@@ -533,7 +528,7 @@ L7:
 	ldr x6, [x5, #8]
 	str x6, [x1, x18, lsl #3]
 	cbnz x18, L7
-	str w15, [x14, #4]
+	str x15, [x14]
 L2:
 L3:
 	add x6, x11, #8	; out of line
@@ -545,13 +540,12 @@ L8:
 	b L4	; out of line
 L5:
 	cbz x14, L9
-	cmn w10, #2
-	b.eq L10
-	cbnz w10, L11
-	mov w9, #1
-	strb w9, [x8]
+	cmp x9, #1
+	lsr x10, x9, #63
+	str x9, [x8, #8]
+	cset w11, lt
+	strb w11, [x8]
 	strb w10, [x8, #1]
-	str x11, [x8, #8]
 	ret
 
 pair_swap:
@@ -1522,4 +1516,95 @@ L11:
 L12:
 	ldp x20, x19, [sp, #16]
 	ldp x29, x30, [sp], #32
+	ret
+
+magazine_get:
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	ldr x10, [x0, #128]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	ldr x11, [x9]
+	cbz x11, L5
+	mrs x13, TPIDR_EL0
+	add x13, x13, x11
+	adrp x15, L6
+	add x15, x15, :lo12:L6
+	str x15, [x13, #8]
+L1:
+	ldrh w14, [x13, #4]
+	add x11, x9, x14, lsl #3
+	ldr x11, [x11, #40]
+	cbz x11, L5
+	add x11, x11, x10
+	ldr x12, [x11]
+	subs x12, x12, #1
+	b.mi L7
+	add x18, x11, x12, lsl #3
+	ldr x8, [x18, #8]
+	str x12, [x11]
+L2:
+L3:
+	add x18, x9, #8	; out of line
+L8:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L8	; out of line
+	b L4	; out of line
+	b L5
+L7:
+	mov x11, #0
+L5:
+	cbz x11, L9
+	mov x0, xzr
+	mov x1, x8
+	ret
+
+magazine_put:
+	adrp x9, :got:_ZN11percpu_core5table5TABLEE
+	ldr x8, [x0, #128]
+	add x10, x0, #136
+	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	ldr x11, [x9]
+	cbz x11, L5
+	mrs x13, TPIDR_EL0
+	add x13, x13, x11
+	adrp x15, L6
+	add x15, x15, :lo12:L6
+	str x15, [x13, #8]
+L1:
+	ldrh w14, [x13, #4]
+	add x11, x9, x14, lsl #3
+	ldr x11, [x11, #40]
+	cbz x11, L5
+	add x11, x11, x8
+	ldr x12, [x11]
+	ldr x18, [x10]
+	cmp x12, x18
+	b.hs L7
+	add x18, x11, x12, lsl #3
+	str x2, [x18, #8]
+	add x18, x12, #1
+	str x18, [x11]
+L2:
+L3:
+	add x18, x9, #8	; out of line
+L8:
+	ldxr x15, [x18]	; out of line
+	add x15, x15, #1	; out of line
+	stxr w14, x15, [x18]	; out of line
+	cbnz w14, L8	; out of line
+	b L4	; out of line
+	b L5
+L7:
+	mov x11, #0
+L5:
+	cbz x11, L9
 	ret

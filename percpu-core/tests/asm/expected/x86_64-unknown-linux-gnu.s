@@ -263,10 +263,9 @@ L9:
 	ret
 
 push:
-	push rbx
 	mov rdx, rsi
-	mov eax, dword ptr [rdi + 8]
-	mov rcx, qword ptr [rdi]
+	mov rax, qword ptr [rdi]
+	lea rcx, [rdi + 8]
 	mov rsi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	; descriptor L1
 	; descriptor L2-L1
@@ -282,63 +281,54 @@ L1:
 	mov r8, qword ptr [rsi + 8*r9 + 40]
 	test r8, r8
 	je L5
-	add r8, rcx
-	mov r9d, dword ptr [r8]
-	test r9d, r9d
-	jne L7
-	mov r9d, dword ptr [r8 + 4]
-	cmp r9d, eax
-	jae L7
+	add r8, rax
+	mov r9, qword ptr [r8]
+	cmp r9, qword ptr [rcx]
+	jae L5
 	mov qword ptr [r8 + 8*r9 + 8], rdx
-	add r9d, 1
-	mov dword ptr [r8 + 4], r9d
+	add r9, 1
+	mov qword ptr [r8], r9
 L2:
 L3:
 	lock inc qword ptr [rsi + 8]	; out of line
 	jmp L4	; out of line
 	xor eax, eax
-	pop rbx
 	ret
 
 pop:
-	mov rsi, rdi
-	mov rcx, qword ptr [rdi]
-	mov rdi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	mov rax, qword ptr [rdi]
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	; descriptor L1
 	; descriptor L2-L1
 	; descriptor L3
 L4:
-	mov r8, qword ptr [rdi]
-	test r8, r8
+	mov rsi, qword ptr [rcx]
+	test rsi, rsi
 	je L5
-	lea r10, [rip + L6]
-	mov qword ptr fs:[r8 + 8], r10
+	lea r9, [rip + L6]
+	mov qword ptr fs:[rsi + 8], r9
 L1:
-	movzx r9d, word ptr fs:[r8 + 4]
-	mov r8, qword ptr [rdi + 8*r9 + 40]
-	test r8, r8
+	movzx r8d, word ptr fs:[rsi + 4]
+	mov rsi, qword ptr [rcx + 8*r8 + 40]
+	test rsi, rsi
 	je L5
-	add r8, rcx
-	mov eax, dword ptr [r8]
-	test eax, eax
-	jne L5
-	mov eax, dword ptr [r8 + 4]
-	sub eax, 1
-	jb L5
-	mov rdx, qword ptr [r8 + 8*rax + 8]
-	mov dword ptr [r8 + 4], eax
+	add rsi, rax
+	mov r8, qword ptr [rsi]
+	sub r8, 1
+	js L7
+	mov rdx, qword ptr [rsi + 8*r8 + 8]
+	mov qword ptr [rsi], r8
 L2:
 L3:
-	lock inc qword ptr [rdi + 8]	; out of line
+	lock inc qword ptr [rcx + 8]	; out of line
 	jmp L4	; out of line
+L7:
+	xor esi, esi	; out of line
+	jmp L5	; out of line
 L5:
-	test r8, r8
-	je L7
-	not eax
-	test eax, -2
-	sete al
-	xor al, 1
-	movzx eax, al
+	test rsi, rsi
+	je L8
+	mov eax, 1
 	ret
 
 push_batch:
@@ -348,32 +338,32 @@ push_batch:
 	push r12
 	push rbx
 	mov rcx, qword ptr [rsi]
-	mov r9d, dword ptr [rsi + 8]
-	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	lea r8, [rsi + 8]
+	mov r9, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	mov r10d, 30
 	mov r11d, 30
 	; descriptor L1
 	; descriptor L2-L1
 	; descriptor L3
 L4:
-	mov rbx, qword ptr [r8]
+	mov rbx, qword ptr [r9]
 	test rbx, rbx
 	je L5
 	lea r14, [rip + L6]
 	mov qword ptr fs:[rbx + 8], r14
 L1:
 	movzx ebp, word ptr fs:[rbx + 4]
-	mov rbx, qword ptr [r8 + 8*rbp + 40]
+	mov rbx, qword ptr [r9 + 8*rbp + 40]
 	test rbx, rbx
 	je L5
 	add rbx, rcx
-	mov eax, dword ptr [rbx]
-	test eax, eax
-	jne L5
-	mov ebp, dword ptr [rbx + 4]
+	mov rax, qword ptr [rbx]
+	mov rbp, rax
+	test rax, rax
+	js L5
 	xor eax, eax
-	mov r15d, r9d
-	sub r15d, ebp
+	mov r15, qword ptr [r8]
+	sub r15, rbp
 	jbe L5
 	cmp r15, r10
 	cmova r15, r10
@@ -387,34 +377,22 @@ L7:
 	dec r15d
 	jne L7
 	add ebp, eax
-	mov dword ptr [rbx + 4], ebp
+	mov qword ptr [rbx], rbp
 L2:
 L3:
-	lock inc qword ptr [r8 + 8]	; out of line
+	lock inc qword ptr [r9 + 8]	; out of line
 	jmp L4	; out of line
 L5:
 	test rbx, rbx
 	je L8
-	cmp eax, -2
-	je L9
-	test eax, eax
-	jne L10
-	mov dl, 1
-	xor ecx, ecx
-	jmp L11
-L9:
-	mov cl, 1
-	mov dl, 1
-	jmp L11
-L10:
-	mov eax, eax
-	xor edx, edx
-L11:
-	mov byte ptr [rdi], dl
+	mov rcx, rax
+	shr rcx, 63
+	test rax, rax
+	setle byte ptr [rdi]
 	mov byte ptr [rdi + 1], cl
 	mov qword ptr [rdi + 8], rax
 	mov rax, rdi
-L12:
+L9:
 	pop rbx
 	pop r12
 	pop r14
@@ -447,10 +425,10 @@ L1:
 	test r11, r11
 	je L5
 	add r11, rcx
-	mov eax, dword ptr [r11]
-	test eax, eax
-	jne L5
-	mov ebx, dword ptr [r11 + 4]
+	mov rax, qword ptr [r11]
+	mov rbx, rax
+	test rax, rax
+	js L5
 	xor eax, eax
 	mov r14d, ebx
 	cmp r14, r9
@@ -465,7 +443,7 @@ L7:
 	mov qword ptr [rdx + 8*r14 - 8], rbp
 	dec r14d
 	jne L7
-	mov dword ptr [r11 + 4], ebx
+	mov qword ptr [r11], rbx
 L2:
 L3:
 	lock inc qword ptr [r8 + 8]	; out of line
@@ -473,26 +451,14 @@ L3:
 L5:
 	test r11, r11
 	je L8
-	cmp eax, -2
-	je L9
-	test eax, eax
-	jne L10
-	mov dl, 1
-	xor ecx, ecx
-	jmp L11
-L9:
-	mov cl, 1
-	mov dl, 1
-	jmp L11
-L10:
-	mov eax, eax
-	xor edx, edx
-L11:
-	mov byte ptr [rdi], dl
+	mov rcx, rax
+	shr rcx, 63
+	test rax, rax
+	setle byte ptr [rdi]
 	mov byte ptr [rdi + 1], cl
 	mov qword ptr [rdi + 8], rax
 	mov rax, rdi
-L12:
+L9:
 	add rsp, 8
 	pop rbx
 	pop r14
@@ -1308,4 +1274,71 @@ L10:
 	add rsp, 8
 	pop rbx
 	pop r14
+	ret
+
+magazine_get:
+	mov rax, qword ptr [rdi + 128]
+	mov rcx, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov r8, qword ptr [rcx]
+	test r8, r8
+	je L5
+	lea r10, [rip + L6]
+	mov qword ptr fs:[r8 + 8], r10
+L1:
+	movzx r9d, word ptr fs:[r8 + 4]
+	mov r8, qword ptr [rcx + 8*r9 + 40]
+	test r8, r8
+	je L5
+	add r8, rax
+	mov r9, qword ptr [r8]
+	sub r9, 1
+	js L7
+	mov rdx, qword ptr [r8 + 8*r9 + 8]
+	mov qword ptr [r8], r9
+L2:
+L3:
+	lock inc qword ptr [rcx + 8]	; out of line
+	jmp L4	; out of line
+L7:
+	xor r8d, r8d	; out of line
+	jmp L5	; out of line
+L5:
+	test r8, r8
+	je L8
+	xor eax, eax
+	ret
+
+magazine_put:
+	mov rax, qword ptr [rdi + 128]
+	lea rcx, [rdi + 136]
+	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
+	; descriptor L1
+	; descriptor L2-L1
+	; descriptor L3
+L4:
+	mov r9, qword ptr [r8]
+	test r9, r9
+	je L5
+	lea r11, [rip + L6]
+	mov qword ptr fs:[r9 + 8], r11
+L1:
+	movzx r10d, word ptr fs:[r9 + 4]
+	mov r9, qword ptr [r8 + 8*r10 + 40]
+	test r9, r9
+	je L5
+	add r9, rax
+	mov r10, qword ptr [r9]
+	cmp r10, qword ptr [rcx]
+	jae L5
+	mov qword ptr [r9 + 8*r10 + 8], rdx
+	add r10, 1
+	mov qword ptr [r9], r10
+L2:
+L3:
+	lock inc qword ptr [r8 + 8]	; out of line
+	jmp L4	; out of line
 	ret

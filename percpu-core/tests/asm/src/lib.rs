@@ -10,6 +10,7 @@ use percpu_core::{
     AccountingAlloc, Copies, DoubleWord, Full, ListNode, LocalBuffer, LocalList, LocalLock,
     LocalLockGuard, PerCpuRwLock, PerCpuRwLockReadGuard, PerCpuStack, Ref, percpu,
 };
+use percpu_slab::raw::{Magazines, Source};
 
 percpu! { static WORD: AtomicU64 = AtomicU64::new(0); }
 
@@ -191,4 +192,32 @@ pub fn read_lock(lock: &PerCpuRwLock<u64>) -> PerCpuRwLockReadGuard<'_, u64> {
 #[unsafe(no_mangle)]
 pub fn read_unlock(guard: PerCpuRwLockReadGuard<'_, u64>) {
     drop(guard);
+}
+
+/// A source that has nothing: what is left is the magazines.
+#[derive(Debug)]
+pub struct Empty;
+
+impl Source for Empty {
+    type Error = ();
+
+    #[inline(never)]
+    fn refill(&self, _: &mut [u64]) -> Result<usize, ()> {
+        Err(())
+    }
+
+    #[inline(never)]
+    fn release(&self, _: &[u64]) {}
+}
+
+/// An item from a CPU's magazines.
+#[unsafe(no_mangle)]
+pub fn magazine_get(magazines: &Magazines, source: &Empty) -> Result<u64, ()> {
+    magazines.get(source)
+}
+
+/// And back.
+#[unsafe(no_mangle)]
+pub fn magazine_put(magazines: &Magazines, source: &Empty, item: u64) {
+    magazines.put(item, source);
 }
