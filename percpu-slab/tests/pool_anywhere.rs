@@ -469,3 +469,16 @@ fn a_constructor_of_fixed_objects_that_panics_leaves_none() {
     });
     assert_eq!(census.counts(), (3, 3));
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn statistics_as_data() {
+    let pool = Pool::builder(|| 0).name("numbers").limit(3).build().unwrap();
+    let _value = pool.get();
+    let data = serde_json::to_value(pool.stats()).unwrap();
+    assert_eq!(
+        (&data["name"], &data["live"], &data["limit"]),
+        (&"numbers".into(), &1.into(), &3.into())
+    );
+    assert_eq!(data["traffic"]["get_misses"], 1);
+}

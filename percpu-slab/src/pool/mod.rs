@@ -28,6 +28,8 @@ mod guard;
 mod id;
 mod id_error;
 mod ids;
+#[cfg(all(feature = "prometheus", not(percpu_loom)))]
+mod prometheus;
 mod recycle;
 mod stats;
 mod typed;
@@ -39,6 +41,8 @@ pub use guard::{OwnedPoolGuard, PoolGuard};
 pub use id::Id;
 pub use id_error::{Exhausted, NotTaken};
 pub use ids::IdPool;
+#[cfg(all(feature = "prometheus", not(percpu_loom)))]
+pub use prometheus::PoolCollector;
 pub use recycle::{AsIs, KeepIf, Recycle, Reset};
 pub use stats::PoolStats;
 pub use typed::Pool;
