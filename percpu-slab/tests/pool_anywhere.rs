@@ -302,7 +302,8 @@ fn values_of_any_size_and_alignment() {
     let wide = Pool::new(|| Wide(3));
     for _ in 0..3 {
         let guards = [wide.get(), wide.get()];
-        assert!(guards.iter().all(|guard| std::ptr::from_ref::<Wide>(guard).addr() % 256 == 0));
+        let is_aligned = |wide: &Wide| std::ptr::from_ref(wide).addr().is_multiple_of(256);
+        assert!(guards.iter().all(|guard| is_aligned(guard)));
         assert_eq!(*guards[1], Wide(3));
     }
     let units = Pool::builder(|| ()).limit(70).build().unwrap();
@@ -378,7 +379,8 @@ fn pools_and_guards_are_shared_as_far_as_their_values_are() {
 
 #[test]
 fn a_pool_with_a_reset_has_a_name() {
-    struct Buffers(Pool<Vec<u8>, Reset<fn(&mut Vec<u8>)>>);
+    type Clear = Reset<fn(&mut Vec<u8>)>;
+    struct Buffers(Pool<Vec<u8>, Clear>);
     let clear: fn(&mut Vec<u8>) = Vec::clear;
     let buffers = Buffers(Pool::builder(Vec::new).reset(clear).build().unwrap());
     buffers.0.get().push(1);

@@ -7,7 +7,8 @@
 //!                       |  when it is empty
 //!                   another CPU's whole stack, into the list
 //! ```
-//! CPUs together keep at most half of all ids, so most of the time nobody has to steal.
+//! CPUs together keep at most half of all ids, or two each if these are more: most of the
+//! time nobody has to steal.
 
 use core::fmt;
 
@@ -139,7 +140,6 @@ impl IdPool {
 
     /// The ids that are in use, ascending. Of those that are taken or given back meanwhile,
     /// some are seen.
-    #[doc(alias = "percpu_ida_for_each_free")]
     #[doc(alias = "sbitmap_for_each_set")]
     pub fn iter_used(&self) -> impl Iterator<Item = u32> {
         (0..self.free.len() as u32).filter(|&id| self.free.is_used(id))
