@@ -65,7 +65,7 @@ impl FreeList {
 
     /// How many ids there are.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.words.len()
     }
 
@@ -105,7 +105,7 @@ impl FreeList {
             // Relaxed: ordered by `head`; else F3.
             id = self.words.get(id as usize)?.load(Ordering::Relaxed);
         }
-        (id == END || (id as usize) < self.len()).then_some((found, id))
+        (id == END || (id as usize) < self.count()).then_some((found, id))
     }
 
     /// Puts free ids in front of the list, whose words are the caller's to write.
@@ -181,6 +181,6 @@ fn next_tag(seen: u64) -> u32 {
 
 impl fmt::Debug for FreeList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FreeList").field("ids", &self.len()).finish_non_exhaustive()
+        f.debug_struct("FreeList").field("ids", &self.count()).finish_non_exhaustive()
     }
 }

@@ -91,7 +91,7 @@ impl IdPool {
 
     /// How many ids there are.
     pub fn capacity(&self) -> usize {
-        self.free.len()
+        self.free.count()
     }
 
     /// A number that is in use until [`put`](Self::put).
@@ -142,7 +142,7 @@ impl IdPool {
     /// some are seen.
     #[doc(alias = "sbitmap_for_each_set")]
     pub fn iter_used(&self) -> impl Iterator<Item = u32> {
-        (0..self.free.len() as u32).filter(|&id| self.free.is_used(id))
+        (0..self.free.count() as u32).filter(|&id| self.free.is_used(id))
     }
 
     /// How many ids are in use; exact if none is taken or given back meanwhile.
