@@ -143,7 +143,6 @@ depot_pass_relaxed    magazines::depot_put_against_put
 magazines_no_look     magazines::close_against_put
 stack_close_no_fence  magazines::close_against_put
 stack_stop_lost       magazines::drain_against_get_and_put
-stack_stop_lost       magazines::drain_against_batches
 rwlock_words_not_counted rwlock::write_against_leaving_elsewhere
 rwlock_left_relaxed   rwlock::write_against_leaving_elsewhere
 rwlock_drained_relaxed rwlock::write_against_leaving_elsewhere

@@ -325,7 +325,7 @@ impl RawStack {
             }
             // Whose mark was lost, and what became active before the fence's end, may
             // have been pushed to.
-            if self.stop_active() || mutated("stack_close_once") {
+            if mutated("stack_close_once") || self.stop_active() {
                 break;
             }
         }
@@ -386,6 +386,8 @@ impl fmt::Debug for RawStack {
 fn take(stack: StackRef<'_>) -> Option<u64> {
     // Relaxed, all of them: nobody else changes the unit.
     let top = stack.len().checked_sub(1)?;
+    let word = stack.head().word.load(Ordering::Relaxed);
+    assert_eq!(word, top + 1 + STOPPED, "somebody else changes a stopped unit");
     let bits = stack.slot(top).load(Ordering::Relaxed);
     stack.head().word.store(top | STOPPED, Ordering::Relaxed);
     Some(bits)
@@ -415,7 +417,7 @@ impl<'a> Stop<'a> {
                 fence::unit(unit)?;
             }
             // The mark must have been there all the time.
-            if stop(stack) || late || mutated("stack_stop_lost") {
+            if mutated("stack_stop_lost") || stop(stack) || late {
                 return Ok(stopped);
             }
         }

@@ -334,9 +334,11 @@ fn portable_push_against_close() {
             let theirs = Arc::clone(&stack);
             let pushes = machine.spawn_without_rseq(move || theirs.push(1));
             stack.close().expect("no filter");
-            let found = left(&stack);
+            let lengths = |unit| stack.len_on(unit);
+            let found: usize = Unit::all().unwrap().map(lengths).sum();
             let pushed = pushes.join().unwrap();
             assert_eq!(found, usize::from(pushed), "it went in later");
+            assert_eq!(left(&stack), found);
             assert!(!stack.push(3));
             ENDS.saw(pushed);
         });

@@ -47,7 +47,7 @@ const BATCH: usize = 28;
 /// ```
 ///
 /// Nothing is allocated after [`new`](Self::new). [`try_get`](Self::try_get),
-/// [`try_take`](Self::try_take), `put` and the drop of an [`Id`] wait for nobody and may
+/// [`try_take`](Self::try_take), `put` and the drop of an [`Id`](super::Id) wait for nobody and may
 /// be used in a signal handler.
 ///
 /// # Performance
@@ -118,7 +118,7 @@ impl IdPool {
         Ok(id)
     }
 
-    /// Gives a number back that [`take`](Self::take) or [`Id::into_number`] returned.
+    /// Gives a number back that [`take`](Self::take) or [`Id::into_number`](super::Id::into_number) returned.
     ///
     /// # Errors
     /// [`NotTaken`]; nothing was done.
