@@ -262,7 +262,11 @@ impl RawStack {
                 }
                 continue;
             }
-            let _opened = (!closed).then(|| Stop(stack));
+            // Closed, it is stopped already; or became active since, and is empty.
+            let _stopped = (!closed).then(|| {
+                stop(stack);
+                Stop(stack)
+            });
             while let Some(bits) = take(stack) {
                 f(bits);
             }
