@@ -185,6 +185,11 @@ take_does_not_wait    keyed::get_against_take_of_what_was_read
 domain_no_change_fence keyed::get_against_take_of_what_was_read
 removed_at_once       keyed::get_against_remove_and_the_next_value
 page_forgets_generations keyed::page_that_goes_against_get_and_insert
+ids_no_tag            ids::list_pop_against_pop_and_push
+ids_push_relaxed      ids::list_pop_against_push
+ids_pop_relaxed       ids::list_pop_against_push
+ids_give_up_in_two_steps ids::put_against_put
+stack_no_fence        ids::get_against_steal
 '
 
 cfg_flags percpu_loom

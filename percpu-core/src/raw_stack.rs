@@ -246,6 +246,33 @@ impl RawStack {
         Ok(count)
     }
 
+    /// Takes every item of every unit and gives it to `f`. Nobody else has the stack, so
+    /// no section is in flight here, and none needs a fence.
+    ///
+    /// # Panics
+    /// If `f` does: the stack has the items that `f` was not given.
+    pub fn drain_mut(&mut self, mut f: impl FnMut(u64)) {
+        let closed = *self.drains.lock();
+        for unit in Unit::all().into_iter().flatten() {
+            let Some(stack) = self.area.on(unit.index()) else { continue };
+            if !process::has_sections(unit.index()) {
+                let mut locked = ops::portable_stack::Locked::lock(stack);
+                while let Some(bits) = locked.take() {
+                    f(bits);
+                }
+                continue;
+            }
+            // Closed, it is stopped already; or became active since, and is empty.
+            let _stopped = (!closed).then(|| {
+                stop(stack);
+                Stop(stack)
+            });
+            while let Some(bits) = take(stack) {
+                f(bits);
+            }
+        }
+    }
+
     /// Runs `f`, which may take items from the top, while nobody else changes the unit's
     /// stack.
     fn alone(

@@ -13,6 +13,7 @@ mod cache;
 pub mod compat;
 mod error;
 pub mod keyed;
+pub mod pool;
 pub mod raw;
 
 pub use cache::*;
@@ -24,4 +25,9 @@ pub use keyed::{Key, Slab};
 #[cfg(percpu_loom)]
 pub mod __model {
     pub use crate::compat::state::{Marked, State};
+    pub use crate::pool::__FreeList as FreeList;
 }
+pub use pool::{FixedPool, IdPool, OwnedPoolGuard, Pool, PoolGuard};
+
+/// For the models.
+pub use pool::__FreeList;

@@ -174,7 +174,7 @@ impl Magazines {
     /// The source's.
     #[inline(always)]
     pub fn get<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
-        match self.front.try_pop() {
+        match self.get_at_once() {
             Some(item) => Ok(item),
             None => self.get_slow(source),
         }
@@ -189,14 +189,24 @@ impl Magazines {
     /// Gives an item back. The source must be the one that it came from.
     #[inline(always)]
     pub fn put<S: Source>(&self, item: u64, source: &S) {
-        if !self.front.try_push(item) {
+        if !self.put_hit(item) {
             self.put_slow(item, source);
         }
+    }
+
+    /// The first part of `put`; `false`: go on with `put_slow`.
+    #[inline(always)]
+    pub(crate) fn put_hit(&self, item: u64) -> bool {
+        self.front.try_push(item)
     }
 
     #[inline(always)]
     pub(super) fn stack(&self) -> &RawStack {
         self.behind.as_ref().unwrap_or(&self.front)
+    }
+
+    pub(super) fn stack_mut(&mut self) -> &mut RawStack {
+        self.behind.as_mut().unwrap_or(&mut self.front)
     }
 
     /// Counts operations, if they are to be counted.
@@ -209,7 +219,7 @@ impl Magazines {
 
     #[cold]
     #[inline(never)]
-    fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
+    pub(crate) fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
         self.count(GETS, 1);
         match self.stack().pop() {
             Some(item) => Ok(item),
@@ -225,7 +235,7 @@ impl Magazines {
 
     #[cold]
     #[inline(never)]
-    fn put_slow<S: Source>(&self, item: u64, source: &S) {
+    pub(crate) fn put_slow<S: Source>(&self, item: u64, source: &S) {
         self.count(PUTS, 1);
         if !self.stack().push(item) {
             self.overflow(item, source);

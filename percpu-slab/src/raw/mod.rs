@@ -14,6 +14,7 @@
 mod batch;
 mod cache_core;
 mod claim;
+mod collector;
 mod depot;
 mod hooks;
 mod list;
@@ -36,6 +37,7 @@ mod upkeep;
 
 pub(crate) use cache_core::pointer;
 pub(crate) use claim::Claim;
+pub(crate) use collector::Collector;
 pub use depot::Depot;
 pub use hooks::{Hooks, Site};
 pub use magazine_options::MagazineOptions;

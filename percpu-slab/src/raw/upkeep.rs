@@ -109,6 +109,12 @@ impl Magazines {
         Ok(())
     }
 
+    /// As [`flush`](Self::flush), by whoever is alone with them: no CPU is stopped.
+    pub fn empty<S: Source>(&mut self, source: &S) {
+        self.stack_mut().drain_mut(|item| source.release(&[item]));
+        self.empty_depots(source);
+    }
+
     /// As [`flush`](Self::flush), and CPUs may keep as few as at first.
     ///
     /// # Errors

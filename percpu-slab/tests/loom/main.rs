@@ -4,5 +4,6 @@
 mod cache;
 mod compat;
 mod keyed;
+mod ids;
 mod magazines;
 mod slabs;
