@@ -20,6 +20,8 @@ pub use cache::*;
 pub use error::Error;
 pub use keyed::{Key, Slab};
 
+pub use pool::{FixedPool, IdPool, OwnedPoolGuard, Pool, PoolGuard};
+
 /// What models reach into; no promise is made about it.
 #[doc(hidden)]
 #[cfg(percpu_loom)]
@@ -27,7 +29,3 @@ pub mod __model {
     pub use crate::compat::state::{Marked, State};
     pub use crate::pool::__FreeList as FreeList;
 }
-pub use pool::{FixedPool, IdPool, OwnedPoolGuard, Pool, PoolGuard};
-
-/// For the models.
-pub use pool::__FreeList;
