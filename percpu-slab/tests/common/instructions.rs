@@ -10,13 +10,13 @@ use percpu_core::Unit;
 use percpu_slab::raw::{MagazineOptions, Magazines, Source};
 
 /// How a thread gets to another CPU.
-pub trait Machine {
+pub(crate) trait Machine {
     fn cpus(&self) -> usize;
     fn run_on(&self, cpu: usize);
 }
 
 /// Two bytes: what to do, and with which or how many.
-pub const BYTES: usize = 2;
+const BYTES: usize = 2;
 
 /// Items `1..=ITEMS`; those that nobody has.
 struct Numbers {
@@ -49,7 +49,7 @@ impl Source for Numbers {
 }
 
 /// Carries out `program` on new magazines.
-pub fn run(machine: &impl Machine, options: MagazineOptions, program: &[u8]) {
+pub(crate) fn run(machine: &impl Machine, options: MagazineOptions, program: &[u8]) {
     let numbers = Numbers { free: (1..=ITEMS).collect::<Vec<_>>().into(), refuses: false.into() };
     let magazines = Magazines::new(options).unwrap();
     let most = magazines.max_cached().unwrap();
@@ -149,7 +149,7 @@ fn drained(magazines: &Magazines, numbers: &Numbers, n: usize) {
 }
 
 /// Some options, by number.
-pub fn options(n: u8) -> MagazineOptions {
+pub(crate) fn options(n: u8) -> MagazineOptions {
     MagazineOptions {
         magazine: [1, 4, 12, 28, 60][usize::from(n) % 5],
         magazines: [1, 2][usize::from(n >> 3) % 2],
