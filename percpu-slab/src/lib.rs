@@ -10,6 +10,8 @@
 #![deny(unsafe_code)]
 
 mod error;
+pub mod hardened;
 pub mod raw;
+mod trace;
 
 pub use error::Error;
