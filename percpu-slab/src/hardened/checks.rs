@@ -329,3 +329,7 @@ impl fmt::Debug for Checks {
 fn track(state: &mut State, site: Site) -> Track {
     Track { site, thread: memory::thread(), sequence: state.sequence() }
 }
+
+#[cfg(all(test, not(percpu_loom)))]
+#[path = "checks_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ pub(super) fn add(state: &Arc<Lock<State>>) {
 /// Whether a cache other than `but` has an object at this address.
 pub(super) fn is_of_another(object: usize, but: &Arc<Lock<State>>) -> bool {
     let caches = CACHES.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut others = caches.iter().filter_map(Weak::upgrade).filter(|cache| !Arc::ptr_eq(cache, but));
+    let mut others =
+        caches.iter().filter_map(Weak::upgrade).filter(|cache| !Arc::ptr_eq(cache, but));
     others.any(|cache| cache.lock().get(object).is_some())
 }
