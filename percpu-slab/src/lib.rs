@@ -9,6 +9,8 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+mod epoch;
 mod error;
 pub mod hardened;
 pub mod raw;

@@ -8,10 +8,12 @@
 //!                 Source: where items come from and go to in the end
 //! ```
 
+mod batches;
 mod depot;
 mod magazines;
 mod source;
 
+pub use batches::Batches;
 pub use depot::Depot;
 pub use magazines::{MagazineOptions, Magazines};
 pub use source::Source;
