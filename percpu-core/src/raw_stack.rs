@@ -6,18 +6,20 @@
 //! this with types; an object cache builds on this one.
 //!
 //! # Words
-//! Of each unit (`stack_copy.rs` has the drawing):
+//! Of each unit (`stack_copy.rs` has the drawing), and one limit for all:
 //!
 //! | word | on a unit with sections | elsewhere |
 //! | --- | --- | --- |
 //! | `stop` | 0 <-> `STOPPED` by the drain, who owns `drains` | a lock, tried once by operations |
 //! | `len` | by sections; by a drain that stopped the unit | by whoever holds the lock |
 //! | slots | as `len`; above it anything | as `len` |
+//! | `limit` | by anybody, at any time | the same |
 //!
 //! ```text
 //!   push:   stop == 0?  n = len  n < limit?   slot[n] = item   COMMIT len = n + 1
 //!   pop:    stop == 0?  n = len  n > 0?       item = slot[n - 1]  COMMIT len = n - 1
 //!   drain:  lock drains;  stop = STOPPED;  fence(unit);  take all;  stop = 0
+//!   close:  lock drains;  limit = 0;  all stop = STOPPED;  fence(all);  for ever
 //! ```
 //!
 //! # Invariants
@@ -29,11 +31,16 @@
 //!   carry the old length across the whole drain, and a second fence were needed
 //!   before `stop` may be opened.)
 //! - D3: what is below `len` was put there by a push and has not come out.
+//! - D4: once `close` has returned nothing is pushed. Where sections ran they are
+//!   stopped, and stay so. A unit that becomes active later does so after `close` has
+//!   passed the units' lock, so whoever pushes there loads a limit of 0: inside its
+//!   section, after the unit's base; or with the unit's lock.
 //!
 //! # Orderings
 //! - Pushed on a unit, popped on it: the same CPU, or the unit's lock.
 //! - Pushed, drained: the fence, or the unit's lock.
 //! - Drained, next operation: `stop` store Release, Acquire load of the sections.
+//! - `limit`: Relaxed; `close` has the fence, the units' lock and each unit's lock.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -56,12 +63,12 @@ use crate::unit::Unit;
 /// A bounded stack of 64-bit words on every unit.
 ///
 /// The operations are this CPU's, never wait, and may be used in a signal
-/// handler. They say why they did nothing: [`Refused`]. A `limit` or a `least` is
-/// the caller's to choose at each call.
+/// handler. Those on many items say why they did nothing: [`Refused`].
 pub struct RawStack {
     area: StackArea,
-    /// One drain at a time.
-    drains: Mutex<()>,
+    /// One drain at a time. Whether it is closed: then each unit with sections that
+    /// may have items is stopped.
+    drains: Mutex<bool>,
 }
 
 impl RawStack {
@@ -70,76 +77,77 @@ impl RawStack {
     /// # Errors
     /// As [`PerCpu::zeroed`](crate::PerCpu::zeroed), for `8 * capacity + 8` bytes.
     pub fn with_capacity(capacity: usize) -> Result<Self, Error> {
-        Ok(Self { area: StackArea::new(capacity)?, drains: Mutex::new(()) })
+        Ok(Self { area: StackArea::new(capacity)?, drains: Mutex::new(false) })
     }
 
     /// How many items a unit's stack can hold.
     #[inline]
     pub fn capacity(&self) -> usize {
-        self.area.place().capacity() as usize
+        self.area.capacity() as usize
     }
 
-    /// Puts an item on top, if fewer than `limit` are there.
-    ///
-    /// # Errors
-    /// Nothing was done.
+    /// How many items a unit's stack may have now: the capacity, unless it was set.
+    #[inline]
+    pub fn limit(&self) -> usize {
+        self.area.limit() as usize
+    }
+
+    /// Lets units have as many items as `f` makes of the limit, and no more than the
+    /// capacity. Items that are above it stay. `false` if `f` wants nothing changed.
+    pub fn update_limit(&self, f: impl Fn(usize) -> Option<usize>) -> bool {
+        let update =
+            |limit| f(limit as usize).map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        self.area.update_limit(update).is_some()
+    }
+
+    /// Puts an item on top, if there is room; whether it did.
     #[inline(always)]
-    pub fn push(&self, bits: u64, limit: usize) -> Result<(), Refused> {
-        let (at, limit) = self.limited(limit);
-        match ops::stack::push(at, bits, limit, Index::Cpu) {
-            Some(pushed) => pushed,
-            None => self.push_cold(bits, limit),
-        }
+    pub fn push(&self, bits: u64) -> bool {
+        ops::stack::push(self.area.place(), bits, Index::Cpu) || self.push_cold(bits)
     }
 
     #[cold]
     #[inline(never)]
-    fn push_cold(&self, bits: u64, limit: u32) -> Result<(), Refused> {
-        self.cold(
-            |at, by| ops::stack::push(at, bits, limit, by),
-            |stack| ops::portable_stack::push(stack, bits, limit),
-        )
+    fn push_cold(&self, bits: u64) -> bool {
+        self.push_batch_cold(&[bits], 1).is_ok()
     }
 
-    /// Takes the item on top.
-    ///
-    /// # Errors
-    /// Nothing was done.
+    /// Takes the item on top, if there is one.
     #[inline(always)]
-    pub fn pop(&self) -> Result<u64, Refused> {
+    pub fn pop(&self) -> Option<u64> {
         match ops::stack::pop(self.area.place(), Index::Cpu) {
-            Some(popped) => popped,
+            Some(bits) => Some(bits),
             None => self.pop_cold(),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn pop_cold(&self) -> Result<u64, Refused> {
-        self.cold(ops::stack::pop, ops::portable_stack::pop)
+    fn pop_cold(&self) -> Option<u64> {
+        let mut bits = [0];
+        self.pop_batch_cold(as_uninit(&mut bits), 1).ok().map(|_| bits[0])
     }
 
     /// Puts `items` on top in one commit, the last one topmost; from the first
-    /// on as many as `limit` has room for, if these are at least `least`. Never
-    /// more than 64.
+    /// on as many as there is room for, if these are at least `least`. Never more
+    /// than 64.
     ///
     /// # Errors
     /// Nothing was done.
     #[inline]
-    pub fn push_batch(&self, items: &[u64], least: usize, limit: usize) -> Result<usize, Refused> {
-        let (at, limit) = self.limited(limit);
-        match ops::stack::push_batch(at, items, least, limit, Index::Cpu) {
+    pub fn push_batch(&self, items: &[u64], least: usize) -> Result<usize, Refused> {
+        match ops::stack::push_batch(self.area.place(), items, least, Index::Cpu) {
             Some(pushed) => pushed,
-            None => self.push_batch_cold(items, least, limit),
+            None => self.push_batch_cold(items, least),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn push_batch_cold(&self, items: &[u64], least: usize, limit: u32) -> Result<usize, Refused> {
+    fn push_batch_cold(&self, items: &[u64], least: usize) -> Result<usize, Refused> {
         self.cold(
-            |at, by| ops::stack::push_batch(at, items, least, limit, by),
-            |stack| ops::portable_stack::push_batch(stack, items, least, limit),
+            |at, by| ops::stack::push_batch(at, items, least, by),
+            |stack| ops::portable_stack::push_batch(stack, items, least),
         )
     }
 
@@ -191,20 +199,95 @@ impl RawStack {
     /// If `f` does: the unit is opened, and has the items that `f` was not given.
     /// In debug builds if `f` drains this stack again, which deadlocks otherwise.
     pub fn drain_unit(&self, unit: Unit, mut f: impl FnMut(u64)) -> Result<(), Error> {
+        self.alone(unit, |stack| {
+            while let Some(bits) = take(stack) {
+                f(bits);
+            }
+        })
+    }
+
+    /// Takes items of `unit`, as many as `out` has room for, from the top; returns how
+    /// many.
+    ///
+    /// # Errors
+    /// [`Error::FenceRefused`]; nothing was taken.
+    pub fn drain_into(&self, unit: Unit, out: &mut [u64]) -> Result<usize, Error> {
+        let mut count = 0;
+        self.alone(unit, |stack| {
+            while let Some((out, bits)) =
+                out.get_mut(count).and_then(|out| Some((out, take(stack)?)))
+            {
+                *out = bits;
+                count += 1;
+            }
+        })?;
+        Ok(count)
+    }
+
+    /// Runs `f` while nobody else changes the unit's stack.
+    fn alone(&self, unit: Unit, f: impl FnOnce(StackRef<'_>)) -> Result<(), Error> {
         let _nested = nesting::enter(self);
-        let _alone = (!mutated("stack_drains_together")).then(|| self.drains.lock());
+        let closed = (!mutated("stack_drains_together")).then(|| self.drains.lock());
         let Some(stack) = self.area.on(unit.index()) else { return Ok(()) };
-        let _stopped = match process::has_sections(unit.index()) {
-            true => Halt::Stop(Stop::new(stack, unit)?),
-            false => Halt::Lock(ops::portable_stack::Locked::lock(stack)),
+        let _stopped = match (process::has_sections(unit.index()), &closed) {
+            // It is stopped; or became active since, and is empty.
+            (true, Some(closed)) if **closed => None,
+            (true, _) => Some(Halt::Stop(Stop::new(stack, unit)?)),
+            (false, _) => Some(Halt::Lock(ops::portable_stack::Locked::lock(stack))),
         };
-        // Relaxed, all of them: nobody else has the unit (D1).
-        while let Some(top) = len(stack).checked_sub(1) {
-            let bits = stack.slot(top).load(Ordering::Relaxed);
-            stack.head().len.store(top, Ordering::Relaxed);
-            f(bits);
-        }
+        f(stack);
         Ok(())
+    }
+
+    /// Refuses pushes from now on, on every unit, and pops where sections run: what is
+    /// left can only be drained. For good; a second time does nothing.
+    ///
+    /// # Errors
+    /// [`Error::FenceRefused`]; the stack is as before.
+    pub fn close(&self) -> Result<(), Error> {
+        let _nested = nesting::enter(self);
+        let mut closed = self.drains.lock();
+        if *closed {
+            return Ok(());
+        }
+        let limit = self.area.update_limit(|_| (!mutated("stack_close_limit")).then_some(0));
+        if let Err(error) = self.stop_all() {
+            self.active().for_each(|stack| drop(Stop(stack)));
+            self.area.update_limit(|_| limit);
+            return Err(error);
+        }
+        *closed = true;
+        Ok(())
+    }
+
+    /// Until every unit where sections may have pushed is stopped, and whoever had a
+    /// lock of another has left.
+    fn stop_all(&self) -> Result<(), Error> {
+        let units = &process::get_or_panic().units;
+        // Whoever finds a unit active that was not sees the limit (D4).
+        units.settle();
+        loop {
+            let stopped = self.active().map(stop).count();
+            if !mutated("stack_close_no_fence") {
+                fence::all()?;
+            }
+            // What became active before the fence's end may have been pushed to.
+            if self.active().count() == stopped {
+                break;
+            }
+        }
+        let others = Unit::all()?.filter(|unit| !process::has_sections(unit.index()));
+        others
+            .filter_map(|unit| self.area.on(unit.index()))
+            .for_each(|stack| drop(ops::portable_stack::Locked::lock(stack)));
+        Ok(())
+    }
+
+    /// The stacks of active units with sections.
+    fn active(&self) -> impl Iterator<Item = StackRef<'_>> {
+        let units = Unit::all().into_iter().flatten();
+        let units = units.filter(|unit| process::has_sections(unit.index()));
+        units.filter_map(|unit| self.area.on(unit.index()))
     }
 
     /// The fast path is closed: opens it, or goes round it.
@@ -227,13 +310,6 @@ impl RawStack {
             }
         }
     }
-
-    #[inline(always)]
-    fn limited(&self, limit: usize) -> (StackPlace<'_>, u32) {
-        let at = self.area.place();
-        // A capacity fits.
-        (at, limit.min(at.capacity() as usize) as u32)
-    }
 }
 
 impl fmt::Debug for RawStack {
@@ -245,6 +321,21 @@ impl fmt::Debug for RawStack {
 fn len(stack: StackRef<'_>) -> u32 {
     // Relaxed: a hint, or ordered by what the caller holds.
     stack.head().len.load(Ordering::Relaxed)
+}
+
+/// The item on top. The caller has the unit alone (D1).
+fn take(stack: StackRef<'_>) -> Option<u64> {
+    // Relaxed, all of them: nobody else has the unit.
+    let top = len(stack).checked_sub(1)?;
+    let bits = stack.slot(top).load(Ordering::Relaxed);
+    stack.head().len.store(top, Ordering::Relaxed);
+    Some(bits)
+}
+
+/// Sections that start after the next fence leave.
+fn stop(stack: StackRef<'_>) {
+    // Relaxed: the fence orders it before every section that starts later.
+    stack.head().stop.store(STOPPED, Ordering::Relaxed);
 }
 
 /// A unit that nobody else changes, until this is dropped.
@@ -261,16 +352,15 @@ impl<'a> Stop<'a> {
     fn new(stack: StackRef<'a>, unit: Unit) -> Result<Self, Error> {
         // Opened again by drop, also if the fence is refused.
         let stop = Self(stack);
-        let word = &stack.head().stop;
-        // Relaxed: the fence orders it before every section that starts later.
-        if !mutated("stack_stop_after_fence") {
-            word.store(STOPPED, Ordering::Relaxed);
+        let late = mutated("stack_stop_after_fence");
+        if !late {
+            self::stop(stack);
         }
         if !mutated("stack_no_fence") {
             fence::unit(unit)?;
         }
-        if mutated("stack_stop_after_fence") {
-            word.store(STOPPED, Ordering::Relaxed);
+        if late {
+            self::stop(stack);
         }
         Ok(stop)
     }

@@ -106,7 +106,7 @@ impl<T: StackWord> PerCpuStack<T> {
     /// together cost about three [`Copies::add`](crate::Copies::add)s.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), Full<T>> {
-        self.raw.push(value.to_bits(), self.capacity()).map_err(|_| Full(value))
+        if self.raw.push(value.to_bits()) { Ok(()) } else { Err(Full(value)) }
     }
 
     /// Takes the value on top of this CPU's stack; `None` if there is none.
@@ -115,7 +115,7 @@ impl<T: StackWord> PerCpuStack<T> {
     /// As [`push`](Self::push).
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        let bits = self.raw.pop().ok()?;
+        let bits = self.raw.pop()?;
         // SAFETY: the invariant of `raw`.
         Some(unsafe { T::from_bits(bits) })
     }
@@ -135,7 +135,7 @@ impl<T: StackWord> PerCpuStack<T> {
             for (bits, value) in bits.iter_mut().zip(values) {
                 *bits = value.to_bits();
             }
-            let count = self.raw.push_batch(&bits[..values.len()], 1, self.capacity());
+            let count = self.raw.push_batch(&bits[..values.len()], 1);
             let count = count.unwrap_or(0);
             pushed += count;
             if count < values.len() {

@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 use crate::area::request::Request;
+use crate::atomic::{AtomicU32, Ordering};
 use crate::error::Error;
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -19,6 +20,8 @@ use crate::stack_copy::{StackCopy, StackPlace, StackRef};
 pub(crate) struct StackArea {
     pointer: usize,
     capacity: u32,
+    /// How many items each may have: never more than `capacity`.
+    limit: AtomicU32,
 }
 
 impl StackArea {
@@ -29,7 +32,8 @@ impl StackArea {
         let align = if size < 64 { align_of::<u64>() } else { 64 };
         let pointer = process::alloc_zeroed(Request::dynamic(size, align))?;
         // An area is far smaller than 2^32 slots.
-        Ok(Self { pointer, capacity: capacity as u32 })
+        let capacity = capacity as u32;
+        Ok(Self { pointer, capacity, limit: AtomicU32::new(capacity) })
     }
 
     #[inline(always)]
@@ -39,7 +43,28 @@ impl StackArea {
         // is or becomes active.
         let place = unsafe { Place::new(self.pointer) };
         // SAFETY: as above; its size counts this many slots.
-        unsafe { StackPlace::new(place, self.capacity) }
+        unsafe { StackPlace::new(place, self.capacity, &self.limit) }
+    }
+
+    /// How many items a stack can hold.
+    #[inline]
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// How many items each stack may have now.
+    #[inline]
+    pub(crate) fn limit(&self) -> u32 {
+        // Relaxed: a number.
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the limit by what `f` makes of it, or the capacity if that is less.
+    /// Returns the old one, or that `f` wants none.
+    pub(crate) fn update_limit(&self, f: impl Fn(u32) -> Option<u32>) -> Option<u32> {
+        // Relaxed: a fence follows where it must be seen.
+        let update = |limit| f(limit).map(|limit| limit.min(self.capacity));
+        self.limit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).ok()
     }
 
     /// For an operation whose fast path was closed: this thread's stack, by

@@ -12,7 +12,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::atomic::{AtomicU32, AtomicU64};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::place::Place;
 
 /// What `stop` holds while a drain stops a unit with sections. Also what a
@@ -62,11 +62,19 @@ impl StackCopy {
 pub(crate) struct StackRef<'a> {
     head: &'a StackCopy,
     capacity: u32,
+    limit: &'a AtomicU32,
 }
 
 impl<'a> StackRef<'a> {
     pub(crate) fn head(self) -> &'a StackCopy {
         self.head
+    }
+
+    /// How many items it may have: for who is in a section, or has the lock.
+    pub(crate) fn limit(self) -> u32 {
+        // Relaxed: ordered by what the caller holds, and by whoever changed it to
+        // what must be seen.
+        self.limit.load(Ordering::Relaxed).min(self.capacity)
     }
 
     /// # Panics
@@ -97,14 +105,19 @@ impl<'a> StackRef<'a> {
 pub(crate) struct StackPlace<'a> {
     place: Place<'a, StackCopy>,
     capacity: u32,
+    limit: &'a AtomicU32,
 }
 
 impl<'a> StackPlace<'a> {
     /// # Safety
     /// The invariant must hold.
     #[inline(always)]
-    pub(crate) unsafe fn new(place: Place<'a, StackCopy>, capacity: u32) -> Self {
-        Self { place, capacity }
+    pub(crate) unsafe fn new(
+        place: Place<'a, StackCopy>,
+        capacity: u32,
+        limit: &'a AtomicU32,
+    ) -> Self {
+        Self { place, capacity, limit }
     }
 
     #[inline(always)]
@@ -112,9 +125,12 @@ impl<'a> StackPlace<'a> {
         self.place
     }
 
+    /// How many items each stack may have now. What a push goes by is loaded
+    /// inside its section.
     #[inline(always)]
-    pub(crate) fn capacity(self) -> u32 {
-        self.capacity
+    #[cfg_attr(not(percpu_rseq), allow(dead_code, reason = "other bodies have a `StackRef`"))]
+    pub(crate) fn limit(self) -> &'a AtomicU32 {
+        self.limit
     }
 
     /// The stack whose head lies at `base`.
@@ -124,7 +140,7 @@ impl<'a> StackPlace<'a> {
     pub(crate) unsafe fn at(self, base: usize) -> StackRef<'a> {
         // SAFETY: the caller's word.
         let head = unsafe { self.place.at(base) };
-        StackRef { head, capacity: self.capacity }
+        StackRef { head, capacity: self.capacity, limit: self.limit }
     }
 
     /// The stack that begins with `head`.
@@ -132,6 +148,6 @@ impl<'a> StackPlace<'a> {
     /// # Safety
     /// `head` is a copy of this place's.
     pub(crate) unsafe fn of(self, head: &'a StackCopy) -> StackRef<'a> {
-        StackRef { head, capacity: self.capacity }
+        StackRef { head, capacity: self.capacity, limit: self.limit }
     }
 }

@@ -223,6 +223,12 @@ impl Units {
         without_signals(|| Some(self.activate_locked(&*self.state.try_lock()?, unit)))
     }
 
+    /// Whatever the caller wrote before is seen by whoever uses a unit that is not
+    /// active when this returns.
+    pub(crate) fn settle(&self) {
+        without_signals(|| drop(self.state.lock()));
+    }
+
     /// `state` is that of `self`, locked.
     fn activate_locked(&self, state: &State, unit: UnitIndex) -> usize {
         let base = self.home(unit);

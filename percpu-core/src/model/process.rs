@@ -128,6 +128,9 @@ impl Units {
         unit as usize
     }
 
+    /// All are active.
+    pub(crate) fn settle(&self) {}
+
     pub(crate) fn hidden_bytes(&self) -> usize {
         0
     }

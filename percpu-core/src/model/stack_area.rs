@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::atomic::{AtomicU32, Ordering};
 use crate::error::Error;
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -17,6 +18,8 @@ use crate::stack_copy::{StackCopy, StackPlace, StackRef};
 pub(crate) struct StackArea {
     stacks: Box<[StackCopy]>,
     capacity: u32,
+    /// How many items each may have: never more than `capacity`.
+    limit: AtomicU32,
 }
 
 impl StackArea {
@@ -24,12 +27,34 @@ impl StackArea {
     pub(crate) fn new(capacity: usize) -> Result<Self, Error> {
         let units = process::get()?.units.count();
         let stacks = (0..units).map(|_| StackCopy::new(capacity)).collect();
-        Ok(Self { stacks, capacity: capacity as u32 })
+        let capacity = capacity as u32;
+        Ok(Self { stacks, capacity, limit: AtomicU32::new(capacity) })
     }
 
     pub(crate) fn place(&self) -> StackPlace<'_> {
         // SAFETY: each was made with this many slots.
-        unsafe { StackPlace::new(Place::new(&self.stacks), self.capacity) }
+        unsafe { StackPlace::new(Place::new(&self.stacks), self.capacity, &self.limit) }
+    }
+
+    /// How many items a stack can hold.
+    #[inline]
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// How many items each stack may have now.
+    #[inline]
+    pub(crate) fn limit(&self) -> u32 {
+        // Relaxed: a number.
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the limit by what `f` makes of it, or the capacity if that is less.
+    /// Returns the old one, or that `f` wants none.
+    pub(crate) fn update_limit(&self, f: impl Fn(u32) -> Option<u32>) -> Option<u32> {
+        // Relaxed: a fence follows where it must be seen.
+        let update = |limit| f(limit).map(|limit| limit.min(self.capacity));
+        self.limit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).ok()
     }
 
     /// For an operation whose fast path was closed: this thread's stack, by

@@ -185,7 +185,7 @@ macro_rules! enter {
 
 /// After the commit: the end of the section and the abort handler, out of line
 /// behind the signature that the kernel demands.
-macro_rules! leave {
+macro_rules! restart {
     () => {
         concat!(
             "4:\n",
@@ -199,8 +199,19 @@ macro_rules! leave {
             "cbnz {cpu:w}, 8b\n",
             "b 2b\n",
             ".popsection\n",
-            "9:\n",
         )
+    };
+}
+macro_rules! leave {
+    () => {
+        concat!(restart!(), "9:\n")
+    };
+}
+/// As `leave!`, for sections that have nothing more to say than that they did not
+/// commit: from label 23 with `a` = 0, as if cold.
+macro_rules! leave_or {
+    () => {
+        concat!(restart!(), "b 9f\n", "23: mov {a}, #0\n", "9:\n")
     };
 }
 

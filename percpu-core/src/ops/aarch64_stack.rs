@@ -6,6 +6,7 @@
 //! `a` is the head of a live stack with the slots that the bounds admit. What
 //! the blocks share, register by register, stands in `aarch64.rs`; beside that:
 //! - `n` (scratch or out): a length. `i` (scratch): items still to be moved.
+//! - `limit` (in): the address of the stacks' limit, which the place keeps alive.
 //! - `from`, `to`: one is (in) a live buffer of the caller's of at least `want`
 //!   words, the other (scratch) the slots.
 //! - A slot, or the buffer, may be written by an attempt that is aborted: slots
@@ -20,21 +21,21 @@ use core::mem::{MaybeUninit, offset_of};
 
 use crate::index::Index;
 use crate::ops::refused::{Refused, moved};
-use crate::stack_copy::{BATCH, STOPPED, StackCopy, StackPlace};
+use crate::stack_copy::{BATCH, StackCopy, StackPlace};
 use crate::sys::object::hold;
 use crate::table::CpuTable;
 
-/// Leaves with `$r` not 0 if a drain stops this unit; `stop` is at `a`.
+/// Leaves to `$stopped` with `$r` not 0 if a drain stops this unit; `stop` is at `a`.
 #[cfg(not(percpu_mutate = "no_stop"))]
 macro_rules! open {
-    ($r:literal) => {
-        concat!("ldar ", $r, ", [{a}]\ncbnz ", $r, ", 9f\n")
+    ($r:literal, $stopped:literal) => {
+        concat!("ldar ", $r, ", [{a}]\ncbnz ", $r, ", ", $stopped, "\n")
     };
 }
 #[cfg(percpu_mutate = "no_stop")]
 macro_rules! open {
-    ($r:literal) => {
-        concat!("mov ", $r, ", #0\ncbnz ", $r, ", 9f\n")
+    ($r:literal, $stopped:literal) => {
+        concat!("mov ", $r, ", #0\ncbnz ", $r, ", ", $stopped, "\n")
     };
 }
 
@@ -42,41 +43,35 @@ const LEN: usize = offset_of!(StackCopy, len);
 const SLOTS: usize = size_of::<StackCopy>();
 const _: () = assert!(offset_of!(StackCopy, stop) == 0, "`open!` finds it there");
 
-/// Puts one item on top, if fewer than `limit` are there.
+/// Puts one item on top, if fewer than the limit are there; whether it did.
 #[inline(always)]
-pub(crate) fn push(
-    at: StackPlace<'_>,
-    bits: u64,
-    limit: u32,
-    by: Index,
-) -> Option<Result<(), Refused>> {
-    let limit = limit.min(at.capacity());
-    // `n`: what `stop` held, or the length, which was below the limit if the
-    // section went on.
-    let (a, n): (usize, u64);
+pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
+    let a: usize;
     macro_rules! section {
         ($number:ident, $table:path) => {
-            // SAFETY: the module's; the slot is below the capacity.
+            // SAFETY: the module's; the slot is below the capacity, as the limit is
+            // never more.
             unsafe {
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{n:w}"),
+                        open!("{n:w}", "23f"),
+                        "ldr {v:w}, [{limit}]\n",
                         "ldr {n:w}, [{a}, #{len}]\n",
-                        "cmp {n:w}, {limit:w}\n",
-                        "b.hs 9f\n",
+                        "cmp {n:w}, {v:w}\n",
+                        "b.hs 23f\n",
                         "add {v}, {a}, {n}, lsl #3\n",
                         "str {bits}, [{v}, #{slots}]\n",
                         inject!("2"),
                         "add {v:w}, {n:w}, #1\n",
                         "str {v:w}, [{a}, #{len}]\n",
-                        leave!(),
+                        leave_or!(),
                     ),
                     t = in(reg) &raw const $table,
                     p = in(reg) at.place().pointer(),
                     bits = in(reg) bits,
-                    limit = in(reg) limit,
-                    a = out(reg) a, n = out(reg) n,
+                    limit = in(reg) core::ptr::from_ref(at.limit()),
+                    a = out(reg) a, n = out(reg) _,
                     area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
                     len = const LEN,
                     slots = const SLOTS,
@@ -91,21 +86,13 @@ pub(crate) fn push(
         };
     }
     by_index!(by, section);
-    if a == 0 {
-        return None;
-    }
-    Some(match n as u32 {
-        n if n < limit => Ok(()),
-        STOPPED => Err(Refused::Stopped),
-        _ => Err(Refused::Bounds),
-    })
+    a != 0
 }
 
-/// Takes the item on top.
+/// Takes the item on top, if there is one to be had.
 #[inline(always)]
-pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>> {
-    // `n`: what `stop` held, or the length.
-    let (a, n, r): (usize, u64, u64);
+pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
+    let (a, r): (usize, u64);
     macro_rules! section {
         ($number:ident, $table:path) => {
             // SAFETY: the module's; below the length lie items.
@@ -113,19 +100,19 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>>
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{n:w}"),
+                        open!("{n:w}", "23f"),
                         "ldr {n:w}, [{a}, #{len}]\n",
-                        "cbz {n:w}, 9f\n",
+                        "cbz {n:w}, 23f\n",
                         "add {v}, {a}, {n}, lsl #3\n",
                         "ldr {r}, [{v}, #({slots} - 8)]\n",
                         inject!("2"),
                         "sub {v:w}, {n:w}, #1\n",
                         "str {v:w}, [{a}, #{len}]\n",
-                        leave!(),
+                        leave_or!(),
                     ),
                     t = in(reg) &raw const $table,
                     p = in(reg) at.place().pointer(),
-                    a = out(reg) a, n = out(reg) n, r = out(reg) r,
+                    a = out(reg) a, n = out(reg) _, r = out(reg) r,
                     area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
                     len = const LEN,
                     slots = const SLOTS,
@@ -140,27 +127,18 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>>
         };
     }
     by_index!(by, section);
-    if a == 0 {
-        return None;
-    }
-    Some(match n as u32 {
-        STOPPED => Err(Refused::Stopped),
-        0 => Err(Refused::Bounds),
-        _ => Ok(r),
-    })
+    if a == 0 { None } else { Some(r) }
 }
 
-/// Puts `items` on top, or as many from the first on as `limit` has room for,
+/// Puts `items` on top, or as many from the first on as the limit has room for,
 /// if these are at least `least`; never more than [`BATCH`].
 #[inline]
 pub(crate) fn push_batch(
     at: StackPlace<'_>,
     items: &[u64],
     least: usize,
-    limit: u32,
     by: Index,
 ) -> Option<Result<usize, Refused>> {
-    let limit = limit.min(at.capacity());
     let (a, r): (usize, u64);
     macro_rules! section {
         ($number:ident, $table:path) => {
@@ -169,10 +147,11 @@ pub(crate) fn push_batch(
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{r:w}"),
+                        open!("{r:w}", "9f"),
                         "ldr {n:w}, [{a}, #{len}]\n",
+                        "ldr {i:w}, [{limit}]\n",
                         // `subs`: below or equal leaves no room.
-                        "subs {i:w}, {limit:w}, {n:w}\n",
+                        "subs {i:w}, {i:w}, {n:w}\n",
                         "b.ls 9f\n",
                         "cmp {i}, {want}\n",
                         "csel {i}, {i}, {want}, lo\n",
@@ -195,7 +174,7 @@ pub(crate) fn push_batch(
                     from = in(reg) items.as_ptr(),
                     want = in(reg) items.len().min(BATCH),
                     least = in(reg) least.max(1),
-                    limit = in(reg) limit,
+                    limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) a, r = out(reg) r,
                     n = out(reg) _, i = out(reg) _, to = out(reg) _,
                     area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
@@ -232,7 +211,7 @@ pub(crate) fn pop_batch(
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{r:w}"),
+                        open!("{r:w}", "9f"),
                         "ldr {n:w}, [{a}, #{len}]\n",
                         "cmp {n}, {want}\n",
                         "csel {i}, {n}, {want}, lo\n",

@@ -7,12 +7,12 @@ use crate::ops::refused::Refused;
 use crate::stack_copy::StackPlace;
 
 #[inline(always)]
-pub(crate) fn push(_: StackPlace<'_>, _: u64, _: u32, _: Index) -> Option<Result<(), Refused>> {
-    None
+pub(crate) fn push(_: StackPlace<'_>, _: u64, _: Index) -> bool {
+    false
 }
 
 #[inline(always)]
-pub(crate) fn pop(_: StackPlace<'_>, _: Index) -> Option<Result<u64, Refused>> {
+pub(crate) fn pop(_: StackPlace<'_>, _: Index) -> Option<u64> {
     None
 }
 
@@ -21,7 +21,6 @@ pub(crate) fn push_batch(
     _: StackPlace<'_>,
     _: &[u64],
     _: usize,
-    _: u32,
     _: Index,
 ) -> Option<Result<usize, Refused>> {
     None

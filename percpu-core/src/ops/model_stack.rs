@@ -3,7 +3,7 @@
 //!
 //! # Safety
 //!
-//! Takes units' bases from the machine.
+//! Takes units' bases from the machine; reads a word that a section has written.
 
 #![allow(unsafe_code)]
 
@@ -60,35 +60,26 @@ fn len(stack: StackRef<'_>) -> u32 {
     seen
 }
 
-pub(crate) fn push(
-    at: StackPlace<'_>,
-    bits: u64,
-    limit: u32,
-    by: Index,
-) -> Option<Result<(), Refused>> {
-    Some(push_batch(at, &[bits], 1, limit, by)?.map(drop))
+pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
+    push_batch(at, &[bits], 1, by).is_some_and(|pushed| pushed.is_ok())
 }
 
-pub(crate) fn pop(at: StackPlace<'_>, _: Index) -> Option<Result<u64, Refused>> {
-    section(at, |armed, stack, len| {
-        let Some(len) = len.checked_sub(1) else { return Ok(Err(Refused::Bounds)) };
-        let bits = stack.slot(len).load(Relaxed);
-        armed.point()?;
-        stack.head().len.store(len, Relaxed);
-        Ok(Ok(bits))
-    })
+pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
+    let mut bits = [MaybeUninit::uninit()];
+    pop_batch(at, &mut bits, 1, by)?.ok()?;
+    // SAFETY: one came.
+    Some(unsafe { bits[0].assume_init() })
 }
 
 pub(crate) fn push_batch(
     at: StackPlace<'_>,
     items: &[u64],
     least: usize,
-    limit: u32,
     _: Index,
 ) -> Option<Result<usize, Refused>> {
-    let limit = limit.min(at.capacity());
     section(at, |armed, stack, len| {
-        let room = limit.saturating_sub(len) as usize;
+        armed.point()?;
+        let room = stack.limit().saturating_sub(len) as usize;
         let count = items.len().min(BATCH).min(room);
         if count < least.max(1) {
             return Ok(Err(Refused::Bounds));

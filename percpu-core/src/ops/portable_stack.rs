@@ -69,27 +69,14 @@ impl Drop for Locked<'_> {
     }
 }
 
-pub(crate) fn push(stack: StackRef<'_>, bits: u64, limit: u32) -> Result<(), Refused> {
-    push_batch(stack, &[bits], 1, limit).map(drop)
-}
-
-pub(crate) fn pop(stack: StackRef<'_>) -> Result<u64, Refused> {
-    let stack = Locked::try_lock(stack)?;
-    let len = stack.len().checked_sub(1).ok_or(Refused::Bounds)?;
-    let bits = stack.0.slot(len).load(Ordering::Relaxed);
-    stack.set_len(len);
-    Ok(bits)
-}
-
 pub(crate) fn push_batch(
     stack: StackRef<'_>,
     items: &[u64],
     least: usize,
-    limit: u32,
 ) -> Result<usize, Refused> {
     let stack = Locked::try_lock(stack)?;
     let len = stack.len();
-    let room = limit.saturating_sub(len) as usize;
+    let room = stack.0.limit().saturating_sub(len) as usize;
     let count = items.len().min(room).min(BATCH);
     if count < least.max(1) {
         return Err(Refused::Bounds);

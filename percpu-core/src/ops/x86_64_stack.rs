@@ -6,6 +6,7 @@
 //! `a` is the head of a live stack with the slots that the bounds admit. What
 //! the blocks share, register by register, stands in `x86_64.rs`; beside that:
 //! - `cpu` (scratch): once `a` is the address, a length.
+//! - `limit` (in): the address of the stacks' limit, which the place keeps alive.
 //! - `from`, `to`: one is (in) a live buffer of the caller's of at least `want`
 //!   words, the other (scratch) the slots.
 //! - A slot, or the buffer, may be written by an attempt that is aborted: slots
@@ -20,7 +21,7 @@ use core::mem::{MaybeUninit, offset_of};
 
 use crate::index::Index;
 use crate::ops::refused::{Refused, moved};
-use crate::stack_copy::{BATCH, STOPPED, StackCopy, StackPlace};
+use crate::stack_copy::{BATCH, StackCopy, StackPlace};
 use crate::sys::object::hold;
 use crate::table::CpuTable;
 
@@ -41,26 +42,35 @@ macro_rules! open {
 const LEN: usize = offset_of!(StackCopy, len);
 const SLOTS: usize = size_of::<StackCopy>();
 
-/// Puts one item on top, if fewer than `limit` are there.
+/// Leaves to `$stopped` if a drain stops this unit, without a register.
+#[cfg(not(percpu_mutate = "no_stop"))]
+macro_rules! open_or {
+    ($stopped:literal) => {
+        concat!("cmp dword ptr [{a}], 0\njne ", $stopped, "\n")
+    };
+}
+#[cfg(percpu_mutate = "no_stop")]
+macro_rules! open_or {
+    ($stopped:literal) => {
+        concat!("test {a}, {a}\njz ", $stopped, "\n")
+    };
+}
+
+/// Puts one item on top, if fewer than the limit are there; whether it did.
 #[inline(always)]
-pub(crate) fn push(
-    at: StackPlace<'_>,
-    bits: u64,
-    limit: u32,
-    by: Index,
-) -> Option<Result<(), Refused>> {
-    let limit = limit.min(at.capacity());
+pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
     macro_rules! section {
         ($number:ident, $table:path) => {
-            // SAFETY: the module's; the slot is below the capacity.
+            // SAFETY: the module's; the slot is below the capacity, as the limit is
+            // never more.
             unsafe {
                 asm!(
                     concat!(
-                        enter!($number, "{cold}"),
-                        open!("{cpu:e}", "{stopped}"),
+                        enter!($number, "{not}"),
+                        open_or!("{not}"),
                         "mov {cpu:e}, dword ptr [{a} + {len}]\n",
-                        "cmp {cpu:e}, {limit:e}\n",
-                        "jae {full}\n",
+                        "cmp {cpu:e}, dword ptr [{limit}]\n",
+                        "jae {not}\n",
                         "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
                         inject!("2"),
                         "add {cpu:e}, 1\n",
@@ -70,7 +80,7 @@ pub(crate) fn push(
                     t = in(reg) &raw const $table,
                     p = in(reg) at.place().pointer(),
                     bits = in(reg) bits,
-                    limit = in(reg) limit,
+                    limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
                     len = const LEN,
                     slots = const SLOTS,
@@ -78,23 +88,20 @@ pub(crate) fn push(
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
                     hold = sym hold,
-                    cold = label { return None },
-                    stopped = label { return Some(Err(Refused::Stopped)) },
-                    full = label { return Some(Err(Refused::Bounds)) },
+                    not = label { return false },
                     options(nostack),
                 )
             }
         };
     }
     by_index!(by, section);
-    Some(Ok(()))
+    true
 }
 
-/// Takes the item on top.
+/// Takes the item on top, if there is one to be had.
 #[inline(always)]
-pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>> {
-    // `n`: what `stop` held, or the length less one: all ones if that was 0.
-    let (a, n, r): (usize, u64, u64);
+pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
+    let (a, r): (usize, u64);
     macro_rules! section {
         ($number:ident, $table:path) => {
             // SAFETY: the module's; below the length lie items.
@@ -102,19 +109,25 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>>
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        open!("{n:e}", "9f"),
-                        "mov {n:e}, dword ptr [{a} + {len}]\n",
-                        "sub {n:e}, 1\n",
-                        "jb 9f\n",
-                        "mov {r}, qword ptr [{a} + 8 * {n} + {slots}]\n",
+                        open_or!("23f"),
+                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        "sub {cpu:e}, 1\n",
+                        "jb 23f\n",
+                        "mov {r}, qword ptr [{a} + 8 * {cpu} + {slots}]\n",
                         inject!("2"),
-                        "mov dword ptr [{a} + {len}], {n:e}\n",
+                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
                         leave!(),
+                        // Out of line too: `a` says all that the caller asks, in
+                        // one comparison.
+                        ".pushsection __rseq_failure, \"ax\"\n",
+                        "23: xor {a:e}, {a:e}\n",
+                        "jmp 9f\n",
+                        ".popsection\n",
                         "9:\n",
                     ),
                     t = in(reg) &raw const $table,
                     p = in(reg) at.place().pointer(),
-                    a = out(reg) a, n = out(reg) n, r = out(reg) r,
+                    a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _,
                     len = const LEN,
                     slots = const SLOTS,
@@ -128,27 +141,18 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<Result<u64, Refused>>
         };
     }
     by_index!(by, section);
-    if a == 0 {
-        return None;
-    }
-    Some(match n as u32 {
-        STOPPED => Err(Refused::Stopped),
-        u32::MAX => Err(Refused::Bounds),
-        _ => Ok(r),
-    })
+    if a == 0 { None } else { Some(r) }
 }
 
-/// Puts `items` on top, or as many from the first on as `limit` has room for,
+/// Puts `items` on top, or as many from the first on as the limit has room for,
 /// if these are at least `least`; never more than [`BATCH`].
 #[inline]
 pub(crate) fn push_batch(
     at: StackPlace<'_>,
     items: &[u64],
     least: usize,
-    limit: u32,
     by: Index,
 ) -> Option<Result<usize, Refused>> {
-    let limit = limit.min(at.capacity());
     let (a, r): (usize, u64);
     macro_rules! section {
         ($number:ident, $table:path) => {
@@ -160,7 +164,7 @@ pub(crate) fn push_batch(
                         open!("{r:e}", "9f"),
                         "mov {cpu:e}, dword ptr [{a} + {len}]\n",
                         "xor {r:e}, {r:e}\n",
-                        "mov {i:e}, {limit:e}\n",
+                        "mov {i:e}, dword ptr [{limit}]\n",
                         "sub {i:e}, {cpu:e}\n",
                         "jbe 9f\n",
                         "cmp {i}, {want}\n",
@@ -184,7 +188,7 @@ pub(crate) fn push_batch(
                     from = in(reg) items.as_ptr(),
                     want = in(reg) items.len().min(BATCH),
                     least = in(reg) least.max(1),
-                    limit = in(reg) limit,
+                    limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _, i = out(reg) _, to = out(reg) _,
                     len = const LEN,

@@ -43,32 +43,32 @@ const MAX_BATCH: usize = 60;
 #[doc(alias = "rcu_free")]
 #[doc(alias = "kfree_rcu_cpu")]
 pub struct Batches {
+    /// Room for all but the one that makes the batch.
     stack: RawStack,
-    batch: usize,
 }
 
 impl Batches {
     /// No items yet. Each time `batch` of them have come to a CPU they go on.
     ///
     /// # Errors
-    /// [`Error::Option`] unless a batch is 1 to 60 items; as
+    /// [`Error::Option`] unless a batch is 2 to 60 items; as
     /// [`PerCpu::zeroed`](percpu_core::PerCpu::zeroed).
     pub fn new(batch: usize) -> Result<Self, Error> {
-        if !(1..=MAX_BATCH).contains(&batch) {
-            return Err(Error::Option { name: "batch", value: batch, min: 1, max: MAX_BATCH });
+        if !(2..=MAX_BATCH).contains(&batch) {
+            return Err(Error::Option { name: "batch", value: batch, min: 2, max: MAX_BATCH });
         }
-        Ok(Self { stack: RawStack::with_capacity(batch)?, batch })
+        Ok(Self { stack: RawStack::with_capacity(batch - 1)? })
     }
 
     /// Items of a batch.
     pub fn batch(&self) -> usize {
-        self.batch
+        self.stack.capacity() + 1
     }
 
     /// Gives this CPU an item. If that makes a batch, `hand` gets it.
     #[inline]
     pub fn push(&self, item: u64, hand: impl FnOnce(&[u64])) {
-        if self.stack.push(item, self.batch - 1).is_err() {
+        if !self.stack.push(item) {
             self.push_slow(item, hand);
         }
     }
@@ -76,13 +76,10 @@ impl Batches {
     #[cold]
     fn push_slow(&self, item: u64, hand: impl FnOnce(&[u64])) {
         let mut batch = [0; MAX_BATCH];
-        let others = &mut batch[..self.batch - 1];
-        let count = match others.is_empty() {
-            true => 0,
-            false => self.stack.pop_into(others, 1).unwrap_or(0),
-        };
+        let others = &mut batch[..self.stack.capacity()];
+        let count = self.stack.pop_into(others, 1).unwrap_or(0);
         batch[count] = item;
-        let lost = count == 0 && self.batch > 1 && mutated("batches_refused_is_pushed");
+        let lost = count == 0 && mutated("batches_refused_is_pushed");
         hand(&batch[..count + usize::from(!lost)]);
     }
 
@@ -128,6 +125,6 @@ impl Batches {
 
 impl fmt::Debug for Batches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batches").field("batch", &self.batch).field("len", &self.len()).finish()
+        f.debug_struct("Batches").field("batch", &self.batch()).field("len", &self.len()).finish()
     }
 }

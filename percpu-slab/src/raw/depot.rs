@@ -71,7 +71,8 @@ impl Depot {
     /// depot that is always full and always empty.
     pub fn new(magazines: usize, items: usize) -> Self {
         let lines = (HEADER + items).div_ceil(LINE);
-        let turn = |word: usize| if word % (lines * LINE) == 0 { word / (lines * LINE) } else { 0 };
+        let turn =
+            |word: usize| if word.is_multiple_of(lines * LINE) { word / (lines * LINE) } else { 0 };
         let line = |line: usize| {
             Line(core::array::from_fn(|i| AtomicU64::new(2 * turn(line * LINE + i) as u64)))
         };
@@ -98,6 +99,18 @@ impl Depot {
     /// Whether it held none a moment ago.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many items its magazines had a moment ago.
+    pub fn items(&self) -> usize {
+        let head = self.head.0.load(Ordering::Relaxed);
+        let cells = (head..head + self.len()).map(|position| {
+            let cell = self.cell(position % self.count);
+            // Relaxed, both: a number.
+            let full = cell.word(0).load(Ordering::Relaxed) == 2 * position as u64 + 1;
+            if full { cell.word(1).load(Ordering::Relaxed) as usize } else { 0 }
+        });
+        cells.sum()
     }
 
     /// Puts a magazine in; `false` if it is full.

@@ -7,74 +7,114 @@
 //! that only allocates; and only when the depot has none, or no room, the source below
 //! is asked.
 //!
+//! ```text
+//!            get                                 put
+//!             | pop                          push |
+//!        |  stack of this CPU:  at most `limit` items  |
+//!     empty |                                     | full:  grow, or
+//!           |  take a magazine    put a magazine  |
+//!        |  depot of this node: at most `depot` magazines  |
+//!     empty |                                     | full
+//!           |  refill                    release  |
+//!        |  source                                     |
+//! ```
+//!
+//! # Words
+//! | word | who changes it |
+//! | --- | --- |
+//! | stacks | `RawStack` says |
+//! | limit | whoever grows, decays, shrinks; 0 for ever by `close` |
+//! | `closed` | `close`, once, after the stack is closed |
+//! | `words`, of each CPU | its own sections: counts, and `REFILLS` |
+//!
+//! # Policy
+//! A limit that holds what the swings of traffic ask for: a CPU that ran empty and then
+//! runs full would have needed neither with a magazine more, so the limit grows by one.
+//! A CPU that only frees, or only allocates, has no use for more. `decay` takes back an
+//! eighth, for a timer to call: what is still needed grows again.
+//!
 //! # Invariants
 //! - M1: an item is at one place: at a user's, on one stack, in one cell of a depot, in
-//!   the hands of a thread in a slow path, or below.
+//!   the hands of a thread in a slow path, or below. In a thread's hands it is some
+//!   [`Held`]'s, which puts it back if the source panics.
 //! - M2: `put` touches the magazines for the last time when its item is pushed, or
 //!   released: until then the item keeps alive what holds them. So what it does with
 //!   other items comes before.
 //! - M3: once `close` has returned no item comes to a stack or a depot again but those
-//!   that whoever brought them takes out again: the limit is 0, and whoever has put a
-//!   magazine looks at `closed` after it.
-
-use core::fmt;
+//!   that whoever brought them takes out again: the stacks are closed, and whoever has
+//!   put a magazine looks at `closed` after it.
+//!
+//! # Orderings
+//! - Items: those of the stacks and the depots.
+//! - `closed`: a store, a full fence, the look into the depots; against a put, a full
+//!   fence, the look at `closed`. One of the two sees the other.
 
 use percpu_core::__raw::{RawStack, mutated};
-use percpu_core::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use percpu_core::{PerCpu, Unit};
+use percpu_core::PerCpu;
+use percpu_core::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use super::depot::Depot;
+use super::magazine_options::{MAX_MAGAZINE, MagazineOptions};
 use super::source::Source;
 use crate::error::Error;
 
-/// The most items of a magazine: one section moves it whole.
-pub(crate) const MAX_MAGAZINE: usize = 60;
-
-/// How large magazines are, and how many there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MagazineOptions {
-    /// Items of a magazine, 1 to 60.
-    pub magazine: usize,
-    /// Magazines a CPU has at first: 2, one to allocate from and one to free to.
-    pub magazines: usize,
-    /// Magazines a CPU may come to have under traffic.
-    pub max_magazines: usize,
-    /// Full magazines in the depot of a node.
-    #[doc(alias = "MAX_FULL_SHEAVES")]
-    pub depot: usize,
-}
-
-impl Default for MagazineOptions {
-    fn default() -> Self {
-        Self { magazine: 28, magazines: 2, max_magazines: 8, depot: 10 }
-    }
-}
-
-impl MagazineOptions {
-    fn check(&self) -> Result<(), Error> {
-        let check = |name, value, min, max| match (min..=max).contains(&value) {
-            true => Ok(()),
-            false => Err(Error::Option { name, value, min, max }),
-        };
-        check("magazine", self.magazine, 1, MAX_MAGAZINE)?;
-        check("magazines", self.magazines, 1, 64)?;
-        check("max_magazines", self.max_magazines, self.magazines, 64)?;
-        check("depot", self.depot, 0, 1 << 16)
-    }
-}
-
 /// Free items on every CPU, above a depot a node.
+///
+/// An item comes out once for each time that it went in. What a source makes items of,
+/// and whose they are while nobody has them, is the source's business: whoever drops
+/// magazines [closes](Self::close) or [flushes](Self::flush) them first.
+///
+/// ```
+/// use percpu_slab::raw::{MagazineOptions, Magazines, Source};
+///
+/// struct Numbers(std::sync::atomic::AtomicU64);
+/// impl Source for Numbers {
+///     type Error = std::convert::Infallible;
+///     fn refill(&self, out: &mut [u64]) -> Result<usize, Self::Error> {
+///         let count = out.len() as u64;
+///         let first = 1 + self.0.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+///         out.iter_mut().zip(first..).for_each(|(out, number)| *out = number);
+///         Ok(out.len())
+///     }
+///     fn release(&self, _: &[u64]) {}
+/// }
+///
+/// let numbers = Numbers(0.into());
+/// let magazines = Magazines::new(MagazineOptions::default())?;
+/// let Ok(number) = magazines.get(&numbers);
+/// magazines.put(number, &numbers);
+/// assert_eq!(magazines.cached(), 28, "a magazine came, and is there");
+/// magazines.close(&numbers)?;
+/// assert_eq!(magazines.cached(), 0);
+/// # Ok::<(), percpu_slab::Error>(())
+/// ```
+///
+/// # Performance
+/// A [`get`](Self::get) or [`put`](Self::put) that hits is one section: no lock, no
+/// lock prefix, no line that another CPU writes.
 #[doc(alias = "slub_percpu_sheaves")]
 pub struct Magazines {
-    stack: RawStack,
-    /// Items that a CPU may keep now. 0 once it is closed.
-    limit: AtomicUsize,
-    closed: AtomicBool,
-    options: MagazineOptions,
-    depots: Box<[Depot]>,
-    /// Of each CPU: whether it ran empty since it last ran full.
-    refilled: PerCpu<AtomicU64>,
+    pub(super) stack: RawStack,
+    /// Whether operations are counted.
+    pub(super) counted: bool,
+    pub(super) closed: AtomicBool,
+    pub(super) options: MagazineOptions,
+    pub(super) depots: Box<[Depot]>,
+    pub(super) words: PerCpu<[AtomicU64; WORDS]>,
 }
+
+// Of each CPU, counts but for the first.
+/// How often it ran empty since it last ran full.
+pub(super) const REFILLS: usize = 0;
+pub(super) const GETS: usize = 1;
+pub(super) const PUTS: usize = 2;
+pub(super) const GET_MISSES: usize = 3;
+pub(super) const PUT_MISSES: usize = 4;
+pub(super) const SOURCE_GETS: usize = 5;
+pub(super) const SOURCE_PUTS: usize = 6;
+pub(super) const DEPOT_GETS: usize = 7;
+pub(super) const DEPOT_PUTS: usize = 8;
+const WORDS: usize = 9;
 
 impl Magazines {
     /// Empty magazines.
@@ -87,12 +127,14 @@ impl Magazines {
         let nodes = percpu_core::info()?.topology().nr_node_ids();
         #[cfg(percpu_loom)]
         let nodes = 1;
+        let stack = RawStack::with_capacity(options.magazine * options.max_magazines)?;
+        stack.update_limit(|_| Some(options.initial()));
         Ok(Self {
-            stack: RawStack::with_capacity(options.magazine * options.max_magazines)?,
-            limit: AtomicUsize::new(options.magazine * options.magazines),
+            stack,
+            counted: options.count_hits,
             closed: AtomicBool::new(false),
             depots: (0..nodes).map(|_| Depot::new(options.depot, options.magazine)).collect(),
-            refilled: PerCpu::zeroed()?,
+            words: PerCpu::zeroed()?,
             options,
         })
     }
@@ -100,14 +142,13 @@ impl Magazines {
     /// Takes an item of this CPU's, if it has one.
     #[inline(always)]
     pub fn get_cached(&self) -> Option<u64> {
-        self.stack.pop().ok()
+        self.stack.pop()
     }
 
     /// Gives this CPU an item, if it has room.
     #[inline(always)]
     pub fn put_cached(&self, item: u64) -> bool {
-        // Relaxed: an old limit is as good; closing has its own rule (M3).
-        self.stack.push(item, self.limit.load(Ordering::Relaxed)).is_ok()
+        self.stack.push(item)
     }
 
     /// Takes an item: this CPU's, or one of the depot, or a new one.
@@ -116,7 +157,10 @@ impl Magazines {
     /// The source's.
     #[inline(always)]
     pub fn get<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
-        match self.get_cached() {
+        if self.counted {
+            self.words.at(GETS).inc();
+        }
+        match self.stack.pop() {
             Some(item) => Ok(item),
             None => self.get_slow(source),
         }
@@ -125,7 +169,10 @@ impl Magazines {
     /// Gives an item back. The source must be the one that it came from.
     #[inline(always)]
     pub fn put<S: Source>(&self, item: u64, source: &S) {
-        if !self.put_cached(item) {
+        if self.counted {
+            self.words.at(PUTS).inc();
+        }
+        if !self.stack.push(item) {
             self.put_slow(item, source);
         }
     }
@@ -133,26 +180,28 @@ impl Magazines {
     #[cold]
     #[inline(never)]
     fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
-        self.refilled.store(1);
+        self.words.at(GET_MISSES).inc();
+        self.bring(source)
+    }
+
+    /// An item; the others of its magazine are where there is room.
+    pub(super) fn bring<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
+        self.words.at(REFILLS).inc();
         let mut buffer = [0; MAX_MAGAZINE];
-        let magazine = &mut buffer[..self.options.magazine];
-        let count = match self.depot().take(magazine) {
-            0 => source.refill(magazine)?,
-            count => count,
-        };
-        let (item, rest) = magazine[..count].split_last().expect("one at least");
+        let count = self.refill(&mut buffer[..self.options.magazine], source)?;
+        let (item, rest) = buffer[..count].split_last().expect("one at least");
+        let held = Held::new(self, source, core::slice::from_ref(item));
         self.spread(rest, source);
+        held.keep();
         Ok(*item)
     }
 
     #[cold]
     #[inline(never)]
     fn put_slow<S: Source>(&self, item: u64, source: &S) {
-        let mut grown = false;
-        if self.refilled.swap(0) != 0 {
-            grown = self.grow();
-        }
-        if !grown {
+        let held = Held::new(self, source, core::slice::from_ref(&item));
+        self.words.at(PUT_MISSES).inc();
+        if self.words.at(REFILLS).swap(0) == 0 || !self.grow() {
             let mut buffer = [0; MAX_MAGAZINE];
             let magazine = &mut buffer[..self.options.magazine];
             if let Ok(count) = self.stack.pop_into(magazine, 1) {
@@ -160,8 +209,32 @@ impl Magazines {
             }
         }
         // Last (M2).
-        if !self.put_cached(item) {
-            source.release(&[item]);
+        held.put_back();
+    }
+
+    /// Fills `out`, which a magazine fits into; not all of it, but one at least.
+    pub(super) fn refill<S: Source>(&self, out: &mut [u64], source: &S) -> Result<usize, S::Error> {
+        match self.depot().take(out) {
+            0 => {}
+            count => {
+                self.words.at(DEPOT_GETS).inc();
+                return Ok(count);
+            }
+        }
+        match source.refill(out) {
+            Ok(count) => {
+                assert!((1..=out.len()).contains(&count), "a source made {count} of {}", out.len());
+                self.words.at(SOURCE_GETS).inc();
+                Ok(count)
+            }
+            // Before there is none: what other nodes have.
+            Err(error) => match self.depots.iter().map(|depot| depot.take(out)).find(|&n| n > 0) {
+                Some(count) => {
+                    self.words.at(DEPOT_GETS).inc();
+                    Ok(count)
+                }
+                None => Err(error),
+            },
         }
     }
 
@@ -170,16 +243,17 @@ impl Magazines {
         if items.is_empty() {
             return;
         }
-        let limit = self.limit.load(Ordering::Relaxed);
-        let pushed = self.stack.push_batch(items, 1, limit).unwrap_or(0);
+        let pushed = self.stack.push_batch(items, 1).unwrap_or(0);
         if pushed < items.len() {
             self.store(&items[pushed..], source);
         }
     }
 
-    /// Puts items of whoever holds one more into the depot, or below.
+    /// Puts at most a magazine of items of whoever holds one more into the depot, or
+    /// below.
     fn store<S: Source>(&self, items: &[u64], source: &S) {
         if self.depot().put(items) {
+            self.words.at(DEPOT_PUTS).inc();
             // A light Dekker: the put before the look; in `close` the mark before the
             // look into the depot.
             fence(Ordering::SeqCst);
@@ -187,20 +261,26 @@ impl Magazines {
                 self.empty_depots(source);
             }
         } else {
-            source.release(items);
+            self.release(items, source);
         }
+    }
+
+    /// The last that is done with the items: they may have kept all this alive.
+    pub(super) fn release<S: Source>(&self, items: &[u64], source: &S) {
+        self.words.at(SOURCE_PUTS).inc();
+        source.release(items);
     }
 
     /// Lets CPUs keep a magazine more; `false` if they have as many as they may.
     fn grow(&self) -> bool {
-        let most = self.options.magazine * self.options.max_magazines;
-        // Relaxed: a number, and nothing hangs on it. 0 stays 0.
-        let grow = |limit| match limit {
-            0 => None,
-            limit if limit >= most => None,
-            limit => Some(most.min(limit + self.options.magazine)),
-        };
-        self.limit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_ok()
+        let most = self.stack.capacity();
+        self.update_limit(|limit| (limit < most).then(|| limit + self.options.magazine))
+    }
+
+    /// `limit` as `f` has it; `false` if it wants nothing changed, or all is closed.
+    pub(super) fn update_limit(&self, f: impl Fn(usize) -> Option<usize>) -> bool {
+        // 0 stays 0: closed.
+        self.stack.update_limit(|limit| if limit == 0 { None } else { f(limit) })
     }
 
     /// This node's.
@@ -215,89 +295,68 @@ impl Magazines {
         &self.depots[0]
     }
 
-    /// How many items lay in magazines and depots a moment ago; exact if nobody moves
-    /// any meanwhile.
-    pub fn cached(&self) -> usize {
-        let units = Unit::all().into_iter().flatten();
-        let stacks: usize = units.map(|unit| self.stack.len_on(unit)).sum();
-        stacks + self.depots.iter().map(|depot| depot.len() * self.options.magazine).sum::<usize>()
-    }
-
-    /// Gives all items of one unit to the source.
-    ///
-    /// # Errors
-    /// [`percpu_core::Error::FenceRefused`]; nothing was taken.
-    pub fn drain<S: Source>(&self, unit: Unit, source: &S) -> Result<(), Error> {
-        let mut batch = Batch::new(source);
-        self.stack.drain_unit(unit, |item| batch.push(item))?;
-        Ok(())
-    }
-
-    /// Gives all items of all units and depots to the source.
-    ///
-    /// # Errors
-    /// As [`drain`](Self::drain).
-    #[doc(alias = "flush_all")]
-    pub fn flush<S: Source>(&self, source: &S) -> Result<(), Error> {
-        for unit in Unit::all()? {
-            self.drain(unit, source)?;
-        }
-        self.empty_depots(source);
-        Ok(())
-    }
-
-    fn empty_depots<S: Source>(&self, source: &S) {
+    pub(super) fn empty_depots<S: Source>(&self, source: &S) {
         let mut buffer = [0; MAX_MAGAZINE];
         for depot in &self.depots {
-            loop {
+            // No more than it has: others may go on putting.
+            for _ in 0..depot.capacity() {
                 match depot.take(&mut buffer[..self.options.magazine]) {
                     0 => break,
-                    count => source.release(&buffer[..count]),
+                    count => self.release(&buffer[..count], source),
                 }
             }
         }
     }
 }
 
-impl fmt::Debug for Magazines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Magazines")
-            .field("cached", &self.cached())
-            .field("limit", &self.limit.load(Ordering::Relaxed))
-            .field("depots", &self.depots)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Items on their way to the source.
-struct Batch<'a, S: Source> {
-    items: [u64; MAX_MAGAZINE],
-    len: usize,
+/// Items in the hands of a thread in a slow path: put back when this is dropped, as it
+/// is if the source panics.
+pub(super) struct Held<'a, S: Source> {
+    magazines: &'a Magazines,
     source: &'a S,
+    items: &'a [u64],
 }
 
-impl<'a, S: Source> Batch<'a, S> {
-    fn new(source: &'a S) -> Self {
-        Self { items: [0; MAX_MAGAZINE], len: 0, source }
+impl<'a, S: Source> Held<'a, S> {
+    pub(super) fn new(magazines: &'a Magazines, source: &'a S, items: &'a [u64]) -> Self {
+        Self { magazines, source, items }
     }
 
-    fn push(&mut self, item: u64) {
-        self.items[self.len] = item;
-        self.len += 1;
-        if self.len == MAX_MAGAZINE {
-            self.flush();
+    /// They are the caller's now.
+    pub(super) fn keep(mut self) {
+        self.items = &[];
+    }
+
+    /// Puts them where there is room; those that are left if the source panics, when
+    /// `self` is dropped.
+    pub(super) fn put_back(mut self) {
+        self.put_all();
+    }
+
+    fn put_all(&mut self) {
+        let (magazines, source, items) = (self.magazines, self.source, &mut self.items);
+        // The last one comes last (M2).
+        while items.len() > 1 {
+            let Ok(count) = magazines.stack.push_batch(&items[..items.len() - 1], 1) else { break };
+            *items = &items[count..];
+        }
+        while items.len() > 1 {
+            let count = (items.len() - 1).min(magazines.options.magazine);
+            magazines.words.at(PUT_MISSES).add(count as u64);
+            let (magazine, rest) = items.split_at(count);
+            *items = rest;
+            magazines.store(magazine, source);
+        }
+        if let [item] = core::mem::take(items) {
+            if !magazines.stack.push(*item) {
+                magazines.release(&[*item], source);
+            }
         }
     }
-
-    fn flush(&mut self) {
-        self.source.release(&self.items[..core::mem::take(&mut self.len)]);
-    }
 }
 
-impl<S: Source> Drop for Batch<'_, S> {
+impl<S: Source> Drop for Held<'_, S> {
     fn drop(&mut self) {
-        if self.len > 0 {
-            self.flush();
-        }
+        self.put_all();
     }
 }

@@ -6,14 +6,35 @@
 //!                 Depot: a bounded ring of full magazines, one a node
 //!                     |  when the ring is empty or full
 //!                 Source: where items come from and go to in the end
+//!                 Slabs: objects of one layout, from slabs in spans
 //! ```
 
+mod batch;
 mod batches;
 mod depot;
+mod list;
+mod magazine_options;
+mod magazine_stats;
 mod magazines;
+mod memory;
+mod node;
+mod sizes;
+mod slab;
+mod slab_options;
+mod slab_stats;
+mod slabs;
+mod slabs_free;
 mod source;
+mod span;
+mod upkeep;
 
 pub use batches::Batches;
 pub use depot::Depot;
-pub use magazines::{MagazineOptions, Magazines};
+pub use magazine_options::MagazineOptions;
+pub use magazine_stats::MagazineStats;
+pub use magazines::Magazines;
+pub use sizes::{Geometry, MAX_OBJECTS, MAX_ORDER, PAGE, SPAN, magazine, min_objects, min_partial};
+pub use slab_options::{Constructor, Numa, SlabOptions};
+pub use slab_stats::{FreeError, SlabStats};
+pub use slabs::Slabs;
 pub use source::Source;

@@ -70,7 +70,7 @@ pub fn pop(stack: &PerCpuStack<u64>) -> Option<u64> {
 /// Many onto a stack, all or nothing.
 #[unsafe(no_mangle)]
 pub fn push_batch(stack: &RawStack, items: &[u64; 30]) -> Result<usize, Refused> {
-    stack.push_batch(items, 30, usize::MAX)
+    stack.push_batch(items, 30)
 }
 
 /// Many off a stack, or as many as there are.

@@ -1,0 +1,67 @@
+//! Many items at a time from [`Magazines`], and to them.
+
+use super::magazines::{GET_MISSES, GETS, Held, Magazines, PUTS, REFILLS};
+use super::source::Source;
+
+impl Magazines {
+    /// Takes `out.len()` items, all of them or none: this CPU's, those of the depot, new
+    /// ones.
+    ///
+    /// # Errors
+    /// The source's; nothing was taken, and `out` holds anything.
+    ///
+    /// # Performance
+    /// One section for 64 items that this CPU has.
+    #[doc(alias = "kmem_cache_alloc_bulk")]
+    pub fn get_batch<S: Source>(&self, out: &mut [u64], source: &S) -> Result<(), S::Error> {
+        let mut got = 0;
+        let brought = loop {
+            if got == out.len() {
+                break Ok(());
+            }
+            if let Ok(count) = self.stack.pop_into(&mut out[got..], 1) {
+                got += count;
+                continue;
+            }
+            let (mine, rest) = out.split_at_mut(got);
+            let held = Held::new(self, source, mine);
+            let brought = if rest.len() < self.options.magazine {
+                // The others of the magazine are for the next round, or the next call.
+                self.bring(source).map(|item| {
+                    rest[0] = item;
+                    1
+                })
+            } else {
+                self.words.at(REFILLS).inc();
+                self.refill(rest, source)
+            };
+            match brought {
+                Ok(count) => {
+                    self.words.at(GET_MISSES).add(count as u64);
+                    held.keep();
+                    got += count;
+                }
+                Err(error) => {
+                    held.put_back();
+                    break Err(error);
+                }
+            }
+        };
+        if self.counted {
+            self.words.at(GETS).add(got as u64);
+        }
+        brought
+    }
+
+    /// Gives items back. The source must be the one that they came from.
+    ///
+    /// # Performance
+    /// One section for 64 items that this CPU has room for; the rest goes in magazines.
+    #[doc(alias = "kmem_cache_free_bulk")]
+    pub fn put_batch<S: Source>(&self, items: &[u64], source: &S) {
+        if self.counted {
+            self.words.at(PUTS).add(items.len() as u64);
+        }
+        Held::new(self, source, items).put_back();
+    }
+}
