@@ -1,0 +1,4 @@
+//! Models of what percpu-slab is made of; run by `ci/loom.sh`.
+#![cfg(percpu_loom)]
+
+mod batches;
