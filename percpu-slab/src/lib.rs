@@ -9,6 +9,7 @@
 
 #![deny(unsafe_code)]
 
+mod cache;
 #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
 mod epoch;
 mod error;
@@ -16,4 +17,5 @@ pub mod hardened;
 pub mod raw;
 mod trace;
 
+pub use cache::*;
 pub use error::Error;

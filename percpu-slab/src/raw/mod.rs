@@ -1,6 +1,8 @@
 //! The parts that pools, caches and the slab are made of.
 //!
 //! ```text
+//!   alloc, free   ObjectCache: the two below, and who keeps them alive
+//!                     |
 //!   get, put      Magazines: a stack of free items on every CPU
 //!                     |  whole magazines, when a CPU runs empty or full
 //!                 Depot: a bounded ring of full magazines, one a node
@@ -12,12 +14,14 @@
 mod batch;
 mod batches;
 mod depot;
+mod hooks;
 mod list;
 mod magazine_options;
 mod magazine_stats;
 mod magazines;
 mod memory;
 mod node;
+mod object_cache;
 mod sizes;
 mod slab;
 mod slab_options;
@@ -30,9 +34,12 @@ mod upkeep;
 
 pub use batches::Batches;
 pub use depot::Depot;
+pub use hooks::{Hooks, Site};
 pub use magazine_options::MagazineOptions;
 pub use magazine_stats::MagazineStats;
 pub use magazines::Magazines;
+pub(crate) use object_cache::{Claim, pointer};
+pub use object_cache::{ObjectCache, ObjectCacheOptions};
 pub use sizes::{Geometry, MAX_OBJECTS, MAX_ORDER, PAGE, SPAN, magazine, min_objects, min_partial};
 pub use slab_options::{Constructor, Numa, SlabOptions};
 pub use slab_stats::{FreeError, SlabStats};
