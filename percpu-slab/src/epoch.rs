@@ -31,10 +31,11 @@ use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_epoch::{Guard, default_collector, is_pinned, pin};
 use percpu_core::Unit;
+use percpu_core::hotplug::State;
 
 use crate::error::Error;
 use crate::raw::Batches;
@@ -44,7 +45,8 @@ const MAX_BATCH: usize = 60;
 
 /// Objects of a cache that wait for a grace period.
 pub(crate) struct Deferred {
-    batches: Batches,
+    /// `None` if there was no per-CPU memory for them: then each object goes by itself.
+    batches: Option<Batches>,
     /// Objects with the epoch.
     handed: AtomicUsize,
     /// Drops values and frees their objects.
@@ -52,29 +54,26 @@ pub(crate) struct Deferred {
 }
 
 impl Deferred {
-    /// # Safety
-    /// `release` may be called with objects that come to [`defer`](Self::defer), on any
-    /// thread at any later time.
-    ///
-    /// # Errors
-    /// As [`Batches::new`].
-    pub(crate) unsafe fn new(batch: usize, release: unsafe fn(&[u64])) -> Result<Self, Error> {
-        Ok(Self { batches: Batches::new(batch)?, handed: AtomicUsize::new(0), release })
+    fn new(batch: usize, release: unsafe fn(&[u64])) -> Arc<Self> {
+        let batches = Batches::new(batch.clamp(2, MAX_BATCH)).ok();
+        Arc::new(Self { batches, handed: AtomicUsize::new(0), release })
     }
 
     /// Releases an object when a grace period that begins now has passed.
     ///
     /// # Safety
     /// Nobody who is not pinned now comes to the object any more, and nobody else
-    /// releases it.
+    /// releases it. `release` may be called with it, on any thread, at any later time.
     #[inline]
     pub(crate) unsafe fn defer(self: &Arc<Self>, item: u64, guard: &Guard) {
-        if guard.collector() == Some(default_collector()) {
+        let usual = guard.collector() == Some(default_collector());
+        match &self.batches {
             // SAFETY: as promised; E1 for those that came before.
-            self.batches.push(item, |batch| unsafe { self.hand(batch, guard, true) });
-        } else {
+            Some(batches) if usual => {
+                batches.push(item, |batch| unsafe { self.hand(batch, guard, true) })
+            }
             // SAFETY: as promised.
-            unsafe { self.hand(&[item], guard, false) };
+            _ => unsafe { self.hand(&[item], guard, usual) },
         }
     }
 
@@ -101,23 +100,25 @@ impl Deferred {
     ///
     /// # Errors
     /// As [`Batches::drain`].
-    pub(crate) fn drain(self: &Arc<Self>, unit: Unit) -> Result<(), Error> {
+    fn drain(self: &Arc<Self>, unit: Unit) -> Result<(), Error> {
+        let Some(batches) = &self.batches else { return Ok(()) };
         // SAFETY: E1, E2.
-        self.batches.drain(unit, |batch| unsafe { self.hand(batch, &pin(), true) })
+        batches.drain(unit, |batch| unsafe { self.hand(batch, &pin(), true) })
     }
 
     /// Hands all that waits on CPUs to the epoch.
     ///
     /// # Errors
     /// As [`Batches::flush`].
-    pub(crate) fn flush(self: &Arc<Self>) -> Result<(), Error> {
+    fn flush(self: &Arc<Self>) -> Result<(), Error> {
+        let Some(batches) = &self.batches else { return Ok(()) };
         // SAFETY: E1, E2.
-        self.batches.flush(|batch| unsafe { self.hand(batch, &pin(), true) })
+        batches.flush(|batch| unsafe { self.hand(batch, &pin(), true) })
     }
 
     /// How many objects wait; of a moment ago.
-    pub(crate) fn waiting(&self) -> usize {
-        self.batches.len() + self.handed.load(Ordering::Relaxed)
+    fn waiting(&self) -> usize {
+        self.batches.as_ref().map_or(0, Batches::len) + self.handed.load(Ordering::Relaxed)
     }
 
     /// Waits until all that was deferred before is free: `false` if this thread is
@@ -125,7 +126,7 @@ impl Deferred {
     ///
     /// # Errors
     /// As [`flush`](Self::flush).
-    pub(crate) fn barrier(self: &Arc<Self>) -> Result<bool, Error> {
+    fn barrier(self: &Arc<Self>) -> Result<bool, Error> {
         self.flush()?;
         let mut rounds = 0u32;
         // Acquire: pairs with the Release in `release`: all that was done to the objects.
@@ -153,6 +154,71 @@ impl fmt::Debug for Deferred {
     }
 }
 
+/// What a cache has of its objects that wait; made when the first one is deferred. When
+/// it is dropped they are handed to the epoch, which does not need it.
+#[derive(Default)]
+pub(crate) struct Handle(OnceLock<(Arc<Deferred>, Option<State>)>);
+
+impl Handle {
+    /// Those of a cache whose objects `release` may be called with.
+    #[inline]
+    pub(crate) fn get_or_init(&self, batch: usize, release: unsafe fn(&[u64])) -> &Arc<Deferred> {
+        let make = || {
+            let deferred = Deferred::new(batch, release);
+            let theirs = Arc::downgrade(&deferred);
+            let state = State::new("percpu-slab deferred").drain(move |unit| {
+                if let Some(deferred) = theirs.upgrade() {
+                    // A refused fence leaves the objects where they are.
+                    let _ = deferred.drain(unit);
+                }
+            });
+            (deferred, state.register_nocalls().ok())
+        };
+        &self.0.get_or_init(make).0
+    }
+
+    fn deferred(&self) -> Option<&Arc<Deferred>> {
+        self.0.get().map(|(deferred, _)| deferred)
+    }
+
+    /// Hands what waits on a unit to the epoch.
+    ///
+    /// # Errors
+    /// As [`Batches::drain`].
+    pub(crate) fn drain(&self, unit: Unit) -> Result<(), Error> {
+        self.deferred().map_or(Ok(()), |deferred| deferred.drain(unit))
+    }
+
+    /// Hands all that waits on CPUs to the epoch.
+    ///
+    /// # Errors
+    /// As [`Batches::flush`].
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        self.deferred().map_or(Ok(()), Deferred::flush)
+    }
+
+    /// How many objects wait; of a moment ago.
+    pub(crate) fn waiting(&self) -> usize {
+        self.deferred().map_or(0, |deferred| deferred.waiting())
+    }
+
+    /// Waits until all that was deferred before is free; `false` if this thread is
+    /// pinned, so that it would wait for itself.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub(crate) fn barrier(&self) -> Result<bool, Error> {
+        self.deferred().map_or(Ok(true), Deferred::barrier)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // A refused fence leaves objects where nobody looks for them: leaked, but sound.
+        let _ = self.flush();
+    }
+}
+
 /// Objects that wait together.
 struct Batch {
     deferred: Arc<Deferred>,
@@ -173,14 +239,9 @@ impl Batch {
     }
 }
 
-/// Drops the values of objects, one after the other, then frees them.
-///
-/// A value whose drop panics does not keep the others from being dropped; the panic
-/// ends here, because who collects garbage has nothing to do with it.
-///
-/// # Safety
-/// The objects are the caller's, and have values of type `T`.
-pub(crate) unsafe fn drop_each<T>(objects: &[u64], mut drop_one: impl FnMut(*mut T)) {
+/// Calls `drop_one` with each object. If it panics the others are still dropped, and the
+/// panic ends here, because who collects garbage has nothing to do with it.
+pub(crate) fn for_each<T>(objects: &[u64], mut drop_one: impl FnMut(*mut T)) {
     for &object in objects {
         let value = core::ptr::with_exposed_provenance_mut::<T>(object as usize);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop_one(value))) {

@@ -13,10 +13,10 @@
 mod checks;
 mod memory;
 mod registry;
-mod report;
+pub(crate) mod report;
 mod shape;
 mod state;
 
-pub(crate) use checks::{Callback, Checks, Site};
+pub(crate) use checks::{Callback, Checks};
 pub use report::{Action, Corruption, Kind, Report, Track};
 pub(crate) use shape::Shape;

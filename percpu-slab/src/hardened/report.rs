@@ -195,6 +195,8 @@ pub struct Report {
     pub corruptions: Vec<Corruption>,
     /// Corruptions that allocations and frees noticed beyond those that are kept.
     pub untold: u64,
+    /// Corruptions of this cache so far, told in whichever report.
+    pub total: u64,
     /// Objects in use.
     pub live: usize,
     /// Free objects.

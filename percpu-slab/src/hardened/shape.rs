@@ -11,7 +11,7 @@
 //!
 //! # Invariants
 //! - S1: the zones of a state do not overlap, and cover the place, but for the bytes of
-//!   an object in use that its user may write, and those of one that is not poisoned.
+//!   an object in use that its user may write.
 //! - S2: `left` and `stride` are multiples of the alignment: if a place is aligned, so
 //!   are its object and the place behind it.
 
@@ -43,7 +43,6 @@ pub(crate) struct Shape {
     right: usize,
     stride: usize,
     align: usize,
-    poison: bool,
 }
 
 /// What an object is now.
@@ -63,12 +62,11 @@ pub(crate) struct Zone {
 }
 
 impl Shape {
-    /// The shape of objects of `layout`. Those that are not to be poisoned keep what
-    /// they hold while they are free.
+    /// The shape of objects of `layout`.
     ///
     /// # Errors
     /// [`Error::Layout`] if there is no such place in any address space.
-    pub(crate) fn new(layout: Layout, poison: bool) -> Result<Self, Error> {
+    pub(crate) fn new(layout: Layout) -> Result<Self, Error> {
         let (size, align) = (layout.size(), layout.align().max(WORD));
         let impossible =
             || Error::Layout { size, align, max: (isize::MAX as usize).saturating_sub(4 * align) };
@@ -80,7 +78,7 @@ impl Shape {
             .and_then(|used| used.checked_next_multiple_of(align))
             .ok_or_else(impossible)?;
         Layout::from_size_align(stride, align).map_err(|_| impossible())?;
-        Ok(Self { left, size, right, stride, align, poison })
+        Ok(Self { left, size, right, stride, align })
     }
 
     /// Of a whole place: what the slabs are asked for.
@@ -110,14 +108,9 @@ impl Shape {
         let (red, used, poisoned, ended) = match state {
             Use::Live(bytes) => {
                 assert!(bytes <= self.size, "{bytes} bytes of {}", self.size);
-                // Without poison a part of an object means nothing.
-                let used = if self.poison { object.start + bytes } else { object.end };
-                (RED_ACTIVE, used, 0..0, 0..0)
+                (RED_ACTIVE, object.start + bytes, 0..0, 0..0)
             }
-            Use::Free if self.poison => {
-                (RED_INACTIVE, object.end, object.start..last, last..object.end)
-            }
-            Use::Free => (RED_INACTIVE, object.end, 0..0, 0..0),
+            Use::Free => (RED_INACTIVE, object.end, object.start..last, last..object.end),
         };
         [
             zone(Kind::LeftRedZone, 0..self.left, red),

@@ -35,7 +35,7 @@ fn layouts() -> impl Strategy<Value = Layout> {
 #[test]
 fn places_of_some_layouts_are_as_drawn() {
     let place = |size, align| {
-        let shape = Shape::new(Layout::from_size_align(size, align).unwrap(), true).unwrap();
+        let shape = Shape::new(Layout::from_size_align(size, align).unwrap()).unwrap();
         (shape.object(), shape.right, shape.stride, shape.align)
     };
     assert_eq!(place(64, 8), (8, 8, 80, 8));
@@ -48,12 +48,12 @@ fn places_of_some_layouts_are_as_drawn() {
 #[test]
 fn a_layout_without_a_place_is_refused() {
     let layout = Layout::from_size_align(isize::MAX as usize - 15, 16).unwrap();
-    assert!(matches!(Shape::new(layout, true), Err(Error::Layout { .. })));
+    assert!(matches!(Shape::new(layout), Err(Error::Layout { .. })));
 }
 
 #[test]
 fn a_free_object_is_as_the_kernel_paints_it() {
-    let shape = Shape::new(Layout::from_size_align(3, 1).unwrap(), true).unwrap();
+    let shape = Shape::new(Layout::from_size_align(3, 1).unwrap()).unwrap();
     let mut expected = vec![0xbb; 8];
     expected.extend([0x6b, 0x6b, 0xa5]);
     expected.extend([0xbb; 13]);
@@ -63,18 +63,15 @@ fn a_free_object_is_as_the_kernel_paints_it() {
 proptest! {
     /// S1 and S2.
     #[test]
-    fn zones_cover_a_place_once(layout in layouts(), poison: bool, used in 0usize..300) {
-        let shape = Shape::new(layout, poison).unwrap();
+    fn zones_cover_a_place_once(layout in layouts(), used in 0usize..300) {
+        let shape = Shape::new(layout).unwrap();
         let object = shape.object()..shape.object() + shape.size();
         prop_assert_eq!(shape.object() % layout.align(), 0);
         prop_assert_eq!(shape.place().size() % layout.align(), 0);
         let used = used.min(shape.size());
         for (state, bare) in [
-            (Use::Live(used), match poison {
-                true => object.start..object.start + used,
-                false => object.clone(),
-            }),
-            (Use::Free, if poison { 0..0 } else { object }),
+            (Use::Live(used), object.start..object.start + used),
+            (Use::Free, 0..0),
         ] {
             let mut count = vec![0; shape.place().size()];
             for zone in shape.zones(state) {
@@ -89,9 +86,9 @@ proptest! {
     /// One byte at a time, every one.
     #[test]
     fn each_byte_changed_is_seen_told_and_repaired(
-        layout in layouts(), poison: bool, used in 0usize..300, change in 1u8..,
+        layout in layouts(), used in 0usize..300, change in 1u8..,
     ) {
-        let shape = Shape::new(layout, poison).unwrap();
+        let shape = Shape::new(layout).unwrap();
         for state in [Use::Live(used.min(shape.size())), Use::Free] {
             let sound = painted(&shape, state, 0x11);
             for at in 0..sound.len() {

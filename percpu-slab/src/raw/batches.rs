@@ -14,8 +14,8 @@
 
 use core::fmt;
 
-use percpu_core::Unit;
 use percpu_core::__raw::{RawStack, mutated};
+use percpu_core::Unit;
 
 use crate::error::Error;
 

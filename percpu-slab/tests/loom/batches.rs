@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use percpu_core::Unit;
 use percpu_core::__raw::{Mutex, mutated};
+use percpu_core::Unit;
 use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::model::{Builder, Outcomes};
 use percpu_slab::raw::Batches;
