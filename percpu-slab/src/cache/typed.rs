@@ -108,6 +108,7 @@ impl<T> Cache<T> {
     /// are free but lie with other CPUs were looked for.
     #[doc(alias = "kmem_cache_alloc")]
     #[inline]
+    #[track_caller]
     pub fn alloc(&self, value: T) -> Result<Object<T>, AllocError<T>> {
         match self.objects.alloc() {
             // SAFETY: just allocated; `objects` fits.
@@ -131,6 +132,7 @@ impl<T> Cache<T> {
     /// # Panics
     /// If `make` does; the object is free again.
     #[inline]
+    #[track_caller]
     pub fn alloc_with(&self, make: impl FnOnce() -> T) -> Result<Object<T>, Error> {
         let object = self.objects.alloc()?;
         // SAFETY: as in `alloc`.
@@ -145,6 +147,7 @@ impl<T> Cache<T> {
     /// # Panics
     /// If `T::default` does; the object is free again.
     #[inline]
+    #[track_caller]
     pub fn alloc_default(&self) -> Result<Object<T>, Error>
     where
         T: Default,
@@ -157,6 +160,7 @@ impl<T> Cache<T> {
     /// # Errors
     /// As [`alloc`](Self::alloc).
     #[inline]
+    #[track_caller]
     pub fn alloc_uninit(&self) -> Result<Object<MaybeUninit<T>>, Error> {
         let object = self.objects.alloc()?;
         // SAFETY: just allocated; it fits a `T`, and so one that is not initialised.
@@ -176,6 +180,7 @@ impl<T> Cache<T> {
     #[cfg(not(percpu_loom))]
     #[doc(alias = "kmem_cache_zalloc")]
     #[inline]
+    #[track_caller]
     pub fn alloc_zeroed(&self) -> Result<Object<T>, Error>
     where
         T: percpu_core::Zeroable,

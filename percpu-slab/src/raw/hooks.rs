@@ -30,7 +30,7 @@ pub type Site = Option<&'static Location<'static>>;
 /// An object from `get` is memory of the layout that `place` was asked with, or of the
 /// first `bytes` of it, in a place that the source gave; it is nobody else's until `put`
 /// gets it, and valid as long as its place was not released. Nothing that the user may
-/// touch is touched in between.
+/// touch is touched in between. All of this also if it is given to several caches.
 #[doc(alias = "SLAB_DEBUG_FLAGS")]
 pub unsafe trait Hooks: Send + Sync + fmt::Debug {
     /// What a place needs for an object of `layout`.

@@ -351,7 +351,7 @@ impl ObjectCache {
     }
 
     /// What stands between it and its slabs.
-    pub fn hooks(&self) -> Option<&Arc<dyn Hooks>> {
+    pub(crate) fn hooks(&self) -> Option<&Arc<dyn Hooks>> {
         self.core().hooks.as_ref()
     }
 
