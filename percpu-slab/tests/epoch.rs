@@ -36,12 +36,15 @@ fn an_object_is_not_used_again_before_its_grace_period() {
     let drops = Arc::new(AtomicUsize::new(0));
     let cache = Cache::<Counted>::builder().build().unwrap();
     let alloc = || cache.alloc(Counted(0, Arc::clone(&drops))).ok().unwrap();
-    let (ready, go_on) = (Barrier::new(2), Barrier::new(2));
+    let ready = Barrier::new(2);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        // Dropped if an assertion fails, so that the other thread ends.
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let ready = &ready;
+        scope.spawn(move || {
             let _pinned = epoch::pin();
             ready.wait();
-            go_on.wait();
+            let _ = wait.recv();
         });
         ready.wait();
         let waiting: BTreeSet<usize> = (0..500)
@@ -59,7 +62,7 @@ fn an_object_is_not_used_again_before_its_grace_period() {
             assert!(!waiting.contains(&address(&alloc())));
         }
         assert_eq!((cache.deferred(), drops.load(Relaxed)), (500, 1000));
-        go_on.wait();
+        drop(go_on);
         assert!(cache.deferred_barrier().unwrap());
         assert_eq!((cache.deferred(), drops.load(Relaxed)), (0, 1500));
         let again: Vec<_> = (0..500).map(|_| alloc()).collect();
