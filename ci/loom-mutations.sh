@@ -40,15 +40,17 @@ stack_no_fence        stack::pop_against_drain
 stack_stop_after_fence stack::push_against_drain
 stack_no_stop         stack::pop_and_push_against_drain
 stack_no_stop         stack::pop_against_drain
-stack_stop_late       stack::pop_against_drain
-stack_stop_relaxed    stack::pop_and_push_against_drain
-stack_open_relaxed    stack::pop_and_push_against_drain
 stack_commit_first    stack::push_against_drain
 stack_commit_first    stack::push_batch_against_drain
 stack_drains_together stack::drain_against_drain
+stack_stop_lost       stack::push_against_drain
+stack_stop_lost       stack::pop_against_drain
+stack_close_limit     stack::portable_push_against_close
+stack_close_no_fence  stack::push_against_close
+stack_close_once      stack::push_against_close
+stack_close_no_wait   stack::portable_push_against_close
 stack_atomic_relaxed  stack::operations_against_drain_on_the_shared_unit
 stack_atomic_unlocked stack::operations_against_drain_on_the_shared_unit
-stack_no_wake         stack::operations_against_drain_on_the_shared_unit
 take_sums_twice       take_against_add
 sum_before_the_lock   values::set_against_add
 record_stores         values::record_against_record_on_one_cpu
@@ -145,10 +147,18 @@ rwlock_waiters_not_woken rwlock::write_against_write_and_read
 rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
 rwlock_downgrade_leaves rwlock::downgrade_against_write
 rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
+batches_refused_is_pushed batches::pushes_against_drain
+no_restart            batches::push_against_push_on_one_cpu
+epoch_at_once         batches::reader_against_a_batch_that_another_thread_hands_over
+slab_free_relaxed     slabs::free_against_reuse
+slab_take_relaxed     slabs::free_against_reuse
+slabs_lock_late       slabs::free_against_free_of_a_full_slab
+slabs_lock_late       slabs::free_against_free_and_shrink
+slabs_no_pin          slabs::last_free_against_free_with_a_limit
 '
 
 cfg_flags percpu_loom
-models=(--profile loom -p percpu-core -p percpu-counter)
+models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
 cargo test -q "${models[@]}" --test loom --no-run
 
 log=$(mktemp)

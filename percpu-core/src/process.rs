@@ -298,7 +298,11 @@ pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
 fn admit_thread(process: &Process) -> Option<usize> {
     let units = &process.units;
     let unit = match process.mode {
-        Mode::Portable(_) => portable_unit(units.cpu_count()),
+        Mode::Portable(_) => {
+            let base = units.activate(portable_unit(units.cpu_count()));
+            PORTABLE_BASE.set(base);
+            return Some(base);
+        }
         #[cfg(percpu_rseq)]
         Mode::Rseq(registration) => {
             use crate::sys::rseq;
@@ -315,6 +319,19 @@ fn admit_thread(process: &Process) -> Option<usize> {
         Mode::Rseq(_) => units.shared(),
     };
     Some(units.activate(unit))
+}
+
+thread_local! {
+    /// What `admit` said in portable mode: it says the same for ever.
+    static PORTABLE_BASE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// As `admit`, if that told this thread before, in portable mode, to use atomics.
+#[inline]
+pub(crate) fn admitted<T>(place: Place<'_, T>) -> Option<&T> {
+    let base = PORTABLE_BASE.get();
+    // SAFETY: the base of an active unit, as `admit_thread` promises.
+    (base != 0).then(|| unsafe { place.at(base) })
 }
 
 /// As `admit`, for an operation inside an allocation: it waits for no lock, asks for

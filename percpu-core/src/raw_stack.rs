@@ -10,26 +10,30 @@
 //!
 //! | word | on a unit with sections | elsewhere |
 //! | --- | --- | --- |
-//! | `stop` | 0 <-> `STOPPED` by the drain, who owns `drains` | a lock, tried once by operations |
-//! | `len` | by sections; by a drain that stopped the unit | by whoever holds the lock |
-//! | slots | as `len`; above it anything | as `len` |
+//! | `word`: length | by sections; by a drain that stopped the unit | by whoever holds the lock |
+//! | `word`: `STOPPED` | the drain, who owns `drains` | a lock, tried once by operations |
+//! | slots | as the length; above it anything | as the length |
 //! | `limit` | by anybody, at any time | the same |
 //!
 //! ```text
-//!   push:   stop == 0?  n = len  n < limit?   slot[n] = item   COMMIT len = n + 1
-//!   pop:    stop == 0?  n = len  n > 0?       item = slot[n - 1]  COMMIT len = n - 1
-//!   drain:  lock drains;  stop = STOPPED;  fence(unit);  take all;  stop = 0
-//!   close:  lock drains;  limit = 0;  all stop = STOPPED;  fence(all);  for ever
+//!   push:   n = word  n < limit, so not stopped   slot[n] = item   COMMIT word = n + 1
+//!   pop:    n = word  n > 0, signed, so not either  item = slot[n - 1]  COMMIT word = n - 1
+//!   drain:  lock drains
+//!           word |= STOPPED
+//!           fence(unit);  word |= STOPPED  until it was there all the time
+//!           take all;  word &= !STOPPED
+//!   close:  lock drains;  limit = 0;  as drain, all units, and for ever
 //! ```
+//! One word, so that a section asks one question of one load. It pays with a mark that
+//! is lost when a section that had not seen it commits over it: hence "until".
 //!
 //! # Invariants
-//! - D1: while a drain has stopped a unit and its fence has returned, nobody else
-//!   changes the unit's stack. A section either committed before the fence ended,
-//!   or it restarted, and then it loads `STOPPED` and leaves.
-//! - D2: a section that is let in by the end of a drain knows what the drain left:
-//!   `stop` is loaded before `len` and acquires. (Loaded after it, a section could
-//!   carry the old length across the whole drain, and a second fence were needed
-//!   before `stop` may be opened.)
+//! - D1: while a drain has stopped a unit nobody else changes the unit's stack. The
+//!   mark was still there after a fence that came after it. A section that had loaded
+//!   the word without it either committed before the fence ended, and then the mark
+//!   would be gone, or restarted, and then it sees the mark and leaves.
+//! - D2: the mark comes and goes by atomic instructions on the whole word, so none of
+//!   them undoes a commit, also if the fence was refused and sections go on.
 //! - D3: what is below `len` was put there by a push and has not come out.
 //! - D4: once `close` has returned nothing is pushed. Where sections ran they are
 //!   stopped, and stay so. A unit that becomes active later does so after `close` has
@@ -39,7 +43,9 @@
 //! # Orderings
 //! - Pushed on a unit, popped on it: the same CPU, or the unit's lock.
 //! - Pushed, drained: the fence, or the unit's lock.
-//! - Drained, next operation: `stop` store Release, Acquire load of the sections.
+//! - Drained, next operation: `word` by Release, so that what the drain loaded from
+//!   slots is loaded before a section may store there; the section's load of the word
+//!   comes first by its dependencies.
 //! - `limit`: Relaxed; `close` has the fence, the units' lock and each unit's lock.
 
 use core::cell::RefCell;
@@ -95,35 +101,53 @@ impl RawStack {
     /// Lets units have as many items as `f` makes of the limit, and no more than the
     /// capacity. Items that are above it stay. `false` if `f` wants nothing changed.
     pub fn update_limit(&self, f: impl Fn(usize) -> Option<usize>) -> bool {
-        let update =
-            |limit| f(limit as usize).map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        let update = |limit| f(limit as usize).map(|limit| limit as u64);
         self.area.update_limit(update).is_some()
     }
 
     /// Puts an item on top, if there is room; whether it did.
     #[inline(always)]
     pub fn push(&self, bits: u64) -> bool {
-        ops::stack::push(self.area.place(), bits, Index::Cpu) || self.push_cold(bits)
+        self.try_push(bits) || self.push_cold(bits)
+    }
+
+    /// As [`push`](Self::push), by the one section that serves most, for who has
+    /// something else to do in a cold function of its own if that did not.
+    #[inline(always)]
+    pub fn try_push(&self, bits: u64) -> bool {
+        ops::stack::push(self.area.place(), bits, Index::Cpu)
     }
 
     #[cold]
     #[inline(never)]
     fn push_cold(&self, bits: u64) -> bool {
-        self.push_batch_cold(&[bits], 1).is_ok()
+        match self.area.admitted() {
+            Some(stack) => ops::portable_stack::push(stack, bits).is_ok(),
+            None => self.push_batch_cold(&[bits], 1).is_ok(),
+        }
     }
 
     /// Takes the item on top, if there is one.
     #[inline(always)]
     pub fn pop(&self) -> Option<u64> {
-        match ops::stack::pop(self.area.place(), Index::Cpu) {
+        match self.try_pop() {
             Some(bits) => Some(bits),
             None => self.pop_cold(),
         }
     }
 
+    /// As [`pop`](Self::pop), like [`try_push`](Self::try_push).
+    #[inline(always)]
+    pub fn try_pop(&self) -> Option<u64> {
+        ops::stack::pop(self.area.place(), Index::Cpu)
+    }
+
     #[cold]
     #[inline(never)]
     fn pop_cold(&self) -> Option<u64> {
+        if let Some(stack) = self.area.admitted() {
+            return ops::portable_stack::pop(stack).ok();
+        }
         let mut bits = [0];
         self.pop_batch_cold(as_uninit(&mut bits), 1).ok().map(|_| bits[0])
     }
@@ -186,7 +210,7 @@ impl RawStack {
 
     /// How many items the unit's stack held a moment ago.
     pub fn len_on(&self, unit: Unit) -> usize {
-        self.area.on(unit.index()).map_or(0, len) as usize
+        self.area.on(unit.index()).map_or(0, StackRef::len) as usize
     }
 
     /// Takes every item of `unit`, from the top, and gives it to `f`. The unit's
@@ -199,8 +223,8 @@ impl RawStack {
     /// If `f` does: the unit is opened, and has the items that `f` was not given.
     /// In debug builds if `f` drains this stack again, which deadlocks otherwise.
     pub fn drain_unit(&self, unit: Unit, mut f: impl FnMut(u64)) -> Result<(), Error> {
-        self.alone(unit, |stack| {
-            while let Some(bits) = take(stack) {
+        self.alone(unit, |take| {
+            while let Some(bits) = take() {
                 f(bits);
             }
         })
@@ -213,10 +237,8 @@ impl RawStack {
     /// [`Error::FenceRefused`]; nothing was taken.
     pub fn drain_into(&self, unit: Unit, out: &mut [u64]) -> Result<usize, Error> {
         let mut count = 0;
-        self.alone(unit, |stack| {
-            while let Some((out, bits)) =
-                out.get_mut(count).and_then(|out| Some((out, take(stack)?)))
-            {
+        self.alone(unit, |take| {
+            while let Some((out, bits)) = out.get_mut(count).and_then(|out| Some((out, take()?))) {
                 *out = bits;
                 count += 1;
             }
@@ -224,18 +246,25 @@ impl RawStack {
         Ok(count)
     }
 
-    /// Runs `f` while nobody else changes the unit's stack.
-    fn alone(&self, unit: Unit, f: impl FnOnce(StackRef<'_>)) -> Result<(), Error> {
+    /// Runs `f`, which may take items from the top, while nobody else changes the unit's
+    /// stack.
+    fn alone(
+        &self,
+        unit: Unit,
+        f: impl FnOnce(&mut dyn FnMut() -> Option<u64>),
+    ) -> Result<(), Error> {
         let _nested = nesting::enter(self);
         let closed = (!mutated("stack_drains_together")).then(|| self.drains.lock());
         let Some(stack) = self.area.on(unit.index()) else { return Ok(()) };
-        let _stopped = match (process::has_sections(unit.index()), &closed) {
-            // It is stopped; or became active since, and is empty.
-            (true, Some(closed)) if **closed => None,
-            (true, _) => Some(Halt::Stop(Stop::new(stack, unit)?)),
-            (false, _) => Some(Halt::Lock(ops::portable_stack::Locked::lock(stack))),
-        };
-        f(stack);
+        if !process::has_sections(unit.index()) {
+            let mut locked = ops::portable_stack::Locked::lock(stack);
+            f(&mut || locked.take());
+            return Ok(());
+        }
+        // If it is closed the unit is stopped, or became active since, and is empty.
+        let open = closed.as_ref().is_none_or(|closed| !**closed);
+        let _stopped = if open { Some(Stop::new(stack, unit)?) } else { None };
+        f(&mut || take(stack));
         Ok(())
     }
 
@@ -266,21 +295,30 @@ impl RawStack {
         let units = &process::get_or_panic().units;
         // Whoever finds a unit active that was not sees the limit (D4).
         units.settle();
+        self.stop_active();
         loop {
-            let stopped = self.active().map(stop).count();
             if !mutated("stack_close_no_fence") {
                 fence::all()?;
             }
-            // What became active before the fence's end may have been pushed to.
-            if self.active().count() == stopped {
+            // Whose mark was lost, and what became active before the fence's end, may
+            // have been pushed to.
+            if self.stop_active() || mutated("stack_close_once") {
                 break;
             }
+        }
+        if mutated("stack_close_no_wait") {
+            return Ok(());
         }
         let others = Unit::all()?.filter(|unit| !process::has_sections(unit.index()));
         others
             .filter_map(|unit| self.area.on(unit.index()))
             .for_each(|stack| drop(ops::portable_stack::Locked::lock(stack)));
         Ok(())
+    }
+
+    /// Marks all active units with sections; whether all were.
+    fn stop_active(&self) -> bool {
+        self.active().fold(true, |all, stack| stop(stack) && all)
     }
 
     /// The stacks of active units with sections.
@@ -296,6 +334,9 @@ impl RawStack {
         section: impl Fn(StackPlace<'a>, Index) -> Option<R>,
         atomic: impl Fn(StackRef<'a>) -> R,
     ) -> R {
+        if let Some(stack) = self.area.admitted() {
+            return atomic(stack);
+        }
         let at = self.area.place();
         loop {
             // As the cold path of `word.rs`.
@@ -318,61 +359,49 @@ impl fmt::Debug for RawStack {
     }
 }
 
-fn len(stack: StackRef<'_>) -> u32 {
-    // Relaxed: a hint, or ordered by what the caller holds.
-    stack.head().len.load(Ordering::Relaxed)
-}
-
-/// The item on top. The caller has the unit alone (D1).
+/// The item on top. The caller has stopped the unit (D1).
 fn take(stack: StackRef<'_>) -> Option<u64> {
-    // Relaxed, all of them: nobody else has the unit.
-    let top = len(stack).checked_sub(1)?;
+    // Relaxed, all of them: nobody else changes the unit.
+    let top = stack.len().checked_sub(1)?;
     let bits = stack.slot(top).load(Ordering::Relaxed);
-    stack.head().len.store(top, Ordering::Relaxed);
+    stack.head().word.store(top | STOPPED, Ordering::Relaxed);
     Some(bits)
 }
 
-/// Sections that start after the next fence leave.
-fn stop(stack: StackRef<'_>) {
-    // Relaxed: the fence orders it before every section that starts later.
-    stack.head().stop.store(STOPPED, Ordering::Relaxed);
+/// Marks the unit: sections that start after the next fence leave, unless one that is
+/// under way commits over the mark. Whether it was marked.
+fn stop(stack: StackRef<'_>) -> bool {
+    // Relaxed: the fence orders it before every section that starts later, and after
+    // those that ended.
+    stack.head().word.fetch_or(STOPPED, Ordering::Relaxed) & STOPPED != 0
 }
 
-/// A unit that nobody else changes, until this is dropped.
-#[allow(dead_code, reason = "held, not read")]
-enum Halt<'a> {
-    Stop(Stop<'a>),
-    Lock(ops::portable_stack::Locked<'a>),
-}
-
-/// A stopped unit with sections.
+/// A stopped unit with sections: opened when this is dropped.
 struct Stop<'a>(StackRef<'a>);
 
 impl<'a> Stop<'a> {
     fn new(stack: StackRef<'a>, unit: Unit) -> Result<Self, Error> {
         // Opened again by drop, also if the fence is refused.
-        let stop = Self(stack);
+        let stopped = Self(stack);
         let late = mutated("stack_stop_after_fence");
         if !late {
-            self::stop(stack);
+            stop(stack);
         }
-        if !mutated("stack_no_fence") {
-            fence::unit(unit)?;
+        loop {
+            if !mutated("stack_no_fence") {
+                fence::unit(unit)?;
+            }
+            // The mark must have been there all the time.
+            if stop(stack) || late || mutated("stack_stop_lost") {
+                return Ok(stopped);
+            }
         }
-        if late {
-            self::stop(stack);
-        }
-        Ok(stop)
     }
 }
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
-        let open = match mutated("stack_open_relaxed") {
-            true => Ordering::Relaxed,
-            false => Ordering::Release,
-        };
-        // Release: the sections acquire it, and with it the length (D2).
-        self.0.head().stop.store(0, open);
+        // Release: what was loaded from the slots comes before sections' stores there.
+        self.0.head().word.fetch_and(!STOPPED, Ordering::Release);
     }
 }

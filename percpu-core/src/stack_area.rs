@@ -9,7 +9,7 @@
 #![allow(unsafe_code)]
 
 use crate::area::request::Request;
-use crate::atomic::{AtomicU32, Ordering};
+use crate::atomic::{AtomicU64, Ordering};
 use crate::error::Error;
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -21,7 +21,7 @@ pub(crate) struct StackArea {
     pointer: usize,
     capacity: u32,
     /// How many items each may have: never more than `capacity`.
-    limit: AtomicU32,
+    limit: AtomicU64,
 }
 
 impl StackArea {
@@ -33,7 +33,7 @@ impl StackArea {
         let pointer = process::alloc_zeroed(Request::dynamic(size, align))?;
         // An area is far smaller than 2^32 slots.
         let capacity = capacity as u32;
-        Ok(Self { pointer, capacity, limit: AtomicU32::new(capacity) })
+        Ok(Self { pointer, capacity, limit: AtomicU64::new(capacity.into()) })
     }
 
     #[inline(always)]
@@ -54,16 +54,16 @@ impl StackArea {
 
     /// How many items each stack may have now.
     #[inline]
-    pub(crate) fn limit(&self) -> u32 {
+    pub(crate) fn limit(&self) -> u64 {
         // Relaxed: a number.
         self.limit.load(Ordering::Relaxed)
     }
 
     /// Replaces the limit by what `f` makes of it, or the capacity if that is less.
     /// Returns the old one, or that `f` wants none.
-    pub(crate) fn update_limit(&self, f: impl Fn(u32) -> Option<u32>) -> Option<u32> {
+    pub(crate) fn update_limit(&self, f: impl Fn(u64) -> Option<u64>) -> Option<u64> {
         // Relaxed: a fence follows where it must be seen.
-        let update = |limit| f(limit).map(|limit| limit.min(self.capacity));
+        let update = |limit| f(limit).map(|limit| limit.min(self.capacity.into()));
         self.limit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).ok()
     }
 
@@ -78,6 +78,15 @@ impl StackArea {
             // SAFETY: one of the place's own copies.
             Admission::Atomic(head) => Some(unsafe { at.of(head) }),
         }
+    }
+
+    /// As [`admit`](Self::admit), if that gave this thread a stack before, in portable
+    /// mode: then it always does.
+    #[inline]
+    pub(crate) fn admitted(&self) -> Option<StackRef<'_>> {
+        let at = self.place();
+        // SAFETY: one of the place's own copies.
+        process::admitted(at.place()).map(|head| unsafe { at.of(head) })
     }
 
     /// The stack of `unit`; `None` if the unit is inactive, as nothing was ever

@@ -1,8 +1,8 @@
 //! One unit's stack, and a per-CPU pointer to stacks that may be used.
 //!
 //! ```text
-//!   stop | len | slot 0 | slot 1 | ... | slot capacity - 1
-//!                ------- len items ----|-- anything ------
+//!   word | slot 0 | slot 1 | ... | slot capacity - 1
+//!          ------ as many as it says ---|-- anything ---
 //! ```
 //!
 //! # Safety
@@ -12,12 +12,12 @@
 
 #![allow(unsafe_code)]
 
-use crate::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::atomic::{AtomicU64, Ordering};
 use crate::place::Place;
 
-/// What `stop` holds while a drain stops a unit with sections. Also what a
-/// section leaves with that found it, so no length may look like it.
-pub(crate) const STOPPED: u32 = u32::MAX - 1;
+/// Beside a length in the word: nobody else may change the stack. Two bits, so that the
+/// word less one is still negative.
+pub(crate) const STOPPED: u64 = 0b11 << 62;
 
 /// The most items that one section moves: it is restarted whenever its thread
 /// is interrupted, so it must be short.
@@ -27,11 +27,9 @@ pub(crate) const BATCH: usize = 64;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct StackCopy {
-    /// On a unit with sections 0 or [`STOPPED`], written by drains only;
-    /// elsewhere a lock, see `ops/portable_stack.rs`.
-    pub(crate) stop: AtomicU32,
-    /// How many items there are.
-    pub(crate) len: AtomicU32,
+    /// How many items there are, and [`STOPPED`]: on a unit with sections that is a
+    /// drain's mark, elsewhere a lock.
+    pub(crate) word: AtomicU64,
     // loom's words are more than their bytes.
     #[cfg(percpu_loom)]
     slots: Box<[AtomicU64]>,
@@ -47,11 +45,7 @@ impl StackCopy {
     /// An empty stack.
     #[cfg(percpu_loom)]
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            stop: AtomicU32::new(0),
-            len: AtomicU32::new(0),
-            slots: (0..capacity).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { word: AtomicU64::new(0), slots: (0..capacity).map(|_| AtomicU64::new(0)).collect() }
     }
 }
 
@@ -62,7 +56,7 @@ impl StackCopy {
 pub(crate) struct StackRef<'a> {
     head: &'a StackCopy,
     capacity: u32,
-    limit: &'a AtomicU32,
+    limit: &'a AtomicU64,
 }
 
 impl<'a> StackRef<'a> {
@@ -70,17 +64,23 @@ impl<'a> StackRef<'a> {
         self.head
     }
 
+    /// How many items it had a moment ago.
+    pub(crate) fn len(self) -> u64 {
+        // Relaxed: a hint, or ordered by what the caller holds.
+        self.head.word.load(Ordering::Relaxed) & !STOPPED
+    }
+
     /// How many items it may have: for who is in a section, or has the lock.
-    pub(crate) fn limit(self) -> u32 {
+    pub(crate) fn limit(self) -> u64 {
         // Relaxed: ordered by what the caller holds, and by whoever changed it to
         // what must be seen.
-        self.limit.load(Ordering::Relaxed).min(self.capacity)
+        self.limit.load(Ordering::Relaxed).min(self.capacity.into())
     }
 
     /// # Panics
     /// If there is no such slot.
-    pub(crate) fn slot(self, index: u32) -> &'a AtomicU64 {
-        assert!(index < self.capacity, "slot {index} of a stack of {}", self.capacity);
+    pub(crate) fn slot(self, index: u64) -> &'a AtomicU64 {
+        assert!(index < self.capacity.into(), "slot {index} of a stack of {}", self.capacity);
         #[cfg(percpu_loom)]
         {
             &self.head.slots[index as usize]
@@ -105,7 +105,7 @@ impl<'a> StackRef<'a> {
 pub(crate) struct StackPlace<'a> {
     place: Place<'a, StackCopy>,
     capacity: u32,
-    limit: &'a AtomicU32,
+    limit: &'a AtomicU64,
 }
 
 impl<'a> StackPlace<'a> {
@@ -115,7 +115,7 @@ impl<'a> StackPlace<'a> {
     pub(crate) unsafe fn new(
         place: Place<'a, StackCopy>,
         capacity: u32,
-        limit: &'a AtomicU32,
+        limit: &'a AtomicU64,
     ) -> Self {
         Self { place, capacity, limit }
     }
@@ -129,7 +129,7 @@ impl<'a> StackPlace<'a> {
     /// inside its section.
     #[inline(always)]
     #[cfg_attr(not(percpu_rseq), allow(dead_code, reason = "other bodies have a `StackRef`"))]
-    pub(crate) fn limit(self) -> &'a AtomicU32 {
+    pub(crate) fn limit(self) -> &'a AtomicU64 {
         self.limit
     }
 

@@ -188,6 +188,11 @@ pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
     Admission::Atomic(unsafe { place.at(process.units.activate(unit)) })
 }
 
+/// Nothing is remembered.
+pub(crate) fn admitted<T>(_: Place<'_, T>) -> Option<&T> {
+    None
+}
+
 /// The unit this thread's operations would go to, as of a moment ago.
 pub(crate) fn current_unit(process: &Process) -> UnitIndex {
     let machine = machine::current();

@@ -11,13 +11,13 @@
 //!   words, the other (scratch) the slots.
 //! - A slot, or the buffer, may be written by an attempt that is aborted: slots
 //!   above the length hold anything, and the buffer is written again.
-//! - `stop` is loaded first, and acquires: what an open `stop` lets in is no
-//!   older than the drain that opened it.
+//! - Slots by a length that is no less than 0 and no more than the capacity: a word
+//!   that says otherwise is that of a stopped unit, and left.
 
 #![allow(unsafe_code)]
 
 use core::arch::asm;
-use core::mem::{MaybeUninit, offset_of};
+use core::mem::MaybeUninit;
 
 use crate::index::Index;
 use crate::ops::refused::{Refused, moved};
@@ -25,23 +25,21 @@ use crate::stack_copy::{BATCH, StackCopy, StackPlace};
 use crate::sys::object::hold;
 use crate::table::CpuTable;
 
-/// Leaves to `$stopped` with `$r` not 0 if a drain stops this unit; `stop` is at `a`.
+/// The word, in `$r`: a length, or less than 0 if a drain stops this unit.
 #[cfg(not(percpu_mutate = "no_stop"))]
-macro_rules! open {
-    ($r:literal, $stopped:literal) => {
-        concat!("ldar ", $r, ", [{a}]\ncbnz ", $r, ", ", $stopped, "\n")
+macro_rules! word {
+    ($r:literal) => {
+        concat!("ldr {", $r, "}, [{a}]\n")
     };
 }
 #[cfg(percpu_mutate = "no_stop")]
-macro_rules! open {
-    ($r:literal, $stopped:literal) => {
-        concat!("mov ", $r, ", #0\ncbnz ", $r, ", ", $stopped, "\n")
+macro_rules! word {
+    ($r:literal) => {
+        concat!("ldr {", $r, ":w}, [{a}]\n")
     };
 }
 
-const LEN: usize = offset_of!(StackCopy, len);
 const SLOTS: usize = size_of::<StackCopy>();
-const _: () = assert!(offset_of!(StackCopy, stop) == 0, "`open!` finds it there");
 
 /// Puts one item on top, if fewer than the limit are there; whether it did.
 #[inline(always)]
@@ -55,16 +53,16 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{n:w}", "23f"),
-                        "ldr {v:w}, [{limit}]\n",
-                        "ldr {n:w}, [{a}, #{len}]\n",
-                        "cmp {n:w}, {v:w}\n",
+                        word!("n"),
+                        "ldr {v}, [{limit}]\n",
+                        // A stopped one too is no less, unsigned.
+                        "cmp {n}, {v}\n",
                         "b.hs 23f\n",
                         "add {v}, {a}, {n}, lsl #3\n",
                         "str {bits}, [{v}, #{slots}]\n",
                         inject!("2"),
-                        "add {v:w}, {n:w}, #1\n",
-                        "str {v:w}, [{a}, #{len}]\n",
+                        "add {v}, {n}, #1\n",
+                        "str {v}, [{a}]\n",
                         leave_or!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -73,7 +71,6 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                     limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) a, n = out(reg) _,
                     area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -100,21 +97,20 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{n:w}", "23f"),
-                        "ldr {n:w}, [{a}, #{len}]\n",
-                        "cbz {n:w}, 23f\n",
+                        word!("n"),
+                        // Less than 0 if it was 0, and if it was stopped.
+                        "subs {n}, {n}, #1\n",
+                        "b.mi 23f\n",
                         "add {v}, {a}, {n}, lsl #3\n",
-                        "ldr {r}, [{v}, #({slots} - 8)]\n",
+                        "ldr {r}, [{v}, #{slots}]\n",
                         inject!("2"),
-                        "sub {v:w}, {n:w}, #1\n",
-                        "str {v:w}, [{a}, #{len}]\n",
+                        "str {n}, [{a}]\n",
                         leave_or!(),
                     ),
                     t = in(reg) &raw const $table,
                     p = in(reg) at.place().pointer(),
                     a = out(reg) a, n = out(reg) _, r = out(reg) r,
                     area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -147,17 +143,19 @@ pub(crate) fn push_batch(
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{r:w}", "9f"),
-                        "ldr {n:w}, [{a}, #{len}]\n",
-                        "ldr {i:w}, [{limit}]\n",
+                        word!("r"),
+                        "tbnz {r}, #63, 9f\n",
+                        "mov {n}, {r}\n",
+                        "mov {r}, #0\n",
+                        "ldr {i}, [{limit}]\n",
                         // `subs`: below or equal leaves no room.
-                        "subs {i:w}, {i:w}, {n:w}\n",
+                        "subs {i}, {i}, {n}\n",
                         "b.ls 9f\n",
                         "cmp {i}, {want}\n",
                         "csel {i}, {i}, {want}, lo\n",
                         "cmp {i}, {least}\n",
                         "b.lo 9f\n",
-                        "mov {r:w}, {i:w}\n",
+                        "mov {r}, {i}\n",
                         "add {to}, {a}, {n}, lsl #3\n",
                         "22: sub {i}, {i}, #1\n",
                         "ldr {v}, [{from}, {i}, lsl #3]\n",
@@ -165,8 +163,8 @@ pub(crate) fn push_batch(
                         "str {v}, [{d}, #{slots}]\n",
                         "cbnz {i}, 22b\n",
                         inject!("2"),
-                        "add {n:w}, {n:w}, {r:w}\n",
-                        "str {n:w}, [{a}, #{len}]\n",
+                        "add {n}, {n}, {r}\n",
+                        "str {n}, [{a}]\n",
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -178,7 +176,6 @@ pub(crate) fn push_batch(
                     a = out(reg) a, r = out(reg) r,
                     n = out(reg) _, i = out(reg) _, to = out(reg) _,
                     area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -211,14 +208,16 @@ pub(crate) fn pop_batch(
                 asm!(
                     concat!(
                         enter!($number),
-                        open!("{r:w}", "9f"),
-                        "ldr {n:w}, [{a}, #{len}]\n",
+                        word!("r"),
+                        "tbnz {r}, #63, 9f\n",
+                        "mov {n}, {r}\n",
+                        "mov {r}, #0\n",
                         "cmp {n}, {want}\n",
                         "csel {i}, {n}, {want}, lo\n",
                         "cmp {i}, {least}\n",
                         "b.lo 9f\n",
-                        "mov {r:w}, {i:w}\n",
-                        "sub {n:w}, {n:w}, {i:w}\n",
+                        "mov {r}, {i}\n",
+                        "sub {n}, {n}, {i}\n",
                         "add {from}, {a}, {n}, lsl #3\n",
                         "22: sub {i}, {i}, #1\n",
                         "add {d}, {from}, {i}, lsl #3\n",
@@ -226,7 +225,7 @@ pub(crate) fn pop_batch(
                         "str {v}, [{to}, {i}, lsl #3]\n",
                         "cbnz {i}, 22b\n",
                         inject!("2"),
-                        "str {n:w}, [{a}, #{len}]\n",
+                        "str {n}, [{a}]\n",
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -237,7 +236,6 @@ pub(crate) fn pop_batch(
                     a = out(reg) a, r = out(reg) r,
                     n = out(reg) _, i = out(reg) _, from = out(reg) _,
                     area = out(reg) _, cpu = out(reg) _, d = out(reg) _, v = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,

@@ -53,24 +53,27 @@
 //! add_in_turn(p, s)        enter; r = acquire-load [s] & 1;
 //!                          a = a + 8 r;                       COMMIT [a] += 1;       result r
 //! ```
-//! On a stack (`stack_copy.rs`): `stop`, `len`, and slots behind them.
+//! On a stack (`stack_copy.rs`): a word, and slots behind it. The word is the length, or
+//! `STOPPED` beside it: less than 0, signed, also less one, and more than any limit,
+//! unsigned. `limit` is an address.
 //! ```text
-//! open                     enter; acquire-load [a].stop != 0 -> stopped
-//!                          n = [a].len                           # after `stop`
-//! push(p, v, limit)        open; n >= limit -> bounds
-//!                          [a].slot[n] = v; (2)               COMMIT [a].len = n + 1
-//! pop(p)                   open; n == 0 -> bounds
-//!                          r = [a].slot[n - 1]; (2)           COMMIT [a].len = n - 1;  result r
+//! push(p, v, limit)        enter; n = [a].word; n >= [limit] -> no
+//!                          [a].slot[n] = v; (2)               COMMIT [a].word = n + 1; result yes
+//! pop(p)                   enter; n = [a].word; n <= 0 -> no
+//!                          r = [a].slot[n - 1]; (2)           COMMIT [a].word = n - 1; result r
 //! push_batch(p, from, want, least, limit)
-//!                          open; n >= limit -> bounds
-//!                          k = min(limit - n, want); k < least -> bounds
+//!                          enter; n = [a].word; n < 0 -> stopped; n >= [limit] -> bounds
+//!                          k = min([limit] - n, want); k < least -> bounds
 //!                          copy k words from `from` to [a].slot[n]; (2)
-//!                                                             COMMIT [a].len = n + k;  result k
+//!                                                             COMMIT [a].word = n + k; result k
 //! pop_batch(p, to, want, least)
-//!                          open; k = min(n, want); k < least -> bounds
+//!                          enter; n = [a].word; n < 0 -> stopped
+//!                          k = min(n, want); k < least -> bounds
 //!                          copy k words from [a].slot[n - k] to `to`; (2)
-//!                                                             COMMIT [a].len = n - k;  result k
+//!                                                             COMMIT [a].word = n - k; result k
 //! ```
+//! What a push or a pop does not do is done by the batch of one, which says why it
+//! does not: the single ones answer one question, in one comparison.
 //!
 //! - **No compare.** The number is read inside the section, so a thread that
 //!   is moved after reading it is sent back. Reading it before arming and
@@ -101,7 +104,7 @@
 //!   other word.
 //! - **Outcome.** Bodies retry by themselves. "Cold" is not an abort: it says
 //!   that this thread needs the slow path (see `table.rs`), decided there once.
-//! - **Ordering.** Relaxed towards other CPUs, except `acquire`, `open`, `behind` and turns. On its own CPU
+//! - **Ordering.** Relaxed towards other CPUs, except `acquire`, `gate`, `behind` and turns. On its own CPU
 //!   a section sees everything that the sections before it committed there:
 //!   either the same thread, or a thread that the kernel switched from. What a
 //!   remote reader of a pair, and a drain, may rely on: `pair.rs`, `drain.rs`.
@@ -110,5 +113,5 @@
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them.
 //! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
-//!   out, `"no_stop"` what `open` asks of a stack, `"no_switch"` what `behind` asks, `"no_turn"` the turn, `"no_sign"` the sign of `cpu_id`;
+//!   out, `"no_stop"` what a stack asks of drains, `"no_switch"` what `behind` asks, `"no_turn"` the turn, `"no_sign"` the sign of `cpu_id`;
 //!   the injected stress tests must then fail (`ci/inject.sh`).

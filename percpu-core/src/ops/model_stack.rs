@@ -9,55 +9,40 @@
 
 use core::mem::MaybeUninit;
 
-use crate::atomic::Ordering::{self, Relaxed};
+use crate::atomic::Ordering::Relaxed;
 use crate::index::Index;
 use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
+use crate::ops::model_section::load;
 use crate::ops::refused::Refused;
-use crate::stack_copy::{BATCH, StackPlace, StackRef};
+use crate::stack_copy::{BATCH, STOPPED, StackPlace, StackRef};
 
 /// Runs `body` on this CPU's stack as a section: `body` is given its length,
 /// if no drain stops it.
 fn section<'a, R>(
     at: StackPlace<'a>,
-    body: impl Fn(&mut Armed<'_>, StackRef<'a>, u32) -> Result<Result<R, Refused>, Aborted>,
+    body: impl Fn(&mut Armed<'_>, StackRef<'a>, u64) -> Result<Result<R, Refused>, Aborted>,
 ) -> Option<Result<R, Refused>> {
     machine::current().section(|armed, base| {
         // SAFETY: the machine gives bases of its own units.
         let stack = unsafe { at.at(base) };
-        if mutated("stack_stop_late") {
-            let len = len(stack);
-            armed.point()?;
-            if is_stopped(stack) {
-                return Ok(Err(Refused::Stopped));
-            }
-            return body(armed, stack, len);
+        let mut word = load(&stack.head().word);
+        if mutated("stack_no_stop") {
+            word &= !STOPPED;
         }
-        if is_stopped(stack) && !mutated("stack_no_stop") {
+        if word & STOPPED != 0 {
             return Ok(Err(Refused::Stopped));
         }
         armed.point()?;
-        body(armed, stack, len(stack))
+        body(armed, stack, word)
     })
 }
 
-fn is_stopped(stack: StackRef<'_>) -> bool {
-    // Acquire: the length that the last drain left.
-    let last = if mutated("stack_stop_relaxed") { Relaxed } else { Ordering::Acquire };
-    stack.head().stop.load(last) != 0
-}
-
-/// The length, which sections of this CPU and drains that stopped it change.
-///
-/// Loaded twice: by a compare-exchange that changes nothing, for loom's sake
-/// (see `load` in `model.rs`), and before that as the real section does it. The
-/// two agree unless the CPU's lock or `stop` fails to order them.
-fn len(stack: StackRef<'_>) -> u32 {
-    let len = &stack.head().len;
-    let seen = len.load(Relaxed);
-    let (Ok(latest) | Err(latest)) = len.compare_exchange(u32::MAX, u32::MAX, Relaxed, Relaxed);
-    assert_eq!(seen, latest, "a section saw an old length");
-    seen
+/// The store that a section ends with. By a swap, for loom's sake: it overwrites a
+/// drain's mark as the store does, but loom orders stores only by what happens before
+/// what, and would let the drain find its mark where it is lost.
+fn commit(stack: StackRef<'_>, len: u64) {
+    stack.head().word.swap(len, Relaxed);
 }
 
 pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
@@ -84,16 +69,16 @@ pub(crate) fn push_batch(
         if count < least.max(1) {
             return Ok(Err(Refused::Bounds));
         }
-        let top = len + count as u32;
+        let top = len + count as u64;
         if mutated("stack_commit_first") {
-            stack.head().len.store(top, Relaxed);
+            commit(stack, top);
             armed.point()?;
         }
         for (slot, &bits) in (len..top).zip(items) {
             stack.slot(slot).store(bits, Relaxed);
         }
         armed.point()?;
-        stack.head().len.store(top, Relaxed);
+        commit(stack, top);
         Ok(Ok(count))
     })
 }
@@ -111,12 +96,12 @@ pub(crate) fn pop_batch(
         if count < least.max(1) {
             return Ok(Err(Refused::Bounds));
         }
-        let from = len - count as u32;
+        let from = len - count as u64;
         for (slot, out) in (from..len).zip(out.iter_mut()) {
             out.write(stack.slot(slot).load(Relaxed));
         }
         armed.point()?;
-        stack.head().len.store(from, Relaxed);
+        commit(stack, from);
         Ok(Ok(count))
     })
 }

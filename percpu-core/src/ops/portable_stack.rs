@@ -1,8 +1,8 @@
 //! Stacks where no section may run: on the shared unit, and in portable mode.
 //!
-//! Each unit's `stop` word is then a lock of three states. An operation tries
-//! it once and is refused if it is taken: it never waits, so a handler that
-//! interrupted the holder cannot wait for its own thread. Only a drain waits.
+//! `STOPPED` in each unit's word is then a lock. An operation tries it once and is
+//! refused if it is taken: it never waits, so a handler that interrupted the holder
+//! cannot wait for its own thread. Only a drain waits.
 //!
 //! The shared unit's words are changed by these bodies alone, a CPU's unit in a
 //! process with sections by sections alone.
@@ -12,61 +12,80 @@ use core::mem::MaybeUninit;
 use super::refused::Refused;
 use crate::atomic::Ordering;
 use crate::mutate::mutated;
-use crate::stack_copy::{BATCH, StackRef};
+use crate::stack_copy::{BATCH, STOPPED, StackRef};
 use crate::sys::sync;
 
-const FREE: u32 = 0;
-const HELD: u32 = 1;
-/// Held, and a drain sleeps.
-const CONTENDED: u32 = 2;
-
 /// The right to change one unit's stack.
-pub(crate) struct Locked<'a>(StackRef<'a>);
+pub(crate) struct Locked<'a> {
+    stack: StackRef<'a>,
+    len: u64,
+}
 
 impl<'a> Locked<'a> {
+    #[inline]
     fn try_lock(stack: StackRef<'a>) -> Result<Self, Refused> {
         // Acquire: pairs with the Release in `drop`.
         let taken = match mutated("stack_atomic_relaxed") {
             true => Ordering::Relaxed,
             false => Ordering::Acquire,
         };
+        let word = &stack.head().word;
+        // Relaxed: looked at again.
+        let len = word.load(Ordering::Relaxed) & !STOPPED;
         if mutated("stack_atomic_unlocked") {
-            return Ok(Self(stack));
+            return Ok(Self { stack, len });
         }
-        match stack.head().stop.compare_exchange(FREE, HELD, taken, Ordering::Relaxed) {
-            Ok(_) => Ok(Self(stack)),
+        match word.compare_exchange(len, len | STOPPED, taken, Ordering::Relaxed) {
+            Ok(_) => Ok(Self { stack, len }),
             Err(_) => Err(Refused::Stopped),
         }
     }
 
     /// For drains: waits.
     pub(crate) fn lock(stack: StackRef<'a>) -> Self {
-        let stop = &stack.head().stop;
-        // Acquire: as above.
-        while stop.swap(CONTENDED, Ordering::Acquire) != FREE {
-            sync::wait(stop, CONTENDED, None);
+        loop {
+            match Self::try_lock(stack) {
+                Ok(locked) => return locked,
+                // The holder moves 64 words at most and tells nobody, so that what it
+                // does costs one atomic instruction.
+                Err(_) => sync::nap(),
+            }
         }
-        Self(stack)
     }
 
-    fn len(&self) -> u32 {
+    /// The item on top.
+    pub(crate) fn take(&mut self) -> Option<u64> {
+        let len = self.len.checked_sub(1)?;
         // Relaxed, as all in here: the lock orders it.
-        self.0.head().len.load(Ordering::Relaxed)
-    }
-
-    fn set_len(&self, len: u32) {
-        self.0.head().len.store(len, Ordering::Relaxed);
+        let bits = self.stack.slot(len).load(Ordering::Relaxed);
+        self.len = len;
+        Some(bits)
     }
 }
 
 impl Drop for Locked<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let stop = &self.0.head().stop;
-        // Release: pairs with the Acquires above.
-        if stop.swap(FREE, Ordering::Release) == CONTENDED && !mutated("stack_no_wake") {
-            sync::wake_all(stop);
-        }
+        // Release: pairs with the Acquire above. A store, as nobody else changes the
+        // word while it is locked.
+        self.stack.head().word.store(self.len, Ordering::Release);
     }
+}
+
+#[inline]
+pub(crate) fn push(stack: StackRef<'_>, bits: u64) -> Result<(), Refused> {
+    let mut locked = Locked::try_lock(stack)?;
+    if locked.len >= stack.limit() {
+        return Err(Refused::Bounds);
+    }
+    stack.slot(locked.len).store(bits, Ordering::Relaxed);
+    locked.len += 1;
+    Ok(())
+}
+
+#[inline]
+pub(crate) fn pop(stack: StackRef<'_>) -> Result<u64, Refused> {
+    Locked::try_lock(stack)?.take().ok_or(Refused::Bounds)
 }
 
 pub(crate) fn push_batch(
@@ -74,17 +93,17 @@ pub(crate) fn push_batch(
     items: &[u64],
     least: usize,
 ) -> Result<usize, Refused> {
-    let stack = Locked::try_lock(stack)?;
-    let len = stack.len();
-    let room = stack.0.limit().saturating_sub(len) as usize;
+    let mut locked = Locked::try_lock(stack)?;
+    let len = locked.len;
+    let room = stack.limit().saturating_sub(len) as usize;
     let count = items.len().min(room).min(BATCH);
     if count < least.max(1) {
         return Err(Refused::Bounds);
     }
     for (slot, &bits) in (len..).zip(&items[..count]) {
-        stack.0.slot(slot).store(bits, Ordering::Relaxed);
+        stack.slot(slot).store(bits, Ordering::Relaxed);
     }
-    stack.set_len(len + count as u32);
+    locked.len = len + count as u64;
     Ok(count)
 }
 
@@ -93,16 +112,16 @@ pub(crate) fn pop_batch(
     out: &mut [MaybeUninit<u64>],
     least: usize,
 ) -> Result<usize, Refused> {
-    let stack = Locked::try_lock(stack)?;
-    let len = stack.len();
+    let mut locked = Locked::try_lock(stack)?;
+    let len = locked.len;
     let count = out.len().min(len as usize).min(BATCH);
     if count < least.max(1) {
         return Err(Refused::Bounds);
     }
-    let from = len - count as u32;
+    let from = len - count as u64;
     for (slot, out) in (from..len).zip(out) {
-        out.write(stack.0.slot(slot).load(Ordering::Relaxed));
+        out.write(stack.slot(slot).load(Ordering::Relaxed));
     }
-    stack.set_len(from);
+    locked.len = from;
     Ok(count)
 }

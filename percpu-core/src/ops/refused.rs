@@ -12,15 +12,15 @@ pub enum Refused {
 }
 
 /// What a section on a batch left: the copy's address, 0 if it was cold; and how
-/// many items it moved, 0 if the bounds did not let so many, or what `stop` held.
+/// many items it moved, 0 if the bounds did not let so many, less than 0 if it was
+/// stopped.
 #[cfg(percpu_rseq)]
 #[inline(always)]
 pub(crate) fn moved(copy: usize, count: u64) -> Option<Result<usize, Refused>> {
-    use crate::stack_copy::STOPPED;
-    match (copy, count as u32) {
+    match (copy, count.cast_signed()) {
         (0, _) => None,
+        (_, ..0) => Some(Err(Refused::Stopped)),
         (_, 0) => Some(Err(Refused::Bounds)),
-        (_, STOPPED) => Some(Err(Refused::Stopped)),
         (_, count) => Some(Ok(count as usize)),
     }
 }

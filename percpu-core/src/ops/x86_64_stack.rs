@@ -11,13 +11,13 @@
 //!   words, the other (scratch) the slots.
 //! - A slot, or the buffer, may be written by an attempt that is aborted: slots
 //!   above the length hold anything, and the buffer is written again.
-//! - `stop` is loaded first. A processor of this kind loads in order, so what
-//!   an open `stop` lets in is no older than the drain that opened it.
+//! - `from`, `to` and slots by a length that is no less than 0 and no more than the
+//!   capacity: a word that says otherwise is that of a stopped unit, and left.
 
 #![allow(unsafe_code)]
 
 use core::arch::asm;
-use core::mem::{MaybeUninit, offset_of};
+use core::mem::MaybeUninit;
 
 use crate::index::Index;
 use crate::ops::refused::{Refused, moved};
@@ -25,36 +25,21 @@ use crate::stack_copy::{BATCH, StackCopy, StackPlace};
 use crate::sys::object::hold;
 use crate::table::CpuTable;
 
-/// Leaves to `$stopped` with `$r` not 0 if a drain stops this unit.
+/// The word, in `$r`: a length, or less than 0 if a drain stops this unit.
 #[cfg(not(percpu_mutate = "no_stop"))]
-macro_rules! open {
-    ($r:literal, $stopped:literal) => {
-        concat!("mov ", $r, ", dword ptr [{a}]\ntest ", $r, ", ", $r, "\njnz ", $stopped, "\n")
+macro_rules! word {
+    ($r:literal) => {
+        concat!("mov {", $r, "}, qword ptr [{a}]\n")
     };
 }
 #[cfg(percpu_mutate = "no_stop")]
-macro_rules! open {
-    ($r:literal, $stopped:literal) => {
-        concat!("xor ", $r, ", ", $r, "\njnz ", $stopped, "\n")
+macro_rules! word {
+    ($r:literal) => {
+        concat!("mov {", $r, ":e}, dword ptr [{a}]\n")
     };
 }
 
-const LEN: usize = offset_of!(StackCopy, len);
 const SLOTS: usize = size_of::<StackCopy>();
-
-/// Leaves to `$stopped` if a drain stops this unit, without a register.
-#[cfg(not(percpu_mutate = "no_stop"))]
-macro_rules! open_or {
-    ($stopped:literal) => {
-        concat!("cmp dword ptr [{a}], 0\njne ", $stopped, "\n")
-    };
-}
-#[cfg(percpu_mutate = "no_stop")]
-macro_rules! open_or {
-    ($stopped:literal) => {
-        concat!("test {a}, {a}\njz ", $stopped, "\n")
-    };
-}
 
 /// Puts one item on top, if fewer than the limit are there; whether it did.
 #[inline(always)]
@@ -67,14 +52,14 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                 asm!(
                     concat!(
                         enter!($number, "{not}"),
-                        open_or!("{not}"),
-                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
-                        "cmp {cpu:e}, dword ptr [{limit}]\n",
+                        word!("cpu"),
+                        // A stopped one too is no less, unsigned.
+                        "cmp {cpu}, qword ptr [{limit}]\n",
                         "jae {not}\n",
                         "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
                         inject!("2"),
-                        "add {cpu:e}, 1\n",
-                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        "add {cpu}, 1\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -82,7 +67,6 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                     bits = in(reg) bits,
                     limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) _, cpu = out(reg) _, d = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -109,13 +93,13 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        open_or!("23f"),
-                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
-                        "sub {cpu:e}, 1\n",
-                        "jb 23f\n",
+                        word!("cpu"),
+                        // Less than 0 if it was 0, and if it was stopped.
+                        "sub {cpu}, 1\n",
+                        "js 23f\n",
                         "mov {r}, qword ptr [{a} + 8 * {cpu} + {slots}]\n",
                         inject!("2"),
-                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
                         // Out of line too: `a` says all that the caller asks, in
                         // one comparison.
@@ -129,7 +113,6 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                     p = in(reg) at.place().pointer(),
                     a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -161,11 +144,13 @@ pub(crate) fn push_batch(
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        open!("{r:e}", "9f"),
-                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        word!("r"),
+                        "mov {cpu}, {r}\n",
+                        "test {r}, {r}\n",
+                        "js 9f\n",
                         "xor {r:e}, {r:e}\n",
-                        "mov {i:e}, dword ptr [{limit}]\n",
-                        "sub {i:e}, {cpu:e}\n",
+                        "mov {i}, qword ptr [{limit}]\n",
+                        "sub {i}, {cpu}\n",
                         "jbe 9f\n",
                         "cmp {i}, {want}\n",
                         "cmova {i}, {want}\n",
@@ -179,7 +164,7 @@ pub(crate) fn push_batch(
                         "jnz 22b\n",
                         inject!("2"),
                         "add {cpu:e}, {r:e}\n",
-                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
                         "9:\n",
                     ),
@@ -191,7 +176,6 @@ pub(crate) fn push_batch(
                     limit = in(reg) core::ptr::from_ref(at.limit()),
                     a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _, i = out(reg) _, to = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
@@ -223,8 +207,10 @@ pub(crate) fn pop_batch(
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        open!("{r:e}", "9f"),
-                        "mov {cpu:e}, dword ptr [{a} + {len}]\n",
+                        word!("r"),
+                        "mov {cpu}, {r}\n",
+                        "test {r}, {r}\n",
+                        "js 9f\n",
                         "xor {r:e}, {r:e}\n",
                         "mov {i:e}, {cpu:e}\n",
                         "cmp {i}, {want}\n",
@@ -239,7 +225,7 @@ pub(crate) fn pop_batch(
                         "dec {i:e}\n",
                         "jnz 22b\n",
                         inject!("2"),
-                        "mov dword ptr [{a} + {len}], {cpu:e}\n",
+                        "mov qword ptr [{a}], {cpu}\n",
                         leave!(),
                         "9:\n",
                     ),
@@ -250,7 +236,6 @@ pub(crate) fn pop_batch(
                     least = in(reg) least.max(1),
                     a = out(reg) a, r = out(reg) r,
                     cpu = out(reg) _, d = out(reg) _, i = out(reg) _, from = out(reg) _,
-                    len = const LEN,
                     slots = const SLOTS,
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,

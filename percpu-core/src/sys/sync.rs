@@ -96,6 +96,15 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
     }
 }
 
+/// Sleeps a little: for who waits for a few instructions of a thread that may have been
+/// preempted.
+pub(crate) fn nap() {
+    #[cfg(percpu_loom)]
+    loom::thread::yield_now();
+    #[cfg(not(percpu_loom))]
+    std::thread::sleep(Duration::from_micros(50));
+}
+
 /// Wakes every thread that waits on `word`.
 pub(crate) fn wake_all(word: &AtomicU32) {
     #[cfg(percpu_linux)]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use percpu_core::__raw::RawStack;
 use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::model::{Builder, Outcomes};
 use percpu_core::{Full, PerCpuStack, Unit};
@@ -294,4 +295,72 @@ fn drain_against_drain() {
         ENDS.saw((a, b));
     });
     ENDS.assert_exactly([(vec![1, 0], vec![]), (vec![], vec![1, 0])]);
+}
+
+/// What `stack` has left, as a drain finds it.
+fn left(stack: &RawStack) -> usize {
+    let mut out = [0; 4];
+    Unit::all().unwrap().map(|unit| stack.drain_into(unit, &mut out).expect("no filter")).sum()
+}
+
+/// Once a stack is closed nothing goes in: a push came before, and the drains that
+/// follow find it, or does not come.
+#[test]
+fn push_against_close() {
+    static ENDS: Outcomes<(bool, bool)> = Outcomes::new();
+    Builder::new().check(|machine| {
+        let stack = Arc::new(RawStack::with_capacity(2).unwrap());
+        let theirs = Arc::clone(&stack);
+        let pushes = machine.spawn_on(0, move || (theirs.push(1), theirs.push(2)));
+        stack.close().expect("no filter");
+        let found = left(&stack);
+        let (first, second) = pushes.join().unwrap();
+        assert_eq!(found, usize::from(first) + usize::from(second), "it went in later");
+        assert_eq!((stack.push(3), stack.pop(), left(&stack)), (false, None, 0));
+        ENDS.saw((first, second));
+    });
+    // (false, true): it was migrated to a CPU that was not stopped yet.
+    ENDS.assert_exactly([(true, true), (true, false), (false, true), (false, false)]);
+}
+
+/// The same without sections, on the shared unit and in portable mode.
+#[test]
+fn portable_push_against_close() {
+    static ENDS: Outcomes<bool> = Outcomes::new();
+    for portable in [false, true] {
+        let builder = if portable { Builder::new().portable() } else { Builder::new() };
+        builder.check(|machine| {
+            let stack = Arc::new(RawStack::with_capacity(2).unwrap());
+            let theirs = Arc::clone(&stack);
+            let pushes = machine.spawn_without_rseq(move || theirs.push(1));
+            stack.close().expect("no filter");
+            let found = left(&stack);
+            let pushed = pushes.join().unwrap();
+            assert_eq!(found, usize::from(pushed), "it went in later");
+            assert!(!stack.push(3));
+            ENDS.saw(pushed);
+        });
+    }
+    ENDS.assert_exactly([true, false]);
+}
+
+/// A pop meets a close: the item comes out once.
+#[test]
+fn pop_against_close() {
+    static ENDS: Outcomes<Option<u64>> = Outcomes::new();
+    Builder::new().cpus(1).check(|machine| {
+        let stack = Arc::new(RawStack::with_capacity(2).unwrap());
+        assert!(stack.push(1));
+        let theirs = Arc::clone(&stack);
+        let pops = machine.spawn_on(0, move || theirs.pop());
+        let theirs = Arc::clone(&stack);
+        let closes = machine.spawn_without_rseq(move || {
+            theirs.close().expect("no filter");
+            left(&theirs)
+        });
+        let (popped, found) = (pops.join().unwrap(), closes.join().unwrap());
+        assert_eq!(found, usize::from(popped.is_none()), "lost or twice");
+        ENDS.saw(popped);
+    });
+    ENDS.assert_exactly([Some(1), None]);
 }

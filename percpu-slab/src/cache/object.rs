@@ -232,7 +232,7 @@ impl<T> Object<MaybeUninit<T>> {
 }
 
 impl<T> Drop for Object<T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // Freed when this function ends: also if the value's drop panics, as a box is.
         // SAFETY: it owned the object, and is not used any more.

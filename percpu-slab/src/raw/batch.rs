@@ -19,7 +19,7 @@ impl Magazines {
             if got == out.len() {
                 break Ok(());
             }
-            if let Ok(count) = self.stack.pop_into(&mut out[got..], 1) {
+            if let Ok(count) = self.stack().pop_into(&mut out[got..], 1) {
                 got += count;
                 continue;
             }
@@ -47,9 +47,7 @@ impl Magazines {
                 }
             }
         };
-        if self.counted {
-            self.words.at(GETS).add(got as u64);
-        }
+        self.count(GETS, got as u64);
         brought
     }
 
@@ -59,9 +57,7 @@ impl Magazines {
     /// One section for 64 items that this CPU has room for; the rest goes in magazines.
     #[doc(alias = "kmem_cache_free_bulk")]
     pub fn put_batch<S: Source>(&self, items: &[u64], source: &S) {
-        if self.counted {
-            self.words.at(PUTS).add(items.len() as u64);
-        }
+        self.count(PUTS, items.len() as u64);
         Held::new(self, source, items).put_back();
     }
 }

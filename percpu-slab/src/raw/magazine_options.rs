@@ -18,7 +18,7 @@ pub struct MagazineOptions {
     #[doc(alias = "MAX_FULL_SHEAVES")]
     pub depot: usize,
     /// Whether operations are counted that this CPU's items served, and not only the
-    /// others. It costs each operation an addition.
+    /// others. Each operation then costs twice as much.
     pub count_hits: bool,
 }
 

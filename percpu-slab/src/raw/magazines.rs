@@ -94,9 +94,11 @@ use crate::error::Error;
 /// lock prefix, no line that another CPU writes.
 #[doc(alias = "slub_percpu_sheaves")]
 pub struct Magazines {
-    pub(super) stack: RawStack,
-    /// Whether operations are counted.
-    pub(super) counted: bool,
+    /// What operations try first: the stack, unless they are to be counted; then one
+    /// that is empty and has no room.
+    front: RawStack,
+    /// The stack, if operations are to be counted.
+    behind: Option<RawStack>,
     pub(super) closed: AtomicBool,
     pub(super) options: MagazineOptions,
     pub(super) depots: Box<[Depot]>,
@@ -129,9 +131,13 @@ impl Magazines {
         let nodes = 1;
         let stack = RawStack::with_capacity(options.magazine * options.max_magazines)?;
         stack.update_limit(|_| Some(options.initial()));
+        let (front, behind) = match options.count_hits {
+            true => (RawStack::with_capacity(0)?, Some(stack)),
+            false => (stack, None),
+        };
         Ok(Self {
-            stack,
-            counted: options.count_hits,
+            front,
+            behind,
             closed: AtomicBool::new(false),
             depots: (0..nodes).map(|_| Depot::new(options.depot, options.magazine)).collect(),
             words: PerCpu::zeroed()?,
@@ -140,15 +146,26 @@ impl Magazines {
     }
 
     /// Takes an item of this CPU's, if it has one.
-    #[inline(always)]
+    #[inline]
     pub fn get_cached(&self) -> Option<u64> {
-        self.stack.pop()
+        self.count(GETS, 1);
+        let item = self.stack().pop();
+        if item.is_none() {
+            self.words.at(GET_MISSES).inc();
+        }
+        item
     }
 
     /// Gives this CPU an item, if it has room.
-    #[inline(always)]
+    #[inline]
     pub fn put_cached(&self, item: u64) -> bool {
-        self.stack.push(item)
+        // Before: M2.
+        self.count(PUTS, 1);
+        let put = self.stack().push(item);
+        if !put {
+            self.words.at(PUT_MISSES).inc();
+        }
+        put
     }
 
     /// Takes an item: this CPU's, or one of the depot, or a new one.
@@ -157,10 +174,7 @@ impl Magazines {
     /// The source's.
     #[inline(always)]
     pub fn get<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
-        if self.counted {
-            self.words.at(GETS).inc();
-        }
-        match self.stack.pop() {
+        match self.front.try_pop() {
             Some(item) => Ok(item),
             None => self.get_slow(source),
         }
@@ -169,19 +183,62 @@ impl Magazines {
     /// Gives an item back. The source must be the one that it came from.
     #[inline(always)]
     pub fn put<S: Source>(&self, item: u64, source: &S) {
-        if self.counted {
-            self.words.at(PUTS).inc();
-        }
-        if !self.stack.push(item) {
+        if !self.front.try_push(item) {
             self.put_slow(item, source);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn stack(&self) -> &RawStack {
+        self.behind.as_ref().unwrap_or(&self.front)
+    }
+
+    /// Counts operations, if they are to be counted.
+    #[inline]
+    pub(super) fn count(&self, word: usize, n: u64) {
+        if self.behind.is_some() {
+            self.words.at(word).add(n);
         }
     }
 
     #[cold]
     #[inline(never)]
     fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
+        self.count(GETS, 1);
+        match self.stack().pop() {
+            Some(item) => Ok(item),
+            None => self.miss(source),
+        }
+    }
+
+    #[inline(never)]
+    fn miss<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
         self.words.at(GET_MISSES).inc();
         self.bring(source)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_slow<S: Source>(&self, item: u64, source: &S) {
+        self.count(PUTS, 1);
+        if !self.stack().push(item) {
+            self.overflow(item, source);
+        }
+    }
+
+    #[inline(never)]
+    fn overflow<S: Source>(&self, item: u64, source: &S) {
+        let held = Held::new(self, source, core::slice::from_ref(&item));
+        self.words.at(PUT_MISSES).inc();
+        if self.words.at(REFILLS).swap(0) == 0 || !self.grow() {
+            let mut buffer = [0; MAX_MAGAZINE];
+            let magazine = &mut buffer[..self.options.magazine];
+            if let Ok(count) = self.stack().pop_into(magazine, 1) {
+                self.store(&magazine[..count], source);
+            }
+        }
+        // Last (M2).
+        held.put_back();
     }
 
     /// An item; the others of its magazine are where there is room.
@@ -194,22 +251,6 @@ impl Magazines {
         self.spread(rest, source);
         held.keep();
         Ok(*item)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn put_slow<S: Source>(&self, item: u64, source: &S) {
-        let held = Held::new(self, source, core::slice::from_ref(&item));
-        self.words.at(PUT_MISSES).inc();
-        if self.words.at(REFILLS).swap(0) == 0 || !self.grow() {
-            let mut buffer = [0; MAX_MAGAZINE];
-            let magazine = &mut buffer[..self.options.magazine];
-            if let Ok(count) = self.stack.pop_into(magazine, 1) {
-                self.store(&magazine[..count], source);
-            }
-        }
-        // Last (M2).
-        held.put_back();
     }
 
     /// Fills `out`, which a magazine fits into; not all of it, but one at least.
@@ -243,7 +284,7 @@ impl Magazines {
         if items.is_empty() {
             return;
         }
-        let pushed = self.stack.push_batch(items, 1).unwrap_or(0);
+        let pushed = self.stack().push_batch(items, 1).unwrap_or(0);
         if pushed < items.len() {
             self.store(&items[pushed..], source);
         }
@@ -273,14 +314,14 @@ impl Magazines {
 
     /// Lets CPUs keep a magazine more; `false` if they have as many as they may.
     fn grow(&self) -> bool {
-        let most = self.stack.capacity();
+        let most = self.stack().capacity();
         self.update_limit(|limit| (limit < most).then(|| limit + self.options.magazine))
     }
 
     /// `limit` as `f` has it; `false` if it wants nothing changed, or all is closed.
     pub(super) fn update_limit(&self, f: impl Fn(usize) -> Option<usize>) -> bool {
         // 0 stays 0: closed.
-        self.stack.update_limit(|limit| if limit == 0 { None } else { f(limit) })
+        self.stack().update_limit(|limit| if limit == 0 { None } else { f(limit) })
     }
 
     /// This node's.
@@ -337,7 +378,9 @@ impl<'a, S: Source> Held<'a, S> {
         let (magazines, source, items) = (self.magazines, self.source, &mut self.items);
         // The last one comes last (M2).
         while items.len() > 1 {
-            let Ok(count) = magazines.stack.push_batch(&items[..items.len() - 1], 1) else { break };
+            let Ok(count) = magazines.stack().push_batch(&items[..items.len() - 1], 1) else {
+                break;
+            };
             *items = &items[count..];
         }
         while items.len() > 1 {
@@ -348,7 +391,7 @@ impl<'a, S: Source> Held<'a, S> {
             magazines.store(magazine, source);
         }
         if let [item] = core::mem::take(items) {
-            if !magazines.stack.push(*item) {
+            if !magazines.stack().push(*item) {
                 magazines.release(&[*item], source);
             }
         }

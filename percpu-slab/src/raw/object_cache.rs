@@ -49,6 +49,7 @@ use core::panic::Location;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use percpu_core::__raw::mutated;
 use percpu_core::Unit;
 #[cfg(not(percpu_loom))]
 use percpu_core::hotplug::{HotplugError, State};
@@ -102,8 +103,8 @@ pub struct ObjectCacheOptions {
 /// before, which all objects of a MiB share and nobody writes.
 #[doc(alias = "kmem_cache")]
 pub struct ObjectCache {
-    /// INVARIANT: the owner word of a core that L1 and L2 hold for.
-    owner: usize,
+    /// INVARIANT: a core that L1 and L2 hold for.
+    core: NonNull<Core>,
     counted: bool,
     #[cfg(not(percpu_loom))]
     state: Option<State>,
@@ -117,6 +118,9 @@ struct Core {
     hooks: Option<Arc<dyn Hooks>>,
     /// Of what users get.
     layout: Layout,
+    /// Who uses the core says so, for models.
+    #[cfg(percpu_loom)]
+    life: life::Life,
 }
 
 /// What a thread gives below, and whether that was the last of all objects.
@@ -176,12 +180,19 @@ impl ObjectCache {
         let slabs = unsafe { Slabs::new(place, slabs) }?;
         let magazines = Magazines::new(magazines)?;
         let plain = hooks.is_none() && !counted && slabs.numa.nodes == 1;
-        let core = Box::into_raw(Box::new(Core { magazines, slabs, hooks, layout }));
+        let core = Box::into_raw(Box::new(Core {
+            magazines,
+            slabs,
+            hooks,
+            layout,
+            #[cfg(percpu_loom)]
+            life: life::Life::new(),
+        }));
         let owner = core.expose_provenance() | if plain { 0 } else { NOT_PLAIN };
         // From here on whatever fails drops the handle, and so the core.
         #[allow(unused_mut, reason = "no hotplug in models")]
         let mut cache = Self {
-            owner,
+            core: NonNull::new(core).expect("a box is not null"),
             counted,
             #[cfg(not(percpu_loom))]
             state: None,
@@ -195,7 +206,7 @@ impl ObjectCache {
     /// Registers to be emptied of what is kept for a CPU that goes.
     #[cfg(not(percpu_loom))]
     fn follow_hotplug(&mut self) -> Result<(), Error> {
-        let owner = self.owner;
+        let owner = self.core.as_ptr().expose_provenance();
         let state = State::new("percpu-slab")
             .drain(move |unit| {
                 // SAFETY: the handle has the state removed, which waits for callbacks,
@@ -216,7 +227,7 @@ impl ObjectCache {
     #[inline(always)]
     fn core(&self) -> &Core {
         // SAFETY: L1, and this is the handle.
-        unsafe { &*core_of(self.owner) }
+        unsafe { self.core.as_ref() }
     }
 
     /// What an object has room for.
@@ -246,7 +257,9 @@ impl ObjectCache {
         // With hooks there is never one; on several nodes what is cached is this one's.
         if !self.counted {
             if let Some(item) = self.core().magazines.get_cached() {
-                return Ok(pointer(item));
+                let object = ptr::with_exposed_provenance_mut(item as usize);
+                // SAFETY: only objects are put into these magazines, and none is null.
+                return Ok(unsafe { NonNull::new_unchecked(object) });
             }
         }
         self.alloc_slow(self.core().layout.size(), Some(Location::caller()))
@@ -338,11 +351,13 @@ impl ObjectCache {
             drop(unsafe { Claim::new(object, site) });
             return true;
         };
-        let claimed = hooks.claim(item(object), site);
-        if claimed {
-            Claim::free_slow(item(object), self.owner);
+        if !hooks.claim(item(object), site) {
+            return false;
         }
-        claimed
+        // SAFETY: an object in use, say the hooks, and this call's now.
+        let owner = unsafe { Slabs::owner_of(object.addr().get()) };
+        drop(Claim { object, owner });
+        true
     }
 
     /// Looks at every object of a hardened cache.
@@ -435,6 +450,14 @@ impl ObjectCache {
         self.core().slabs.stats()
     }
 
+    /// What its slabs of one node hold.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn slab_stats_of(&self, node: usize) -> SlabStats {
+        self.core().slabs.stats_of(node)
+    }
+
     /// How many objects are free, but with a CPU or in a depot; of a moment ago.
     pub fn cached(&self) -> usize {
         self.core().cached()
@@ -444,6 +467,13 @@ impl ObjectCache {
     pub fn live(&self) -> usize {
         let out = self.slab_stats().live;
         out.saturating_sub(self.cached())
+    }
+
+    /// How many caches of models have memory.
+    #[cfg(percpu_loom)]
+    #[doc(hidden)]
+    pub fn cores() -> usize {
+        life::CORES.get()
     }
 
     /// From now on no more than so many slabs can be made, for tests; `None` ends it.
@@ -469,11 +499,16 @@ impl ObjectCache {
         #[cfg(not(percpu_loom))]
         drop(self.state.take());
         let core = self.core();
+        core.is_used();
         let below = Below::new(core);
+        let closed_early = mutated("cache_slabs_closed_first") && core.slabs.close();
         match &core.hooks {
             Some(hooks) => hooks.flush(true, &below),
             // A refused fence leaves objects in magazines, and so the core (L4).
             None => drop(core.magazines.close(&below)),
+        }
+        if closed_early {
+            return 0;
         }
         // Before the slabs are closed: then the core may go at any time.
         let left = match &core.hooks {
@@ -483,7 +518,7 @@ impl ObjectCache {
         };
         if core.slabs.close() {
             // SAFETY: this thread was told that all objects are in their slabs (L2).
-            drop(unsafe { Box::from_raw(core_of(self.owner)) });
+            drop(unsafe { Box::from_raw(self.core.as_ptr()) });
             return 0;
         }
         left
@@ -498,6 +533,14 @@ impl Drop for ObjectCache {
 }
 
 impl Core {
+    /// To be called by whoever uses the core, so that a model notices if the core is
+    /// freed beside it.
+    #[inline(always)]
+    fn is_used(&self) {
+        #[cfg(percpu_loom)]
+        self.life.is_used();
+    }
+
     /// Free objects that may lie with other CPUs come to where `again` finds them.
     #[cold]
     fn gather<R>(
@@ -529,6 +572,7 @@ impl Core {
     /// Frees an object that was claimed, not by this CPU's magazine alone; whether it was
     /// the last.
     fn free(&self, object: u64) -> bool {
+        self.is_used();
         let below = Below::new(self);
         if let Some(hooks) = &self.hooks {
             // They may use themselves when the object has gone.
@@ -543,6 +587,7 @@ impl Core {
 
     /// Frees objects of this core; whether they were the last.
     fn free_run(&self, objects: &[u64]) -> bool {
+        self.is_used();
         let below = Below::new(self);
         self.magazines.put_batch(objects, &below);
         below.last.get()
@@ -608,7 +653,11 @@ impl Drop for Claim {
         if self.owner & NOT_PLAIN == 0 {
             // SAFETY: L1: the object is there, so its core is.
             let core = unsafe { &*core_of(self.owner) };
+            core.is_used();
             if core.magazines.put_cached(item(self.object)) {
+                if mutated("cache_used_after_put") {
+                    core.is_used();
+                }
                 return;
             }
         }
@@ -638,6 +687,43 @@ impl fmt::Debug for ObjectCache {
             .field("hooks", &core.hooks)
             .finish()
     }
+}
+
+/// What models look at: how many cores there are, and whether one is freed while
+/// somebody uses it.
+#[cfg(percpu_loom)]
+mod life {
+    use percpu_core::model::loom::cell::UnsafeCell;
+    use std::cell::Cell;
+
+    std::thread_local! {
+        // All threads of a model are one.
+        pub(super) static CORES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A use is a read and the end a write: loom demands that each read happens before.
+    pub(super) struct Life(UnsafeCell<()>);
+
+    impl Life {
+        pub(super) fn new() -> Self {
+            CORES.set(CORES.get() + 1);
+            Self(UnsafeCell::new(()))
+        }
+
+        pub(super) fn is_used(&self) {
+            self.0.with(|_| ());
+        }
+    }
+
+    impl Drop for Life {
+        fn drop(&mut self) {
+            CORES.set(CORES.get() - 1);
+            self.0.with_mut(|_| ());
+        }
+    }
+
+    // SAFETY: nothing is in the cell.
+    unsafe impl Sync for Life {}
 }
 
 #[inline(always)]

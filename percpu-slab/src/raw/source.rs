@@ -26,6 +26,7 @@ pub trait Source {
     /// It may use the magazines that the items come from, but not close them.
     ///
     /// # Panics
-    /// If it does, it has taken all the items nevertheless.
+    /// If it does, it has taken all the items nevertheless. What the thread holds beside
+    /// them is put back or released while that panic unwinds: one more ends the process.
     fn release(&self, items: &[u64]);
 }

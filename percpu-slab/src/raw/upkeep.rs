@@ -19,26 +19,26 @@ const DRAINED: usize = 256;
 impl Magazines {
     /// How many items a CPU may keep now.
     pub fn limit(&self) -> usize {
-        self.stack.limit()
+        self.stack().limit()
     }
 
     /// Lets each CPU keep so many items, as long as nothing grows or decays: one at
     /// least, and no more than [`MagazineOptions`] said.
     pub fn set_limit(&self, items: usize) {
-        self.update_limit(|_| Some(items.clamp(1, self.stack.capacity())));
+        self.update_limit(|_| Some(items.clamp(1, self.stack().capacity())));
     }
 
     /// How many items lay in magazines and depots a moment ago; exact if nobody moves
     /// any meanwhile.
     pub fn cached(&self) -> usize {
         let units = Unit::all().into_iter().flatten();
-        let stacks: usize = units.map(|unit| self.stack.len_on(unit)).sum();
+        let stacks: usize = units.map(|unit| self.stack().len_on(unit)).sum();
         stacks + self.depots.iter().map(Depot::items).sum::<usize>()
     }
 
     /// How many items of `unit` lay in its magazines a moment ago.
     pub fn cached_on(&self, unit: Unit) -> usize {
-        self.stack.len_on(unit)
+        self.stack().len_on(unit)
     }
 
     /// The most items that magazines and depots ever hold. Each thread in the middle of
@@ -48,7 +48,7 @@ impl Magazines {
     /// As [`percpu_core::Unit::all`].
     pub fn max_cached(&self) -> Result<usize, Error> {
         let depots: usize = self.depots.iter().map(Depot::capacity).sum();
-        Ok(Unit::all()?.len() * self.stack.capacity() + depots * self.options.magazine)
+        Ok(Unit::all()?.len() * self.stack().capacity() + depots * self.options.magazine)
     }
 
     /// What happened so far.
@@ -74,7 +74,7 @@ impl Magazines {
     /// [`percpu_core::Error::FenceRefused`]; the others are where they were.
     #[doc(alias = "flush_cpu_slab")]
     pub fn drain<S: Source>(&self, unit: Unit, source: &S) -> Result<(), Error> {
-        self.take_from(unit, self.stack.capacity(), source)
+        self.take_from(unit, self.stack().capacity(), source)
     }
 
     /// Gives `most` items of a unit to the source, or all.
@@ -84,7 +84,7 @@ impl Magazines {
         while left > 0 {
             let want = left.min(DRAINED);
             // The source is not called while the unit is stopped.
-            let count = self.stack.drain_into(unit, &mut items[..want])?;
+            let count = self.stack().drain_into(unit, &mut items[..want])?;
             if count > 0 {
                 self.release(&items[..count], source);
             }
@@ -134,7 +134,7 @@ impl Magazines {
         });
         let limit = self.limit();
         for unit in Unit::all()? {
-            self.take_from(unit, self.stack.len_on(unit).saturating_sub(limit), source)?;
+            self.take_from(unit, self.stack().len_on(unit).saturating_sub(limit), source)?;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Magazines {
     /// # Errors
     /// [`percpu_core::Error::FenceRefused`]; nothing is closed, or taken.
     pub fn close<S: Source>(&self, source: &S) -> Result<(), Error> {
-        self.stack.close()?;
+        self.stack().close()?;
         // The mark, the fence, the look: see `store`.
         self.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);

@@ -2,3 +2,6 @@
 #![cfg(percpu_loom)]
 
 mod batches;
+mod cache;
+mod magazines;
+mod slabs;
