@@ -68,10 +68,10 @@ impl Deferred {
     pub(crate) unsafe fn defer(self: &Arc<Self>, item: u64, guard: &Guard) {
         let usual = guard.collector() == Some(default_collector());
         match &self.batches {
-            // SAFETY: as promised; E1 for those that came before.
-            Some(batches) if usual => {
-                batches.push(item, |batch| unsafe { self.hand(batch, guard, true) })
-            }
+            Some(batches) if usual => batches.push(item, |batch| {
+                // SAFETY: as promised; E1 for those that came before.
+                unsafe { self.hand(batch, guard, true) };
+            }),
             // SAFETY: as promised.
             _ => unsafe { self.hand(&[item], guard, usual) },
         }

@@ -283,7 +283,7 @@ impl Stack {
     fn push(&self, value: u64) {
         let next = AtomicPtr::new(null_mut());
         let node = Node { value, next, sound: AtomicU64::new(SOUND) };
-        let node = Object::into_raw(self.nodes.alloc(node).ok().expect("no limit"));
+        let node = Object::into_raw(self.nodes.alloc(node).expect("no limit"));
         let mut head = self.head.load(Relaxed);
         loop {
             // SAFETY: it is not pushed yet.
