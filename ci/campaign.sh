@@ -22,6 +22,8 @@ storms='
 280  percpu-counter stress           no_least_and_no_greatest_value_is_lost_in_a_storm
 800  percpu-counter stress           no_row_of_a_snapshot_shows_half_an_update_in_a_storm
 2400 percpu-counter prometheus       stress::nothing_is_lost_in_a_storm
+40   percpu-slab    cache_stress     every_object_is_dropped_and_freed_once_in_a_storm
+200  percpu-slab    cache_stress     memory_is_bounded_when_one_thread_allocates_and_another_drops
 '
 log=$(mktemp)
 while read -r scale package file test; do

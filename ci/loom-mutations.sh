@@ -155,6 +155,12 @@ slab_take_relaxed     slabs::free_against_reuse
 slabs_lock_late       slabs::free_against_free_of_a_full_slab
 slabs_lock_late       slabs::free_against_free_and_shrink
 slabs_no_pin          slabs::last_free_against_free_with_a_limit
+cache_used_after_put  cache::last_free_against_drop
+cache_slabs_closed_first cache::last_free_against_drop
+no_membarrier         cache::last_free_against_drop
+magazines_no_look     cache::last_free_by_the_depot_against_drop
+slab_free_relaxed     cache::last_free_against_last_free
+stack_no_fence        cache::free_against_drain
 '
 
 cfg_flags percpu_loom

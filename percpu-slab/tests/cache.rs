@@ -1,6 +1,11 @@
 //! Caches in one thread: what comes out, what goes back, what is refused.
+//!
+//! # Safety
+//!
+//! Makes an object of a pointer that one was made into, once.
 
 #![cfg(not(percpu_loom))]
+#![allow(unsafe_code)]
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
@@ -66,7 +71,6 @@ fn values_are_kept_and_dropped_once_wherever_their_object_goes() {
     assert_eq!((alive.get(), cache.stats().live), (1, 1));
     assert_eq!(cache.destroy().unwrap_err().count, 1);
     // SAFETY: from `into_raw`, once.
-    #[allow(unsafe_code)]
     drop(unsafe { Object::from_raw(raw) });
     assert_eq!(alive.get(), 0);
 }

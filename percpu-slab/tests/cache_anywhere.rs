@@ -1,6 +1,11 @@
 //! Small and portable, so that Miri runs it too: caches under a few threads.
+//!
+//! # Safety
+//!
+//! Makes an object of a pointer that one was made into, once.
 
 #![cfg(not(percpu_loom))]
+#![allow(unsafe_code)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,7 +71,6 @@ fn one_thread_in_all_ways() {
     drop(cache);
     drop(pinned);
     // SAFETY: from `into_raw`, once.
-    #[allow(unsafe_code)]
     let c = unsafe { Object::from_raw(raw) };
     assert_eq!(**c, 3);
 }

@@ -38,8 +38,24 @@ pub struct CacheBuilder<T> {
     _of: PhantomData<fn(T) -> T>,
 }
 
+impl<T> Cache<T> {
+    /// A cache with the usual settings.
+    ///
+    /// # Errors
+    /// [`Error::Layout`] if a `T` is too large, or wants to lie too far apart.
+    #[doc(alias = "kmem_cache_create")]
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Settings to choose.
+    pub fn builder() -> CacheBuilder<T> {
+        CacheBuilder::new()
+    }
+}
+
 impl<T> CacheBuilder<T> {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             name: None,
             align: 1,

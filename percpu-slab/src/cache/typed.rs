@@ -11,7 +11,6 @@ use core::mem::MaybeUninit;
 
 use percpu_core::Unit;
 
-use super::builder::CacheBuilder;
 use super::failed::{AllocError, LiveObjects};
 use super::object::Object;
 use super::stats::CacheStats;
@@ -48,6 +47,12 @@ use crate::raw::ObjectCache;
 /// is_shared::<percpu_slab::Cache<std::rc::Rc<u8>>>();
 /// ```
 ///
+/// # Forks
+/// The child of a process with one thread goes on with its caches, and with its copies of
+/// their objects. Where other threads may be in the middle of a refill or a free when a
+/// process forks, the child should make new caches: a lock that such a thread held
+/// stays locked there, and whoever needs it waits for ever.
+///
 /// # Performance
 /// An allocation is one section, beside writing the value; a miss in a magazine brings
 /// a whole one from the depot or from the slabs.
@@ -64,20 +69,6 @@ pub struct Cache<T> {
 }
 
 impl<T> Cache<T> {
-    /// A cache with the usual settings.
-    ///
-    /// # Errors
-    /// [`Error::Layout`] if a `T` is too large, or wants to lie too far apart.
-    #[doc(alias = "kmem_cache_create")]
-    pub fn new() -> Result<Self, Error> {
-        Self::builder().build()
-    }
-
-    /// Settings to choose.
-    pub fn builder() -> CacheBuilder<T> {
-        CacheBuilder::new()
-    }
-
     /// # Safety
     /// Objects fit a `T`.
     pub(crate) unsafe fn of(objects: ObjectCache, name: Box<str>, limit: Option<usize>) -> Self {
@@ -261,6 +252,9 @@ impl<T> Cache<T> {
     }
 
     /// Drops the cache and says whether objects of it are alive.
+    ///
+    /// Where the system refuses a fence, what is cached stays where it is, counts as alive,
+    /// and its memory is never given back; so it is with a cache that is only dropped.
     ///
     /// ```
     /// let cache = percpu_slab::Cache::<u64>::new()?;

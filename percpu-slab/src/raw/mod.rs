@@ -13,6 +13,8 @@
 
 mod batch;
 mod batches;
+mod cache_core;
+mod claim;
 mod depot;
 mod hooks;
 mod list;
@@ -34,12 +36,13 @@ mod span;
 mod upkeep;
 
 pub use batches::Batches;
+pub(crate) use cache_core::pointer;
+pub(crate) use claim::Claim;
 pub use depot::Depot;
 pub use hooks::{Hooks, Site};
 pub use magazine_options::MagazineOptions;
 pub use magazine_stats::MagazineStats;
 pub use magazines::Magazines;
-pub(crate) use object_cache::{Claim, pointer};
 pub use object_cache::{ObjectCache, ObjectCacheOptions};
 pub use sizes::{Geometry, MAX_OBJECTS, MAX_ORDER, PAGE, SPAN, magazine, min_objects, min_partial};
 pub use slab_options::{Constructor, Numa, SlabOptions};

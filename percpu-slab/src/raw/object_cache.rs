@@ -3,47 +3,15 @@
 //! # Why
 //! What a program allocates and frees all day is of few layouts. So an object that is
 //! freed lies in a magazine of the CPU that freed it, and is handed out there again; the
-//! slabs below are asked once a magazine at most. An object knows its cache: the span
-//! that it lies in has the core's address in its first word.
-//!
-//! ```text
-//!   handle --> core: Magazines, Slabs
-//!                ^
-//!                | owner word, one a span
-//!   object ---> span (the object's address without its low bits)
-//! ```
-//!
-//! # Invariants
-//! - L1: the core is there as long as the handle is, or an object is anywhere but in its
-//!   slab: at a user's, in a magazine, in a depot, in the hands of a thread.
-//! - L2: the handle's drop closes the magazines, then the slabs. From then on
-//!   `Slabs::close` and `Slabs::free` say once that all objects are in their slabs.
-//!   Whoever is told frees the core, and nobody else does.
-//! - L3: a free holds its object, which keeps the core (L1), until it is pushed or given
-//!   to its slab. That is the last time it touches the core (M2 of `magazines.rs`); what
-//!   the slabs said is on its own stack, in [`Below`].
-//! - L4: if the magazines cannot be closed, because the system refuses a fence, what lies
-//!   in them stays out of its slab. So the core stays, with those objects: leaked, but
-//!   sound.
-//!
-//! No operation counts a reference: the object that it holds is one.
-//!
-//! # Orderings
-//! - The core's fields before the first object: the slabs publish an object to whoever
-//!   gets it (Release and Acquire of its slab's state, or the node's lock), and the owner
-//!   word was stored before. From thread to thread an object goes as any value does.
-//! - All uses of the core before it is freed: each free's last use is before its release
-//!   of the object to a slab or a magazine, whoever takes it from there acquires that,
-//!   and whoever is told that all objects have come acquires each free.
+//! slabs below are asked once a magazine at most.
 //!
 //! # Safety
-//! Turns the owner word, which only this file sets, back into the core, and frees the
-//! core when nobody is left (L1, L2, L3).
+//! The handle is one of those who keep the core (L1 and L2 of `cache_core.rs`); whoever
+//! frees an object promises that it is one.
 
 #![allow(unsafe_code)]
 
 use core::alloc::Layout;
-use core::cell::Cell;
 use core::fmt;
 use core::panic::Location;
 use core::ptr::{self, NonNull};
@@ -54,6 +22,8 @@ use percpu_core::Unit;
 #[cfg(not(percpu_loom))]
 use percpu_core::hotplug::{HotplugError, State};
 
+use super::cache_core::{Below, Core, NOT_PLAIN, core_of, end_if, item, pointer};
+use super::claim::Claim;
 use super::hooks::{Hooks, Site};
 use super::magazine_options::MagazineOptions;
 use super::magazine_stats::MagazineStats;
@@ -62,13 +32,8 @@ use super::sizes::Geometry;
 use super::slab_options::SlabOptions;
 use super::slab_stats::SlabStats;
 use super::slabs::Slabs;
-use super::source::Source;
 use crate::error::Error;
 use crate::hardened::report::Report;
-
-/// In an owner word: there are several nodes, or hooks, or hits are counted, so that a
-/// free has to look closer. A core's address has this bit clear.
-const NOT_PLAIN: usize = 1;
 
 /// What an [`ObjectCache`] is like.
 #[derive(Debug, Default)]
@@ -110,55 +75,11 @@ pub struct ObjectCache {
     state: Option<State>,
 }
 
-// The bits of `NOT_PLAIN` are clear in its address.
-#[repr(align(64))]
-struct Core {
-    magazines: Magazines,
-    slabs: Slabs,
-    hooks: Option<Arc<dyn Hooks>>,
-    /// Of what users get.
-    layout: Layout,
-    /// Who uses the core says so, for models.
-    #[cfg(percpu_loom)]
-    life: life::Life,
-}
-
-/// What a thread gives below, and whether that was the last of all objects.
-struct Below<'a> {
-    slabs: &'a Slabs,
-    last: Cell<bool>,
-}
-
-impl<'a> Below<'a> {
-    fn new(core: &'a Core) -> Self {
-        Self { slabs: &core.slabs, last: Cell::new(false) }
-    }
-}
-
-impl Source for Below<'_> {
-    type Error = Error;
-
-    fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
-        self.slabs.refill(out)
-    }
-
-    fn release(&self, items: &[u64]) {
-        if self.slabs.free(items) {
-            self.last.set(true);
-        }
-    }
-}
-
 // SAFETY: the core's parts are all shared between threads (`_core_is_shared`); the
 // state is only dropped.
 unsafe impl Send for ObjectCache {}
 // SAFETY: as above.
 unsafe impl Sync for ObjectCache {}
-
-fn _core_is_shared() {
-    fn is_shared<T: Send + Sync>() {}
-    is_shared::<Core>();
-}
 
 impl ObjectCache {
     /// A cache of objects of `layout`, none yet.
@@ -186,7 +107,7 @@ impl ObjectCache {
             hooks,
             layout,
             #[cfg(percpu_loom)]
-            life: life::Life::new(),
+            life: super::cache_core::life::Life::new(),
         }));
         let owner = core.expose_provenance() | if plain { 0 } else { NOT_PLAIN };
         // From here on whatever fails drops the handle, and so the core.
@@ -355,8 +276,7 @@ impl ObjectCache {
             return false;
         }
         // SAFETY: an object in use, say the hooks, and this call's now.
-        let owner = unsafe { Slabs::owner_of(object.addr().get()) };
-        drop(Claim { object, owner });
+        drop(unsafe { Claim::granted(object) });
         true
     }
 
@@ -473,7 +393,7 @@ impl ObjectCache {
     #[cfg(percpu_loom)]
     #[doc(hidden)]
     pub fn cores() -> usize {
-        life::CORES.get()
+        super::cache_core::life::CORES.get()
     }
 
     /// From now on no more than so many slabs can be made, for tests; `None` ends it.
@@ -532,151 +452,6 @@ impl Drop for ObjectCache {
     }
 }
 
-impl Core {
-    /// To be called by whoever uses the core, so that a model notices if the core is
-    /// freed beside it.
-    #[inline(always)]
-    fn is_used(&self) {
-        #[cfg(percpu_loom)]
-        self.life.is_used();
-    }
-
-    /// Free objects that may lie with other CPUs come to where `again` finds them.
-    #[cold]
-    fn gather<R>(
-        &self,
-        error: Error,
-        below: &Below<'_>,
-        mut again: impl FnMut() -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        if self.cached() == 0 || self.flush(below).is_err() {
-            return Err(error);
-        }
-        again()
-    }
-
-    fn flush(&self, below: &Below<'_>) -> Result<(), Error> {
-        match &self.hooks {
-            Some(hooks) => {
-                hooks.flush(false, below);
-                Ok(())
-            }
-            None => self.magazines.flush(below),
-        }
-    }
-
-    fn cached(&self) -> usize {
-        self.hooks.as_ref().map_or_else(|| self.magazines.cached(), |hooks| hooks.kept())
-    }
-
-    /// Frees an object that was claimed, not by this CPU's magazine alone; whether it was
-    /// the last.
-    fn free(&self, object: u64) -> bool {
-        self.is_used();
-        let below = Below::new(self);
-        if let Some(hooks) = &self.hooks {
-            // They may use themselves when the object has gone.
-            Arc::clone(hooks).put(object, &below);
-        } else if self.is_of_another_node(object) {
-            below.release(&[object]);
-        } else {
-            self.magazines.put(object, &below);
-        }
-        below.last.get()
-    }
-
-    /// Frees objects of this core; whether they were the last.
-    fn free_run(&self, objects: &[u64]) -> bool {
-        self.is_used();
-        let below = Below::new(self);
-        self.magazines.put_batch(objects, &below);
-        below.last.get()
-    }
-
-    /// Whether the object should not come to this CPU's magazine.
-    #[doc(alias = "can_free_to_pcs")]
-    fn is_of_another_node(&self, object: u64) -> bool {
-        let numa = &self.slabs.numa;
-        // SAFETY: the object is the caller's.
-        numa.nodes > 1 && (numa.here)() != unsafe { Slabs::node_of(object as usize) }
-    }
-}
-
-/// An object that is being freed, and is when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Claim {
-    /// INVARIANT: an object that nobody has but this.
-    object: NonNull<u8>,
-    /// INVARIANT: its owner word.
-    owner: usize,
-}
-
-impl Claim {
-    /// Claims an object; `None` if its hooks say that it is none.
-    ///
-    /// # Safety
-    /// As [`ObjectCache::free`], but the object may be used until this is dropped.
-    #[inline(always)]
-    pub(crate) unsafe fn new(object: NonNull<u8>, site: Site) -> Option<Self> {
-        // SAFETY: the caller's promise.
-        let owner = unsafe { Slabs::owner_of(object.addr().get()) };
-        let claim = Self { object, owner };
-        if owner & NOT_PLAIN != 0 && !claim.is_granted(site) {
-            core::mem::forget(claim);
-            return None;
-        }
-        Some(claim)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn is_granted(&self, site: Site) -> bool {
-        // SAFETY: L1: the object is there, so its core is.
-        let core = unsafe { &*core_of(self.owner) };
-        core.hooks.as_ref().is_none_or(|hooks| hooks.claim(item(self.object), site))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn free_slow(object: u64, owner: usize) {
-        let core = core_of(owner);
-        // SAFETY: L1: the object is there, so its core is.
-        let last = unsafe { &*core }.free(object);
-        // SAFETY: the object was freed, which told `last`.
-        unsafe { end_if(last, core) };
-    }
-}
-
-impl Drop for Claim {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.owner & NOT_PLAIN == 0 {
-            // SAFETY: L1: the object is there, so its core is.
-            let core = unsafe { &*core_of(self.owner) };
-            core.is_used();
-            if core.magazines.put_cached(item(self.object)) {
-                if mutated("cache_used_after_put") {
-                    core.is_used();
-                }
-                return;
-            }
-        }
-        Self::free_slow(item(self.object), self.owner);
-    }
-}
-
-/// Frees the core if all objects have come.
-///
-/// # Safety
-/// `last` is what the slabs said of a free of this thread's.
-unsafe fn end_if(last: bool, core: *mut Core) {
-    if last {
-        // SAFETY: all objects are in their slabs for good, and this thread was told so:
-        // nobody else has or will have the core (L2, L3).
-        drop(unsafe { Box::from_raw(core) });
-    }
-}
-
 impl fmt::Debug for ObjectCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let core = self.core();
@@ -687,57 +462,4 @@ impl fmt::Debug for ObjectCache {
             .field("hooks", &core.hooks)
             .finish()
     }
-}
-
-/// What models look at: how many cores there are, and whether one is freed while
-/// somebody uses it.
-#[cfg(percpu_loom)]
-mod life {
-    use percpu_core::model::loom::cell::UnsafeCell;
-    use std::cell::Cell;
-
-    std::thread_local! {
-        // All threads of a model are one.
-        pub(super) static CORES: Cell<usize> = const { Cell::new(0) };
-    }
-
-    /// A use is a read and the end a write: loom demands that each read happens before.
-    pub(super) struct Life(UnsafeCell<()>);
-
-    impl Life {
-        pub(super) fn new() -> Self {
-            CORES.set(CORES.get() + 1);
-            Self(UnsafeCell::new(()))
-        }
-
-        pub(super) fn is_used(&self) {
-            self.0.with(|_| ());
-        }
-    }
-
-    impl Drop for Life {
-        fn drop(&mut self) {
-            CORES.set(CORES.get() - 1);
-            self.0.with_mut(|_| ());
-        }
-    }
-
-    // SAFETY: nothing is in the cell.
-    unsafe impl Sync for Life {}
-}
-
-#[inline(always)]
-fn core_of(owner: usize) -> *mut Core {
-    ptr::with_exposed_provenance_mut(owner & !NOT_PLAIN)
-}
-
-/// Items are addresses whose provenance is exposed.
-#[inline(always)]
-pub(crate) fn pointer(item: u64) -> NonNull<u8> {
-    NonNull::new(ptr::with_exposed_provenance_mut(item as usize)).expect("an item is never 0")
-}
-
-#[inline(always)]
-fn item(object: NonNull<u8>) -> u64 {
-    object.as_ptr().expose_provenance() as u64
 }
