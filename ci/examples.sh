@@ -10,3 +10,4 @@ target/release/kvcache --seconds 2 --max-bytes 16M --compare
 PERCPU_MODE=portable target/release/kvcache --seconds 2 --max-bytes 16M
 target/release/percpu-info
 target/release/percpu-info --cpus 64 --nodes 4 --static 72K --atom 2M
+target/release/treiber-stack

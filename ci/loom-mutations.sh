@@ -151,6 +151,9 @@ rwlock_waiters_not_woken rwlock::write_against_write_and_read
 rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
 rwlock_downgrade_leaves rwlock::downgrade_against_write
 rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
+batches_refused_is_pushed batches::pushes_against_drain
+no_restart            batches::push_against_push_on_one_cpu
+epoch_at_once         batches::reader_against_a_batch_that_another_thread_hands_over
 slab_free_relaxed     slabs::free_against_reuse
 slab_take_relaxed     slabs::free_against_reuse
 slabs_lock_late       slabs::free_against_free_of_a_full_slab

@@ -14,7 +14,11 @@ pub mod compat;
 mod error;
 pub mod keyed;
 pub mod pool;
+#[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+mod epoch;
+pub mod hardened;
 pub mod raw;
+mod trace;
 
 pub use cache::*;
 pub use error::Error;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::typed::Cache;
 use crate::error::Error;
+use crate::hardened::{Callback, Checks, Corruption, Shape};
 use crate::raw::{self, Hooks, ObjectCache, ObjectCacheOptions};
 
 /// Settings of a [`Cache`]; from [`Cache::builder`].
@@ -32,6 +33,8 @@ pub struct CacheBuilder<T> {
     limit: Option<usize>,
     magazine: Option<usize>,
     options: ObjectCacheOptions,
+    hardened: bool,
+    on_corruption: Option<Callback>,
     _of: PhantomData<fn(T) -> T>,
 }
 
@@ -59,6 +62,8 @@ impl<T> CacheBuilder<T> {
             limit: None,
             magazine: None,
             options: ObjectCacheOptions::default(),
+            hardened: false,
+            on_corruption: None,
             _of: PhantomData,
         }
     }
@@ -104,6 +109,45 @@ impl<T> CacheBuilder<T> {
         self
     }
 
+    /// Whether every allocation and every free is checked: red zones around objects,
+    /// poison in free ones, who has which object. What is wrong is told by
+    /// [`Cache::validate`], counted, and never makes anything worse: an object that was
+    /// overwritten is not used again, a wrong free does nothing.
+    ///
+    /// # Performance
+    /// For finding mistakes: a lock an operation, each byte of an object is written and
+    /// looked at, and magazines keep nothing.
+    #[doc(alias = "slub_debug")]
+    #[doc(alias = "SLAB_RED_ZONE")]
+    #[doc(alias = "SLAB_POISON")]
+    #[doc(alias = "SLAB_STORE_USER")]
+    pub fn hardened(mut self, hardened: bool) -> Self {
+        self.hardened = hardened;
+        self
+    }
+
+    /// What is called, on the thread that notices, with each corruption that a hardened
+    /// cache finds. It may panic: that comes out of the allocation or the free.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    /// static FOUND: AtomicUsize = AtomicUsize::new(0);
+    /// let cache = percpu_slab::Cache::<u64>::builder()
+    ///     .hardened(true)
+    ///     .on_corruption(|corruption| {
+    ///         eprintln!("{corruption}");
+    ///         FOUND.fetch_add(1, Relaxed);
+    ///     })
+    ///     .build()?;
+    /// drop(cache.alloc(7)?);
+    /// assert_eq!(FOUND.load(Relaxed), 0);
+    /// # Ok::<(), percpu_slab::Error>(())
+    /// ```
+    pub fn on_corruption(mut self, callback: impl Fn(&Corruption) + Send + Sync + 'static) -> Self {
+        self.on_corruption = Some(Arc::new(callback));
+        self
+    }
+
     /// What stands between the cache and its slabs; see [`Hooks`].
     pub fn hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
         self.options.hooks = Some(hooks);
@@ -139,6 +183,10 @@ impl<T> CacheBuilder<T> {
             self.magazine.unwrap_or_else(|| raw::magazine(layout.pad_to_align().size()));
         self.options.slabs.limit = self.limit;
         let name = self.name.unwrap_or_else(|| core::any::type_name::<T>().into());
+        if self.hardened {
+            let checks = Checks::new(Shape::new(layout)?, self.on_corruption);
+            self.options.hooks = Some(Arc::new(checks));
+        }
         let objects = ObjectCache::new(layout, self.options)?;
         // SAFETY: of at least `T`'s size and alignment.
         Ok(unsafe { Cache::of(objects, name.into(), self.limit) })
@@ -153,6 +201,7 @@ impl<T> fmt::Debug for CacheBuilder<T> {
             .field("limit", &self.limit)
             .field("magazine", &self.magazine)
             .field("options", &self.options)
-            .finish()
+            .field("hardened", &self.hardened)
+            .finish_non_exhaustive()
     }
 }

@@ -70,6 +70,7 @@ impl<T> Cache<T> {
     /// Objects move by magazines, a section each. Two allocations of the program's
     /// allocator, for the list.
     #[doc(alias = "kmem_cache_alloc_bulk")]
+    #[track_caller]
     pub fn alloc_bulk(
         &self,
         count: usize,
@@ -95,6 +96,7 @@ impl<T> Cache<T> {
     /// # Performance
     /// As [`alloc_bulk`](Self::alloc_bulk), without another allocator.
     #[doc(alias = "kmem_cache_alloc_bulk")]
+    #[track_caller]
     pub fn alloc_array<const N: usize>(
         &self,
         values: [T; N],

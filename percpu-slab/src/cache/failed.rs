@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::error::Error;
+use crate::hardened::Corruption;
 
 /// An object could not be allocated; has the value that it was for.
 ///
@@ -73,12 +74,15 @@ pub struct LiveObjects {
     /// How many; those in the hands of a thread that is in the middle of freeing or of
     /// refilling count too.
     pub count: usize,
+    /// Of a hardened cache: which ones, and who allocated them.
+    pub leaks: Vec<Corruption>,
 }
 
 impl fmt::Display for LiveObjects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cache, count } = self;
-        write!(f, "{count} objects of the cache \"{cache}\" were alive when it was destroyed")
+        let Self { cache, count, leaks } = self;
+        write!(f, "{count} objects of the cache \"{cache}\" were alive when it was destroyed")?;
+        leaks.iter().try_for_each(|leak| write!(f, "\n{leak}"))
     }
 }
 

@@ -13,6 +13,8 @@
 mod allocator;
 mod builder;
 mod bulk;
+#[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+mod deferred;
 mod failed;
 mod forward;
 mod object;

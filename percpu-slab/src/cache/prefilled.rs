@@ -41,6 +41,7 @@ impl<T> Cache<T> {
     /// # Errors
     /// As [`alloc`](Self::alloc): all or nothing.
     #[doc(alias = "kmem_cache_prefill_sheaf")]
+    #[track_caller]
     pub fn prefill(&self, count: usize) -> Result<Prefilled<'_, T>, Error> {
         let mut prefilled = Prefilled { cache: self, slots: Vec::new() };
         prefilled.refill(count)?;
@@ -67,6 +68,7 @@ impl<T> Prefilled<'_, T> {
     /// # Errors
     /// As [`Cache::alloc`]; what is set aside stays so.
     #[doc(alias = "kmem_cache_refill_sheaf")]
+    #[track_caller]
     pub fn refill(&mut self, count: usize) -> Result<(), Error> {
         let had = self.slots.len();
         if count > had {

@@ -15,6 +15,7 @@ use super::failed::{AllocError, LiveObjects};
 use super::object::Object;
 use super::stats::CacheStats;
 use crate::error::Error;
+use crate::hardened::Report;
 use crate::raw::ObjectCache;
 
 /// Objects of one type, allocated from this CPU's magazine: the kernel's `kmem_cache`.
@@ -57,6 +58,9 @@ use crate::raw::ObjectCache;
 /// a whole one from the depot or from the slabs.
 #[doc(alias = "kmem_cache")]
 pub struct Cache<T> {
+    /// Dropped first: what waits here are objects.
+    #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+    pub(crate) deferred: crate::epoch::Handle,
     /// INVARIANT: its objects fit a `T`.
     pub(crate) objects: ObjectCache,
     pub(crate) name: Box<str>,
@@ -68,7 +72,14 @@ impl<T> Cache<T> {
     /// # Safety
     /// Objects fit a `T`.
     pub(crate) unsafe fn of(objects: ObjectCache, name: Box<str>, limit: Option<usize>) -> Self {
-        Self { objects, name, limit, _of: PhantomData }
+        Self {
+            #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+            deferred: Default::default(),
+            objects,
+            name,
+            limit,
+            _of: PhantomData,
+        }
     }
 
     /// Its name, for messages.
@@ -88,6 +99,7 @@ impl<T> Cache<T> {
     /// are free but lie with other CPUs were looked for.
     #[doc(alias = "kmem_cache_alloc")]
     #[inline]
+    #[track_caller]
     pub fn alloc(&self, value: T) -> Result<Object<T>, AllocError<T>> {
         match self.objects.alloc() {
             // SAFETY: just allocated; `objects` fits.
@@ -111,6 +123,7 @@ impl<T> Cache<T> {
     /// # Panics
     /// If `make` does; the object is free again.
     #[inline]
+    #[track_caller]
     pub fn alloc_with(&self, make: impl FnOnce() -> T) -> Result<Object<T>, Error> {
         let object = self.objects.alloc()?;
         // SAFETY: as in `alloc`.
@@ -125,6 +138,7 @@ impl<T> Cache<T> {
     /// # Panics
     /// If `T::default` does; the object is free again.
     #[inline]
+    #[track_caller]
     pub fn alloc_default(&self) -> Result<Object<T>, Error>
     where
         T: Default,
@@ -137,6 +151,7 @@ impl<T> Cache<T> {
     /// # Errors
     /// As [`alloc`](Self::alloc).
     #[inline]
+    #[track_caller]
     pub fn alloc_uninit(&self) -> Result<Object<MaybeUninit<T>>, Error> {
         let object = self.objects.alloc()?;
         // SAFETY: just allocated; it fits a `T`, and so one that is not initialised.
@@ -156,6 +171,7 @@ impl<T> Cache<T> {
     #[cfg(not(percpu_loom))]
     #[doc(alias = "kmem_cache_zalloc")]
     #[inline]
+    #[track_caller]
     pub fn alloc_zeroed(&self) -> Result<Object<T>, Error>
     where
         T: percpu_core::Zeroable,
@@ -172,6 +188,8 @@ impl<T> Cache<T> {
     /// # Errors
     /// [`percpu_core::Error::FenceRefused`]; nothing was moved.
     pub fn drain(&self, unit: Unit) -> Result<(), Error> {
+        #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+        self.deferred.drain(unit)?;
         self.objects.drain(unit)
     }
 
@@ -181,6 +199,8 @@ impl<T> Cache<T> {
     /// As [`drain`](Self::drain).
     #[doc(alias = "flush_all")]
     pub fn flush(&self) -> Result<(), Error> {
+        #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+        self.deferred.flush()?;
         self.objects.flush()
     }
 
@@ -209,6 +229,28 @@ impl<T> Cache<T> {
         CacheStats::of(&self.name, self.limit, &self.objects)
     }
 
+    /// Looks at every object of a hardened cache: tells what is wrong, what was noticed
+    /// since the last look, and repairs it. `None` if the cache is not
+    /// [hardened](CacheBuilder::hardened).
+    ///
+    /// ```
+    /// use percpu_slab::hardened::Kind;
+    ///
+    /// let cache = percpu_slab::Cache::<[u8; 64]>::builder().hardened(true).build()?;
+    /// let object = cache.alloc([0; 64])?;
+    /// let behind = std::ptr::with_exposed_provenance_mut::<u8>(object.as_ptr().addr() + 64);
+    /// // SAFETY: a mistake: the byte behind the object. Nobody else writes it, though.
+    /// unsafe { behind.write(0) };
+    /// let report = cache.validate().expect("it is hardened");
+    /// assert_eq!(report.corruptions[0].kind, Kind::RightRedZone);
+    /// assert!(cache.validate().unwrap().is_clean(), "it was repaired");
+    /// # Ok::<(), percpu_slab::Error>(())
+    /// ```
+    #[doc(alias = "validate_slab_cache")]
+    pub fn validate(&self) -> Option<Report> {
+        self.objects.validate()
+    }
+
     /// Drops the cache and says whether objects of it are alive.
     ///
     /// Where the system refuses a fence, what is cached stays where it is, counts as alive,
@@ -227,9 +269,15 @@ impl<T> Cache<T> {
     /// they are dropped; the cache is gone.
     #[doc(alias = "kmem_cache_destroy")]
     pub fn destroy(self) -> Result<(), LiveObjects> {
+        #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
+        self.deferred.barrier().ok();
+        let hooks = self.objects.hooks().cloned();
         match self.objects.destroy() {
             0 => Ok(()),
-            count => Err(LiveObjects { cache: self.name.into(), count }),
+            count => {
+                let leaks = hooks.map(|hooks| hooks.leaks()).unwrap_or_default();
+                Err(LiveObjects { cache: self.name.into(), count, leaks })
+            }
         }
     }
 }

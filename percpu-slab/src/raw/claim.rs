@@ -31,13 +31,23 @@ impl Claim {
     #[inline(always)]
     pub(crate) unsafe fn new(object: NonNull<u8>, site: Site) -> Option<Self> {
         // SAFETY: the caller's promise.
-        let owner = unsafe { Slabs::owner_of(object.addr().get()) };
-        let claim = Self { object, owner };
-        if owner & NOT_PLAIN != 0 && !claim.is_granted(site) {
+        let claim = unsafe { Self::granted(object) };
+        if claim.owner & NOT_PLAIN != 0 && !claim.is_granted(site) {
             core::mem::forget(claim);
             return None;
         }
         Some(claim)
+    }
+
+    /// The claim of an object whose hooks have granted it, if it has any.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new).
+    #[inline(always)]
+    pub(super) unsafe fn granted(object: NonNull<u8>) -> Self {
+        // SAFETY: the caller's promise.
+        let owner = unsafe { Slabs::owner_of(object.addr().get()) };
+        Self { object, owner }
     }
 
     #[cold]

@@ -1,4 +1,9 @@
 //! [`Hooks`]: what stands between a cache and its slabs.
+//!
+//! # Safety
+//! Declares a trait that is unsafe to implement; nothing else.
+
+#![allow(unsafe_code)]
 
 use core::alloc::Layout;
 use core::fmt;
@@ -6,6 +11,7 @@ use core::panic::Location;
 
 use super::source::Source;
 use crate::error::Error;
+use crate::hardened::report::{Corruption, Report};
 
 /// Who called: `None` is a drop.
 pub type Site = Option<&'static Location<'static>>;
@@ -19,16 +25,27 @@ pub type Site = Option<&'static Location<'static>>;
 ///
 /// Whoever calls a method keeps the hooks alive meanwhile, but perhaps not the cache: when
 /// [`put`](Self::put) has given up the object, the source must not be used any more.
+///
+/// # Safety
+/// An object from `get` is memory of the layout that `place` was asked with, or of the
+/// first `bytes` of it, in a place that the source gave; it is nobody else's until `put`
+/// gets it, and valid as long as its place was not released. Nothing that the user may
+/// touch is touched in between. All of this also if it is given to several caches.
 #[doc(alias = "SLAB_DEBUG_FLAGS")]
-pub trait Hooks: Send + Sync + fmt::Debug {
+pub unsafe trait Hooks: Send + Sync + fmt::Debug {
     /// What a place needs for an object of `layout`.
     fn place(&self, layout: Layout) -> Layout;
 
-    /// An object for a user.
+    /// An object for a user, who asked for its first `bytes`.
     ///
     /// # Errors
     /// The source's.
-    fn get(&self, site: Site, source: &dyn Source<Error = Error>) -> Result<u64, Error>;
+    fn get(
+        &self,
+        bytes: usize,
+        site: Site,
+        source: &dyn Source<Error = Error>,
+    ) -> Result<u64, Error>;
 
     /// Whether this is an object in use; from now on it is being freed, and whoever was
     /// told so calls [`put`](Self::put).
@@ -44,4 +61,10 @@ pub trait Hooks: Send + Sync + fmt::Debug {
 
     /// How many free objects are kept.
     fn kept(&self) -> usize;
+
+    /// Looks at every object.
+    fn validate(&self) -> Report;
+
+    /// The objects in use, each as a leak.
+    fn leaks(&self) -> Vec<Corruption>;
 }

@@ -12,6 +12,7 @@
 //! ```
 
 mod batch;
+mod batches;
 mod cache_core;
 mod claim;
 mod collector;
@@ -35,6 +36,7 @@ mod source;
 mod span;
 mod upkeep;
 
+pub use batches::Batches;
 pub(crate) use cache_core::pointer;
 pub(crate) use claim::Claim;
 pub(crate) use collector::Collector;

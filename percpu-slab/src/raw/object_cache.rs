@@ -33,6 +33,7 @@ use super::slab_options::SlabOptions;
 use super::slab_stats::SlabStats;
 use super::slabs::Slabs;
 use crate::error::Error;
+use crate::hardened::report::Report;
 
 /// What an [`ObjectCache`] is like.
 #[derive(Debug, Default)]
@@ -88,6 +89,10 @@ impl ObjectCache {
     pub fn new(layout: Layout, options: ObjectCacheOptions) -> Result<Self, Error> {
         let ObjectCacheOptions { magazines, slabs, hooks } = options;
         let place = hooks.as_ref().map_or(layout, |hooks| hooks.place(layout));
+        if hooks.is_some() && slabs.constructor.is_some() {
+            // It would be called for places, not for objects.
+            return Err(Error::Option { name: "constructor with hooks", value: 1, min: 0, max: 0 });
+        }
         let counted = magazines.count_hits;
         // SAFETY: nobody reaches the slabs but by the core: objects are freed once and
         // not used before or after, as `free` asks for; who is told `true` drops the core
@@ -178,16 +183,35 @@ impl ObjectCache {
                 return Ok(unsafe { NonNull::new_unchecked(object) });
             }
         }
-        self.alloc_slow(Some(Location::caller()))
+        self.alloc_slow(self.core().layout.size(), Some(Location::caller()))
+    }
+
+    /// Allocates an object of which only the first `bytes` are used: a hardened cache
+    /// looks after the others as it does after those behind the object.
+    ///
+    /// # Errors
+    /// [`Error::Layout`] if an object has fewer bytes; as [`alloc`](Self::alloc).
+    #[doc(alias = "kmalloc")]
+    #[track_caller]
+    pub fn alloc_sized(&self, bytes: usize) -> Result<NonNull<u8>, Error> {
+        let Core { layout, hooks, .. } = self.core();
+        if bytes > layout.size() {
+            let (align, max) = (layout.align(), layout.size());
+            return Err(Error::Layout { size: bytes, align, max });
+        }
+        match hooks {
+            Some(_) => self.alloc_slow(bytes, Some(Location::caller())),
+            None => self.alloc(),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn alloc_slow(&self, site: Site) -> Result<NonNull<u8>, Error> {
+    fn alloc_slow(&self, bytes: usize, site: Site) -> Result<NonNull<u8>, Error> {
         let core = self.core();
         let below = Below::new(core);
         let get = || match &core.hooks {
-            Some(hooks) => hooks.get(site, &below),
+            Some(hooks) => hooks.get(bytes, site, &below),
             None => core.magazines.get(&below),
         };
         get().or_else(|error| core.gather(error, &below, get)).map(pointer)
@@ -208,7 +232,7 @@ impl ObjectCache {
         }
         let site = Some(Location::caller());
         for i in 0..objects.len() {
-            match self.alloc_slow(site) {
+            match self.alloc_slow(core.layout.size(), site) {
                 Ok(object) => objects[i] = item(object),
                 Err(error) => {
                     // SAFETY: just allocated.
@@ -231,6 +255,39 @@ impl ObjectCache {
     pub unsafe fn free(object: NonNull<u8>) {
         // SAFETY: the caller's promise.
         drop(unsafe { Claim::new(object, Some(Location::caller())) });
+    }
+
+    /// Frees an object through its cache. A hardened cache sees to it that it is one: if
+    /// not, nothing is done but to tell and count it, and the answer is `false`.
+    ///
+    /// # Safety
+    /// As [`free`](Self::free), and the object is of this cache. Of a hardened cache it may
+    /// be anything, as long as the user of an object in use gives it up.
+    #[doc(alias = "kmem_cache_free")]
+    #[track_caller]
+    pub unsafe fn free_checked(&self, object: NonNull<u8>) -> bool {
+        let site = Some(Location::caller());
+        let Some(hooks) = &self.core().hooks else {
+            // SAFETY: the caller's promise.
+            drop(unsafe { Claim::new(object, site) });
+            return true;
+        };
+        if !hooks.claim(item(object), site) {
+            return false;
+        }
+        // SAFETY: an object in use, say the hooks, and this call's now.
+        drop(unsafe { Claim::granted(object) });
+        true
+    }
+
+    /// Looks at every object of a hardened cache.
+    pub fn validate(&self) -> Option<Report> {
+        self.hooks().map(|hooks| hooks.validate())
+    }
+
+    /// What stands between it and its slabs.
+    pub(crate) fn hooks(&self) -> Option<&Arc<dyn Hooks>> {
+        self.core().hooks.as_ref()
     }
 
     /// Frees objects, all of one cache or of many, by magazines.
@@ -374,13 +431,17 @@ impl ObjectCache {
             return 0;
         }
         // Before the slabs are closed: then the core may go at any time.
-        let left = core.slabs.stats().live;
+        let left = match &core.hooks {
+            // Frozen objects are out of their slabs too, but nobody's.
+            Some(hooks) => hooks.leaks().len(),
+            None => core.slabs.stats().live.max(1),
+        };
         if core.slabs.close() {
             // SAFETY: this thread was told that all objects are in their slabs (L2).
             drop(unsafe { Box::from_raw(self.core.as_ptr()) });
             return 0;
         }
-        left.max(1)
+        left
     }
 }
 

@@ -1,6 +1,7 @@
-//! Models of percpu-slab; run by `ci/loom.sh`.
+//! Models of what percpu-slab is made of; run by `ci/loom.sh`.
 #![cfg(percpu_loom)]
 
+mod batches;
 mod cache;
 mod compat;
 mod keyed;
