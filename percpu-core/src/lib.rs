@@ -96,6 +96,8 @@ mod here;
 pub mod hotplug;
 mod index;
 mod info;
+#[cfg(not(percpu_loom))]
+mod inside;
 pub mod kernel;
 mod local_buffer;
 mod local_list;

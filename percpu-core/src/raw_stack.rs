@@ -59,7 +59,7 @@ use crate::unit::Unit;
 /// handler. They say why they did nothing: [`Refused`]. A `limit` or a `least` is
 /// the caller's to choose at each call.
 pub struct RawStack {
-    area: StackArea,
+    pub(crate) area: StackArea,
     /// One drain at a time.
     drains: Mutex<()>,
 }
@@ -229,7 +229,7 @@ impl RawStack {
     }
 
     #[inline(always)]
-    fn limited(&self, limit: usize) -> (StackPlace<'_>, u32) {
+    pub(crate) fn limited(&self, limit: usize) -> (StackPlace<'_>, u32) {
         let at = self.area.place();
         // A capacity fits.
         (at, limit.min(at.capacity() as usize) as u32)

@@ -10,6 +10,7 @@
 
 use crate::area::request::Request;
 use crate::error::Error;
+use crate::ops::Refused;
 use crate::place::Place;
 use crate::process::{self, Admission};
 use crate::stack_copy::{StackCopy, StackPlace, StackRef};
@@ -52,6 +53,21 @@ impl StackArea {
             Admission::Retry => None,
             // SAFETY: one of the place's own copies.
             Admission::Atomic(head) => Some(unsafe { at.of(head) }),
+        }
+    }
+
+    /// As `admit`, for an operation inside an allocation.
+    ///
+    /// # Errors
+    /// It would take waiting.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn try_admit(&self) -> Result<Option<StackRef<'_>>, Refused> {
+        let at = self.place();
+        match process::try_admit_any(at.place()).ok_or(Refused::Stopped)? {
+            Admission::Retry => Ok(None),
+            // SAFETY: one of the place's own copies.
+            Admission::Atomic(head) => Ok(Some(unsafe { at.of(head) })),
         }
     }
 
