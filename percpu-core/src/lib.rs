@@ -273,6 +273,12 @@ pub mod __raw {
     pub use crate::sys::sync::{Mutex, MutexGuard};
     pub use crate::turn::{InTurn, Turn};
 
+    /// Locks held over a fork; on 64-bit Linux.
+    #[cfg(percpu_linux)]
+    pub mod fork {
+        pub use crate::sys::fork::{Kept, Locks, hold_over};
+    }
+
     /// All of a value, as a part of it.
     #[inline(always)]
     pub fn whole<T>(copies: &crate::Copies<T>) -> crate::Element<'_, T> {

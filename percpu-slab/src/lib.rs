@@ -10,6 +10,10 @@
 #![deny(unsafe_code)]
 
 mod error;
+#[cfg(not(percpu_loom))]
+mod global;
 pub mod raw;
 
 pub use error::Error;
+#[cfg(not(percpu_loom))]
+pub use global::{AllocStats, ClassStats, LargeStats, PerCpuAlloc};

@@ -1,0 +1,154 @@
+//! [`Heap`]: all that an allocator has but its magazines, in a mapping of its own.
+//!
+//! Made by the first allocation, never given back, and in the list of heaps whose locks
+//! are held over a fork.
+//!
+//! # Safety
+//!
+//! Places a value in fresh memory and shares it for ever; keeps guards where only the
+//! thread that forks looks.
+
+#![allow(unsafe_code)]
+
+use core::cell::UnsafeCell;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use percpu_core::__raw::fork::{Kept, Locks, hold_over};
+use percpu_core::__raw::{Mutex, MutexGuard};
+
+use super::classes::{CLASSES, align_of_class, size_of_class};
+use super::large::{Free, Large};
+use super::mapping;
+use crate::raw::Slabs;
+
+pub(super) struct Heap {
+    /// By class.
+    pub(super) slabs: [Slabs; CLASSES],
+    pub(super) large: Large,
+    /// Held by whoever empties magazines.
+    pub(super) shrinking: Mutex<()>,
+    /// Another heap of the process. INVARIANT: null or a heap, which lives for ever.
+    next: *const Heap,
+    /// INVARIANT: touched by the holder of `HEAPS` alone.
+    held: UnsafeCell<Option<Held<'static>>>,
+}
+
+// SAFETY: `next` is a shared reference in all but name, and `held` has a rule of its own.
+unsafe impl Sync for Heap {}
+
+/// A heap's locks.
+#[allow(dead_code, reason = "held, not read")]
+struct Held<'a> {
+    shrinking: MutexGuard<'a, ()>,
+    slabs: [crate::raw::Held<'a>; CLASSES],
+    large: MutexGuard<'a, Free>,
+}
+
+/// The youngest heap. INVARIANT: null or a heap, which lives for ever.
+struct Heaps(*const Heap);
+
+// SAFETY: a shared reference in all but name, to what is `Sync`.
+unsafe impl Send for Heaps {}
+
+static HEAPS: Mutex<Heaps> = Mutex::new(Heaps(ptr::null()));
+
+impl Heap {
+    /// The heap that `home` has, or a new one; `None` if the system refuses memory.
+    #[cold]
+    pub(super) fn of(home: &AtomicPtr<Heap>) -> Option<&'static Heap> {
+        hold_over_forks();
+        let mut heaps = HEAPS.lock();
+        // Relaxed: written under the lock.
+        let existing = home.load(Ordering::Relaxed);
+        // SAFETY: null, or written below.
+        if let Some(heap) = unsafe { existing.as_ref() } {
+            return Some(heap);
+        }
+        let memory = mapping::map(size_of::<Heap>(), align_of::<Heap>()).cast::<Heap>();
+        if memory.is_null() {
+            return None;
+        }
+        let heap = Heap {
+            slabs: core::array::from_fn(slabs_of_class),
+            large: Large::new(),
+            shrinking: Mutex::new(()),
+            next: heaps.0,
+            held: UnsafeCell::new(None),
+        };
+        // SAFETY: fresh memory of its size and alignment.
+        unsafe { memory.write(heap) };
+        heaps.0 = memory;
+        // Release: pairs with the Acquire of whoever loads it.
+        home.store(memory, Ordering::Release);
+        // SAFETY: written above, shared from now on, and never unmapped.
+        Some(unsafe { &*memory })
+    }
+
+    fn hold(&'static self) -> Held<'static> {
+        Held {
+            shrinking: self.shrinking.lock(),
+            slabs: core::array::from_fn(|class| self.slabs[class].hold()),
+            large: self.large.hold(),
+        }
+    }
+}
+
+fn slabs_of_class(class: usize) -> Slabs {
+    todo!()
+}
+
+impl Heaps {
+    fn for_each(&self, mut f: impl FnMut(&'static Heap)) {
+        let mut next = self.0;
+        // SAFETY: the invariants of `Heaps` and of `next`.
+        while let Some(heap) = unsafe { next.as_ref() } {
+            f(heap);
+            next = heap.next;
+        }
+    }
+}
+
+/// The locks of all heaps. Each is inside of none but the one before it:
+///
+/// ```text
+///   HEAPS  >  Heap: shrinking  >  Slabs, each  >  Large
+/// ```
+/// The core's own are outside of them: it allocates with its locks held. Its handlers
+/// were registered later, so they run earlier before a fork, and later after it.
+struct AllHeaps;
+
+/// Lets go of the locks when it is dropped.
+struct Forking(MutexGuard<'static, Heaps>);
+
+impl Locks for AllHeaps {
+    type Held = Forking;
+
+    fn hold() -> Forking {
+        let heaps = HEAPS.lock();
+        // SAFETY: `HEAPS` is held: the invariant of `held`.
+        heaps.for_each(|heap| unsafe { *heap.held.get() = Some(heap.hold()) });
+        Forking(heaps)
+    }
+
+    fn kept() -> &'static Kept<Forking> {
+        static KEPT: Kept<Forking> = Kept::new();
+        &KEPT
+    }
+}
+
+impl Drop for Forking {
+    fn drop(&mut self) {
+        // SAFETY: `HEAPS` is held: the invariant of `held`.
+        self.0.for_each(|heap| unsafe { *heap.held.get() = None });
+    }
+}
+
+fn hold_over_forks() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    // Relaxed: decides who registers, publishes nothing. If the system has no memory for
+    // it, forked children of many threads may hang, as without it.
+    if !DONE.swap(true, Ordering::Relaxed) {
+        let _ = hold_over::<AllHeaps>();
+    }
+}
