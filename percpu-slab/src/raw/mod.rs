@@ -6,12 +6,27 @@
 //!                 Depot: a bounded ring of full magazines, one a node
 //!                     |  when the ring is empty or full
 //!                 Source: where items come from and go to in the end
+//!                 Slabs: objects of one layout, from slabs in spans
 //! ```
 
 mod depot;
+mod list;
 mod magazines;
+mod memory;
+mod node;
+mod sizes;
+mod slab;
+mod slab_options;
+mod slab_stats;
+mod slabs;
+mod slabs_free;
 mod source;
+mod span;
 
 pub use depot::Depot;
 pub use magazines::{MagazineOptions, Magazines};
+pub use sizes::{Geometry, MAX_OBJECTS, MAX_ORDER, PAGE, SPAN, magazine, min_objects, min_partial};
+pub use slab_options::{Constructor, Numa, SlabOptions};
+pub use slab_stats::{FreeError, SlabStats};
+pub use slabs::Slabs;
 pub use source::Source;

@@ -1,0 +1,185 @@
+//! Freeing, closing and shrinking of [`Slabs`].
+//!
+//! # Safety
+//!
+//! Follows the addresses of objects that are freed, by what `Slabs::new` asks for.
+
+#![allow(unsafe_code)]
+
+use percpu_core::__raw::MutexGuard;
+use percpu_core::atomic::Ordering;
+
+use super::node::Lists;
+use super::slab::{Chain, Slab};
+use super::slabs::Slabs;
+use super::span::Span;
+
+impl Slabs {
+    /// Frees objects, from anywhere. `true` if this is closed and they were the last
+    /// ones: it is the caller's to free what holds this. It is so exactly once.
+    ///
+    /// # Performance
+    /// A compare-exchange for each run of objects of one slab; once for all the node's
+    /// lock if a slab was full or is empty now.
+    #[doc(alias = "kmem_cache_free_bulk")]
+    pub fn free(&self, items: &[u64]) -> bool {
+        let mut freeing = Freeing { slabs: self, lists: None, pinned: false, gone: 0 };
+        if self.is_limited() {
+            freeing.pin();
+        }
+        let mut freed = 0;
+        let mut rest = items;
+        while let Some((&item, mut behind)) = rest.split_first() {
+            // SAFETY: it is an object of this that is in use, so its span is mapped.
+            let span = unsafe { Span::containing(item as usize) };
+            let (index, object) = self.geometry.object_at(item as usize - span.base());
+            // SAFETY: as above: such a slab exists.
+            let slab = unsafe { Slab::nth(span, index, &self.geometry) };
+            // SAFETY: as above: it has such an object.
+            let Some(mut chain) = (unsafe { slab.chain(object) }) else {
+                self.double_frees.fetch_add(1, Ordering::Relaxed);
+                rest = behind;
+                continue;
+            };
+            while let Some((&item, after)) = behind.split_first() {
+                // SAFETY: as above.
+                if unsafe { Span::containing(item as usize) } != span {
+                    break;
+                }
+                let (same, object) = self.geometry.object_at(item as usize - span.base());
+                if same != index {
+                    break;
+                }
+                // SAFETY: as above; the chain is of this slab.
+                if !unsafe { slab.extend(&mut chain, object) } {
+                    self.double_frees.fetch_add(1, Ordering::Relaxed);
+                }
+                behind = after;
+            }
+            freed += chain.len();
+            freeing.free(slab, &chain);
+            rest = behind;
+        }
+        freeing.end(freed)
+    }
+
+    /// From now on nothing is allocated, and slabs go when they are empty; those that are
+    /// empty go at once. `true` if no object is out: as [`free`](Self::free) says it.
+    ///
+    /// To be called while nobody asks for objects, shrinks this or looks at it.
+    #[doc(alias = "kmem_cache_destroy")]
+    pub fn close(&self) -> bool {
+        let mut pins = 0;
+        for node in 0..self.nodes() {
+            let mut lists = self.node(node).lock();
+            if !core::mem::replace(&mut lists.closed, true) && node == 0 {
+                pins += 1;
+            }
+            drop(lists);
+            pins += self.discard_empties(node);
+        }
+        pins > 0 && self.unpin(pins)
+    }
+
+    /// Gives slabs without objects back to the system, and spans without slabs; returns
+    /// how many bytes of slabs.
+    #[doc(alias = "kmem_cache_shrink")]
+    pub fn shrink(&self) -> usize {
+        let slabs: usize = (0..self.nodes()).map(|node| self.discard_empties(node)).sum();
+        // It is open, so that these are not the last ones.
+        let _ = self.unpin(slabs);
+        slabs * self.geometry.slab_bytes()
+    }
+
+    /// Returns how many slabs' pins are to be given back.
+    fn discard_empties(&self, node: usize) -> usize {
+        let mut count = 0;
+        loop {
+            let mut lists = self.node(node).lock();
+            let Some(slab) = lists.pop_empty() else { break };
+            drop(lists);
+            self.discard(node, slab);
+            count += 1;
+        }
+        self.unmap_empties(node);
+        count
+    }
+
+    /// Unmaps spans without slabs.
+    fn unmap_empties(&self, node: usize) {
+        loop {
+            let mut lists = self.node(node).lock();
+            let Some(span) = lists.open.iter().find(|span| span.used() == 0) else { break };
+            lists.open.remove(span);
+            drop(lists);
+            // SAFETY: no slab of it exists, and it is on no list.
+            unsafe { span.unmap() };
+        }
+    }
+}
+
+/// A thread in `free`, with what it holds.
+struct Freeing<'a> {
+    slabs: &'a Slabs,
+    lists: Option<(usize, MutexGuard<'a, Lists>)>,
+    pinned: bool,
+    /// Slabs that were discarded, whose pins are ours.
+    gone: usize,
+}
+
+impl Freeing<'_> {
+    /// While it has an object.
+    fn pin(&mut self) {
+        if !self.pinned {
+            self.pinned = true;
+            self.slabs.pin();
+        }
+    }
+
+    #[inline]
+    fn free(&mut self, slab: Slab, chain: &Chain) {
+        if slab.free(chain, self.slabs.geometry.objects, false).is_none() {
+            self.free_locked(slab, chain);
+        }
+    }
+
+    /// The slab was full or is empty then.
+    #[cold]
+    #[inline(never)]
+    fn free_locked(&mut self, slab: Slab, chain: &Chain) {
+        self.pin();
+        let node = slab.span().node();
+        if self.lists.as_ref().is_none_or(|(held, _)| *held != node) {
+            self.lists = None;
+            self.lists = Some((node, self.slabs.node(node).lock()));
+        }
+        let Some((_, lists)) = &mut self.lists else { return };
+        let objects = self.slabs.geometry.objects;
+        let Some((old, new)) = slab.free(chain, objects, true) else { return };
+        let listed = old.in_use() < objects;
+        let others = lists.partial.len() - usize::from(listed);
+        let kept = if lists.closed { 0 } else { self.slabs.min_partial };
+        if new.in_use() == 0 && others >= kept {
+            if listed {
+                lists.partial.remove(slab);
+            }
+            self.lists = None;
+            self.slabs.discard(node, slab);
+            self.gone += 1;
+        } else if !listed {
+            // SAFETY: it is on no list, as it was full; it is unmapped when it is off
+            // the list only.
+            unsafe { lists.partial.push_front(slab) };
+        }
+    }
+
+    /// Nothing is touched after it.
+    fn end(mut self, freed: usize) -> bool {
+        self.lists = None;
+        if !self.pinned {
+            return false;
+        }
+        self.slabs.unreserve(freed);
+        self.slabs.unpin(1 + self.gone)
+    }
+}
