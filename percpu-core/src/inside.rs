@@ -90,7 +90,10 @@ impl RawStack {
     /// Nothing was done.
     pub fn try_pop_into(&self, out: &mut [u64], least: usize) -> Result<usize, Refused> {
         let out = RefCell::new(as_uninit(out));
-        match ops::stack::pop_batch(self.area.place(), &mut out.borrow_mut(), least, Index::Cpu) {
+        // Not in the `match`, which would keep it borrowed.
+        let first =
+            ops::stack::pop_batch(self.area.place(), &mut out.borrow_mut(), least, Index::Cpu);
+        match first {
             Some(popped) => popped,
             None => self.attempt(
                 |at, by| ops::stack::pop_batch(at, &mut out.borrow_mut(), least, by),

@@ -42,6 +42,7 @@ pub trait Locks {
 }
 
 /// What the thread that forks holds, from `prepare` to `after`.
+#[allow(missing_debug_implementations, reason = "never to be looked at")]
 pub struct Kept<H>(UnsafeCell<Option<(H, Blocked)>>);
 
 // SAFETY: touched by `prepare` and `after` only, between the taking of the locks

@@ -27,11 +27,11 @@ pub(super) const LARGEST_ALIGN: usize = 4096;
 #[inline(always)]
 pub(super) fn class_of(layout: Layout) -> Option<usize> {
     // No overflow: a layout's size, rounded up, is no more than `isize::MAX`.
-    let size = (layout.size() + (layout.align() - 1)) & !(layout.align() - 1);
+    let size = (layout.size().max(1) + (layout.align() - 1)) & !(layout.align() - 1);
     if size > LARGEST || layout.align() > LARGEST_ALIGN {
         return None;
     }
-    let last = size.max(1) - 1;
+    let last = size - 1;
     Some(if last < 32 {
         last >> 3
     } else {

@@ -20,7 +20,7 @@ use percpu_core::__raw::{Mutex, MutexGuard};
 use super::classes::{CLASSES, align_of_class, size_of_class};
 use super::large::{Free, Large};
 use super::mapping;
-use crate::raw::Slabs;
+use crate::raw::{Geometry, HeldSlabs, MAX_ORDER, PAGE, Slabs};
 
 pub(super) struct Heap {
     /// By class.
@@ -41,7 +41,7 @@ unsafe impl Sync for Heap {}
 #[allow(dead_code, reason = "held, not read")]
 struct Held<'a> {
     shrinking: MutexGuard<'a, ()>,
-    slabs: [crate::raw::Held<'a>; CLASSES],
+    slabs: [HeldSlabs<'a>; CLASSES],
     large: MutexGuard<'a, Free>,
 }
 
@@ -95,7 +95,16 @@ impl Heap {
 }
 
 fn slabs_of_class(class: usize) -> Slabs {
-    todo!()
+    /// Up to 16 CPUs.
+    const MIN_OBJECTS: usize = 24;
+    // Blocks of several pages fill the kernel's largest slabs badly.
+    let order = if size_of_class(class) > PAGE { MAX_ORDER + 2 } else { MAX_ORDER };
+    let geometry =
+        Geometry::new(size_of_class(class), align_of_class(class), MIN_OBJECTS, order);
+    let geometry = geometry.expect("a span has room for several blocks of each class");
+    // SAFETY: objects are handed out as blocks of a global allocator, whose callers make
+    // the same promises; it is never closed or dropped.
+    unsafe { Slabs::on_one_node(geometry, 0) }
 }
 
 impl Heaps {
