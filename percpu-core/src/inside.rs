@@ -17,8 +17,10 @@
 
 use core::cell::RefCell;
 
+use crate::atomic::Ordering;
 use crate::index::Index;
 use crate::ops::{self, Refused};
+use crate::process;
 use crate::raw_stack::RawStack;
 use crate::stack_copy::{StackPlace, StackRef};
 use crate::stack_word::as_uninit;
@@ -99,6 +101,19 @@ impl RawStack {
                 |at, by| ops::stack::pop_batch(at, &mut out.borrow_mut(), least, by),
                 |stack| ops::portable_stack::pop_batch(stack, &mut out.borrow_mut(), least),
             ),
+        }
+    }
+
+    /// In a forked child, before its thread does anything else: opens units whose lock
+    /// another thread of the parent held. Such a thread had changed the length last, so
+    /// what lies on the stack is whole; what it had in hand is lost to the child.
+    pub fn open_in_child(&self) {
+        let Some(process) = process::existing() else { return };
+        for unit in (0..process.units.count()).filter(|&unit| !process::has_sections(unit)) {
+            if let Some(stack) = self.area.on(unit) {
+                // Relaxed: there is one thread.
+                stack.head().stop.store(0, Ordering::Relaxed);
+            }
         }
     }
 

@@ -18,17 +18,15 @@ use percpu_core::__raw::Refused;
 
 use super::bucket::Bucket;
 use super::classes::{CLASSES, class_of, size_of_class};
-use super::heap::Heap;
+use super::heap::{Buckets, Heap};
 use super::stats::{AllocStats, ClassStats, LargeStats};
 use crate::error::Error;
 use crate::raw::Source;
 
-type Buckets = [Bucket; CLASSES];
-
 pub(super) struct Backend {
-    /// INVARIANT: null or leaked.
+    /// INVARIANT: null or what the heap has.
     buckets: AtomicPtr<Buckets>,
-    /// INVARIANT: null or for ever, as `Heap::of` made it; not null if `buckets` is not.
+    /// INVARIANT: null or for ever, as `Heap::of` made it.
     heap: AtomicPtr<Heap>,
 }
 
@@ -68,17 +66,9 @@ impl Backend {
         let heap = self.heap().ok_or(Error::OutOfMemory { bytes: size_of::<Heap>() })?;
         let buckets = (0..CLASSES).map(Bucket::new).collect::<Result<Vec<_>, _>>()?;
         let buckets: Box<Buckets> = Box::try_from(buckets).expect("one a class");
-        let ours = Box::into_raw(buckets);
-        let null = ptr::null_mut();
+        let installed = ptr::from_ref(heap.install(buckets)).cast_mut();
         // Release: pairs with the Acquire in `buckets`.
-        let first =
-            self.buckets.compare_exchange(null, ours, Ordering::Release, Ordering::Relaxed);
-        if first.is_err() {
-            // Another thread was faster.
-            // SAFETY: from `into_raw` above, and not published.
-            drop(unsafe { Box::from_raw(ours) });
-        }
-        let _ = heap;
+        self.buckets.store(installed, Ordering::Release);
         Ok(())
     }
 

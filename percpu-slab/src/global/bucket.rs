@@ -121,6 +121,11 @@ impl Bucket {
         &self.depots[0]
     }
 
+    /// In a forked child, before it does anything else.
+    pub(super) fn open_in_child(&self) {
+        self.stack.open_in_child();
+    }
+
     /// How many blocks lay here a moment ago.
     pub(super) fn cached(&self) -> usize {
         let units = Unit::all().into_iter().flatten();

@@ -17,15 +17,21 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use percpu_core::__raw::fork::{Kept, Locks, hold_over};
 use percpu_core::__raw::{Mutex, MutexGuard};
 
+use super::bucket::Bucket;
 use super::classes::{CLASSES, align_of_class, size_of_class};
 use super::large::{Free, Large};
 use super::mapping;
 use crate::raw::{Geometry, HeldSlabs, MAX_ORDER, PAGE, Slabs};
 
+/// Magazines, by class.
+pub(super) type Buckets = [Bucket; CLASSES];
+
 pub(super) struct Heap {
     /// By class.
     pub(super) slabs: [Slabs; CLASSES],
     pub(super) large: Large,
+    /// INVARIANT: null or leaked.
+    buckets: AtomicPtr<Buckets>,
     /// Held by whoever empties magazines.
     pub(super) shrinking: Mutex<()>,
     /// Another heap of the process. INVARIANT: null or a heap, which lives for ever.
@@ -72,6 +78,7 @@ impl Heap {
         let heap = Heap {
             slabs: core::array::from_fn(slabs_of_class),
             large: Large::new(),
+            buckets: AtomicPtr::new(ptr::null_mut()),
             shrinking: Mutex::new(()),
             next: heaps.0,
             held: UnsafeCell::new(None),
@@ -83,6 +90,29 @@ impl Heap {
         home.store(memory, Ordering::Release);
         // SAFETY: written above, shared from now on, and never unmapped.
         Some(unsafe { &*memory })
+    }
+
+    /// Makes these the magazines if there are none yet; what the magazines are then.
+    pub(super) fn install(&self, buckets: Box<Buckets>) -> &'static Buckets {
+        let ours = Box::into_raw(buckets);
+        let null = ptr::null_mut();
+        // Release: pairs with the Acquire here, and the one in `buckets`.
+        match self.buckets.compare_exchange(null, ours, Ordering::Release, Ordering::Acquire) {
+            // SAFETY: from `into_raw`, and now leaked.
+            Ok(_) => unsafe { &*ours },
+            Err(first) => {
+                // Another thread was faster.
+                // SAFETY: from `into_raw` above, and not published.
+                drop(unsafe { Box::from_raw(ours) });
+                // SAFETY: the invariant.
+                unsafe { &*first }
+            }
+        }
+    }
+
+    fn buckets(&self) -> Option<&'static Buckets> {
+        // SAFETY: the invariant.
+        unsafe { self.buckets.load(Ordering::Acquire).as_ref() }
     }
 
     fn hold(&'static self) -> Held<'static> {
@@ -128,7 +158,11 @@ impl Heaps {
 struct AllHeaps;
 
 /// Lets go of the locks when it is dropped.
-struct Forking(MutexGuard<'static, Heaps>);
+struct Forking {
+    heaps: MutexGuard<'static, Heaps>,
+    /// The parent's id.
+    process: u32,
+}
 
 impl Locks for AllHeaps {
     type Held = Forking;
@@ -137,7 +171,7 @@ impl Locks for AllHeaps {
         let heaps = HEAPS.lock();
         // SAFETY: `HEAPS` is held: the invariant of `held`.
         heaps.for_each(|heap| unsafe { *heap.held.get() = Some(heap.hold()) });
-        Forking(heaps)
+        Forking { heaps, process: std::process::id() }
     }
 
     fn kept() -> &'static Kept<Forking> {
@@ -148,8 +182,12 @@ impl Locks for AllHeaps {
 
 impl Drop for Forking {
     fn drop(&mut self) {
+        if std::process::id() != self.process {
+            let buckets = |heap: &'static Heap| heap.buckets().into_iter().flatten();
+            self.heaps.for_each(|heap| buckets(heap).for_each(Bucket::open_in_child));
+        }
         // SAFETY: `HEAPS` is held: the invariant of `held`.
-        self.0.for_each(|heap| unsafe { *heap.held.get() = None });
+        self.heaps.for_each(|heap| unsafe { *heap.held.get() = None });
     }
 }
 
