@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn what_is_a_line() {
-        for (text, count) in [("", 0), ("\n", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3), ("\n\n", 2)] {
+        for (text, count) in [("", 0), ("\n", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3), ("\n\n", 2)]
+        {
             assert_eq!(lines(text.as_bytes()).count(), count, "{text:?}");
             assert_eq!(sorted(text.as_bytes(), 3).len(), count, "{text:?}");
         }

@@ -23,8 +23,16 @@ fn both_allocators_come_to_the_same_end() {
         let file = dir.path().join(allocator);
         let output = file.to_str().unwrap();
         let text = text(&[
-            "--allocator", allocator, "--lines", "20000", "--threads", "3", "--rounds", "2",
-            "--output", output,
+            "--allocator",
+            allocator,
+            "--lines",
+            "20000",
+            "--threads",
+            "3",
+            "--rounds",
+            "2",
+            "--output",
+            output,
         ]);
         assert!(text.contains("20000 lines of"), "{text}");
         assert!(text.contains(&format!("3 threads, allocator {allocator}\n")), "{text}");

@@ -305,9 +305,8 @@ fn thousands_of_threads_leave_nothing_behind() {
                 thread::scope(|s| {
                     for n in 0..20 {
                         s.spawn(move || {
-                            let blocks: Vec<_> = (1..20)
-                                .map(|k| Block::new(64 * k, 8, false, n).unwrap())
-                                .collect();
+                            let blocks: Vec<_> =
+                                (1..20).map(|k| Block::new(64 * k, 8, false, n).unwrap()).collect();
                             drop(blocks);
                         });
                     }

@@ -32,10 +32,7 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) const fn new() -> Self {
-        Self {
-            buckets: AtomicPtr::new(ptr::null_mut()),
-            heap: AtomicPtr::new(ptr::null_mut()),
-        }
+        Self { buckets: AtomicPtr::new(ptr::null_mut()), heap: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// The magazines, if there are any yet.

@@ -129,8 +129,7 @@ fn slabs_of_class(class: usize) -> Slabs {
     const MIN_OBJECTS: usize = 24;
     // Blocks of several pages fill the kernel's largest slabs badly.
     let order = if size_of_class(class) > PAGE { MAX_ORDER + 2 } else { MAX_ORDER };
-    let geometry =
-        Geometry::new(size_of_class(class), align_of_class(class), MIN_OBJECTS, order);
+    let geometry = Geometry::new(size_of_class(class), align_of_class(class), MIN_OBJECTS, order);
     let geometry = geometry.expect("a span has room for several blocks of each class");
     // SAFETY: objects are handed out as blocks of a global allocator, whose callers make
     // the same promises; it is never closed or dropped.

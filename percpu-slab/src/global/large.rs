@@ -75,11 +75,7 @@ impl Free {
 impl Large {
     pub(super) const fn new() -> Self {
         let free = Free { slots: [(0, 0); SLOTS], len: 0, bytes: 0 };
-        Self {
-            free: Mutex::new(free),
-            count: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
-        }
+        Self { free: Mutex::new(free), count: AtomicUsize::new(0), bytes: AtomicUsize::new(0) }
     }
 
     /// A block of `size` bytes at a multiple of `align`; null if the system refuses.

@@ -74,7 +74,13 @@ impl fmt::Display for AllocStats {
             writeln!(f, "{size:>9} {slabs:>7} {bytes:>12} {live:>9} {cached:>8}")?;
         }
         let LargeStats { live, bytes, cached, cached_bytes } = self.large;
-        writeln!(f, "{:>9} {:>7} {:>12} {live:>9} {cached:>8}", "larger", "", bytes + cached_bytes)?;
+        writeln!(
+            f,
+            "{:>9} {:>7} {:>12} {live:>9} {cached:>8}",
+            "larger",
+            "",
+            bytes + cached_bytes
+        )?;
         let (blocks, used) = (self.live(), self.live_bytes());
         write!(f, "{blocks} blocks of {used} bytes in {} bytes", self.bytes())?;
         if self.magazines { Ok(()) } else { f.write_str("; no magazines yet") }

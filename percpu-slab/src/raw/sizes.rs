@@ -89,7 +89,16 @@ impl Geometry {
             let start = (SPAN_HEAD + slabs * head).next_multiple_of(first);
             if start + slabs * slab <= SPAN {
                 let inverse = (1_u64 << FRACTION).div_ceil(bytes as u64);
-                return Ok(Self { size: bytes, align, order, objects, slabs, start, head, inverse });
+                return Ok(Self {
+                    size: bytes,
+                    align,
+                    order,
+                    objects,
+                    slabs,
+                    start,
+                    head,
+                    inverse,
+                });
             }
             slabs -= 1;
         }

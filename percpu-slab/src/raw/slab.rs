@@ -201,7 +201,12 @@ impl Slab {
     /// Frees a chain, unless that needs the node's lock and `locked` says that the
     /// caller has it not. Returns the states before and after.
     #[inline(always)]
-    pub(super) fn free(&self, chain: &Chain, objects: usize, locked: bool) -> Option<(State, State)> {
+    pub(super) fn free(
+        &self,
+        chain: &Chain,
+        objects: usize,
+        locked: bool,
+    ) -> Option<(State, State)> {
         // SAFETY: it is an object of the chain, so of this slab.
         let last = unsafe { self.next(usize::from(chain.last)) };
         let released = match mutated("slab_free_relaxed") {
