@@ -22,6 +22,7 @@ storms='
 280  percpu-counter stress           no_least_and_no_greatest_value_is_lost_in_a_storm
 800  percpu-counter stress           no_row_of_a_snapshot_shows_half_an_update_in_a_storm
 2400 percpu-counter prometheus       stress::nothing_is_lost_in_a_storm
+300  percpu-slab    global_alloc     nothing_is_lost_or_shared_in_a_storm
 '
 log=$(mktemp)
 while read -r scale package file test; do

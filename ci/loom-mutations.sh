@@ -145,10 +145,15 @@ rwlock_waiters_not_woken rwlock::write_against_write_and_read
 rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
 rwlock_downgrade_leaves rwlock::downgrade_against_write
 rwlock_gives_up_what_it_has rwlock::giving_up_against_being_let_in
+slab_free_relaxed     slabs::free_against_reuse
+slab_take_relaxed     slabs::free_against_reuse
+slabs_lock_late       slabs::free_against_free_of_a_full_slab
+slabs_lock_late       slabs::free_against_free_and_shrink
+slabs_no_pin          slabs::last_free_against_free_with_a_limit
 '
 
 cfg_flags percpu_loom
-models=(--profile loom -p percpu-core -p percpu-counter)
+models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
 cargo test -q "${models[@]}" --test loom --no-run
 
 log=$(mktemp)

@@ -22,6 +22,7 @@ mod slab_options;
 mod slab_stats;
 mod slabs;
 mod slabs_free;
+mod slabs_refill;
 mod source;
 mod span;
 

@@ -34,6 +34,8 @@ pub struct SlabStats {
     pub objects: usize,
     /// Of slabs.
     pub bytes: usize,
+    /// Held for slabs that will be made: at most a quarter as much.
+    pub held: usize,
     /// Of address space.
     pub mapped: usize,
     /// Objects that were freed although they were free.
@@ -76,6 +78,7 @@ impl Slabs {
             all.live += stats.live;
             all.objects += stats.objects;
             all.bytes += stats.bytes;
+            all.held += stats.held;
             all.mapped += stats.mapped;
         }
         // Relaxed: a number.
@@ -102,6 +105,7 @@ impl Slabs {
             live: objects - free,
             objects,
             bytes: lists.slabs * self.geometry.slab_bytes(),
+            held: lists.dirty * self.geometry.slab_bytes(),
             mapped: spans * SPAN,
             double_frees: 0,
         }

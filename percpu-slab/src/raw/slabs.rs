@@ -17,7 +17,8 @@
 //!
 //! # Safety
 //!
-//! Makes slabs in spans that it owns; everything else follows from what `new` asks for.
+//! The nodes beside the first are in memory of their own; everything else follows from
+//! what `new` asks for.
 
 #![allow(unsafe_code)]
 
@@ -28,10 +29,9 @@ use percpu_core::atomic::{AtomicUsize, Ordering};
 
 use super::memory;
 use super::node::{Lists, Node};
-use super::sizes::{self, Geometry, SPAN};
+use super::sizes::{self, Geometry};
 use super::slab::Slab;
 use super::slab_options::{self, Constructor, Numa, SlabOptions};
-use super::source::Source;
 use super::span::Span;
 use crate::error::Error;
 
@@ -43,23 +43,26 @@ use crate::error::Error;
 pub struct Slabs {
     pub(super) geometry: Geometry,
     pub(super) min_partial: usize,
-    limit: usize,
-    max_slabs: usize,
-    constructor: Option<Constructor>,
+    pub(super) limit: usize,
+    pub(super) max_slabs: usize,
+    pub(super) constructor: Option<Constructor>,
     pub(super) numa: Numa,
-    owner: AtomicUsize,
+    pub(super) owner: AtomicUsize,
     pins: AtomicUsize,
     /// Objects that are out; counted if there is a limit.
-    live: AtomicUsize,
+    pub(super) live: AtomicUsize,
     /// Slabs that exist.
     pub(super) slabs: AtomicUsize,
     pub(super) double_frees: AtomicUsize,
     /// How many slabs can still be made, and spans mapped, plus 1; 0: as many as there is
     /// memory for.
-    faults: [AtomicUsize; 2],
+    pub(super) faults: [AtomicUsize; 2],
     first: Node,
     /// Where the other nodes are.
     others: usize,
+    /// Models see S1 held: `pins` was brought to 0.
+    #[cfg(percpu_loom)]
+    gone: core::sync::atomic::AtomicBool,
 }
 
 impl Slabs {
@@ -103,6 +106,8 @@ impl Slabs {
             faults: [AtomicUsize::new(0), AtomicUsize::new(0)],
             first: Node::new(),
             others,
+            #[cfg(percpu_loom)]
+            gone: core::sync::atomic::AtomicBool::new(false),
         })
     }
 
@@ -191,6 +196,7 @@ impl Slabs {
 
     #[inline]
     pub(super) fn node(&self, index: usize) -> &Node {
+        self.assert_there();
         if index == 0 {
             return &self.first;
         }
@@ -200,14 +206,6 @@ impl Slabs {
         let node = unsafe { nodes.add(index - 1) };
         // SAFETY: made in `make_nodes`, gone when this is dropped.
         unsafe { &*node }
-    }
-
-    /// This thread's node.
-    fn here(&self) -> usize {
-        match self.numa.nodes {
-            1 => 0,
-            nodes => (self.numa.here)().min(nodes - 1),
-        }
     }
 
     /// Pins this: it is not gone before [`unpin`](Self::unpin).
@@ -220,7 +218,20 @@ impl Slabs {
     #[must_use]
     pub(super) fn unpin(&self, pins: usize) -> bool {
         // AcqRel: what all others did with this comes before its end.
-        self.pins.fetch_sub(pins, Ordering::AcqRel) == pins
+        let last = self.pins.fetch_sub(pins, Ordering::AcqRel) == pins;
+        #[cfg(percpu_loom)]
+        if last {
+            assert!(!self.gone.swap(true, core::sync::atomic::Ordering::Relaxed), "twice the end");
+        }
+        last
+    }
+
+    /// In models: nobody who is the last one to know it was told so yet (S1).
+    fn assert_there(&self) {
+        #[cfg(percpu_loom)]
+        if !std::thread::panicking() {
+            assert!(!self.gone.load(core::sync::atomic::Ordering::Relaxed), "used after its end");
+        }
     }
 
     /// Whether objects are counted.
@@ -228,252 +239,37 @@ impl Slabs {
         self.limit != usize::MAX
     }
 
-    /// Counts up to `wanted` objects that will be out.
-    fn reserve(&self, wanted: usize) -> Result<usize, Error> {
-        if !self.is_limited() {
-            return Ok(wanted);
-        }
-        let grow = |live: usize| {
-            let more = wanted.min(self.limit.saturating_sub(live));
-            (more > 0).then_some(live + more)
-        };
-        // Relaxed: a number, and nothing hangs on it.
-        match self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow) {
-            Ok(live) => Ok(wanted.min(self.limit - live)),
-            Err(_) => Err(Error::LimitReached { limit: self.limit }),
-        }
-    }
-
     /// Objects that are not out any more.
     pub(super) fn unreserve(&self, count: usize) {
         if self.is_limited() && count > 0 {
+            // Relaxed: as above.
             self.live.fetch_sub(count, Ordering::Relaxed);
+            self.assert_there();
         }
-    }
-
-    /// Lets the making of slabs, and the mapping of spans, fail after so many; for tests.
-    #[doc(hidden)]
-    pub fn fail_after(&self, slabs: Option<usize>, spans: Option<usize>) {
-        for (fault, after) in self.faults.iter().zip([slabs, spans]) {
-            fault.store(after.map_or(0, |after| after + 1), Ordering::Relaxed);
-        }
-    }
-
-    fn fails(&self, fault: usize) -> bool {
-        match self.faults[fault].load(Ordering::Relaxed) {
-            0 => false,
-            1 => true,
-            left => {
-                self.faults[fault].store(left - 1, Ordering::Relaxed);
-                false
-            }
-        }
-    }
-
-    /// Takes objects of slabs that a node has already.
-    fn take(&self, lists: &mut Lists, out: &mut [u64]) -> usize {
-        let mut got = 0;
-        if lists.closed {
-            return 0;
-        }
-        while got < out.len() {
-            let Some(slab) = lists.partial.first() else { break };
-            let span = slab.span();
-            let index = slab.state().index();
-            let mut at = got;
-            slab.take(out.len() - got, self.geometry.objects, |object| {
-                out[at] = (span.base() + self.geometry.offset_of(index, object)) as u64;
-                at += 1;
-            });
-            got = at;
-            if slab.state().in_use() >= self.geometry.objects {
-                lists.partial.remove(slab);
-            } else if got < out.len() {
-                continue;
-            }
-        }
-        got
-    }
-
-    /// Makes a slab and takes objects of it.
-    fn make(&self, node: usize, out: &mut [u64]) -> Result<usize, Error> {
-        self.count_slab()?;
-        let made = self.make_slab(node);
-        let Some((span, slab, index)) = made? else {
-            self.slabs.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::LimitReached { limit: 0 });
-        };
-        if let Some(constructor) = self.constructor {
-            let unmake = Unmake { slabs: self, node, slab };
-            for object in 0..self.geometry.objects {
-                let address = span.base() + self.geometry.offset_of(index, object);
-                let object = core::ptr::with_exposed_provenance_mut(address);
-                // SAFETY: an object that nobody has; what `new` asks for.
-                unsafe { (constructor.call)(object, constructor.context) };
-            }
-            core::mem::forget(unmake);
-        }
-        let count = out.len().min(self.geometry.objects);
-        for (object, out) in out[..count].iter_mut().enumerate() {
-            *out = (span.base() + self.geometry.offset_of(index, object)) as u64;
-        }
-        let mut lists = self.node(node).lock();
-        if count < self.geometry.objects {
-            // SAFETY: all of its objects are ours, so nobody else has any.
-            unsafe { slab.keep_first(count, self.geometry.objects) };
-            // SAFETY: a slab is unmapped when it is off the list only.
-            unsafe { lists.partial.push_front(slab) };
-        }
-        Ok(count)
-    }
-
-    fn count_slab(&self) -> Result<(), Error> {
-        let grow = |slabs| (slabs < self.max_slabs).then_some(slabs + 1);
-        let objects = self.max_slabs.saturating_mul(self.geometry.objects);
-        // Relaxed: a number, and nothing hangs on it.
-        self.slabs
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow)
-            .map(drop)
-            .map_err(|_| Error::LimitReached { limit: objects })
-    }
-
-    /// A new slab, all of whose objects are in use; `None` if this is closed.
-    fn make_slab(&self, node: usize) -> Result<Option<(Span, Slab, usize)>, Error> {
-        let refused = || {
-            self.slabs.fetch_sub(1, Ordering::Relaxed);
-            Error::OutOfMemory { bytes: SPAN }
-        };
-        if self.fails(0) {
-            return Err(refused());
-        }
-        let mut lists = self.node(node).lock();
-        if lists.closed {
-            return Ok(None);
-        }
-        let span = match lists.open.first() {
-            Some(span) => span,
-            None => {
-                let owner = self.owner.load(Ordering::Relaxed);
-                let bound = self.numa.real && self.numa.nodes > 1;
-                let map = || Span::map(&self.geometry, node, bound, owner);
-                let span = if self.fails(1) { None } else { map() }.ok_or_else(refused)?;
-                // SAFETY: it is unmapped when it is off the list only.
-                unsafe { lists.open.push_front(span) };
-                span
-            }
-        };
-        let index = span.take().expect("an open span");
-        if span.used() == self.geometry.slabs {
-            lists.open.remove(span);
-            // SAFETY: as above.
-            unsafe { lists.full.push_front(span) };
-        }
-        lists.slabs += 1;
-        self.pin();
-        // SAFETY: it was free, and the lock is held.
-        let slab = unsafe { Slab::make(span, index, &self.geometry) };
-        Ok(Some((span, slab, index)))
     }
 
     /// Gives back a slab that has no objects and is on no list. The caller has a pin of
     /// its own, and gives back the slab's.
-    pub(super) fn discard(&self, node: usize, slab: Slab) {
-        let (span, index) = (slab.span(), slab.state().index());
-        // SAFETY: nobody has an object of it.
-        unsafe { span.discard(&self.geometry, index) };
-        let mut lists = self.node(node).lock();
-        lists.slabs -= 1;
-        if span.used() == self.geometry.slabs {
-            lists.full.remove(span);
-            // SAFETY: it is unmapped when it is off the list only.
-            unsafe { lists.open.push_front(span) };
-        }
-        span.give(index);
-        if span.used() == 0 {
-            if lists.closed || lists.open.len() > 1 {
-                lists.open.remove(span);
-                drop(lists);
-                // SAFETY: no slab of it exists, and it is on no list.
-                unsafe { span.unmap() };
-            } else {
-                // SAFETY: no slab of it exists.
-                unsafe { span.discard_heads(&self.geometry) };
-            }
-        }
+    pub(super) fn discard(&self, lists: &mut Lists, slab: Slab) -> Option<Span> {
+        // Relaxed: a number.
         self.slabs.fetch_sub(1, Ordering::Relaxed);
+        lists.discard(slab, &self.geometry)
     }
 
-    fn fill(&self, refill: &mut Refill<'_>) -> Result<(), Error> {
-        let here = self.here();
-        let rest = |refill: &mut Refill<'_>, lists: &mut Lists| {
-            refill.got += self.take(lists, &mut refill.out[refill.got..]);
-        };
-        rest(refill, &mut self.node(here).lock());
-        while refill.got < refill.out.len() {
-            match self.make(here, &mut refill.out[refill.got..]) {
-                Ok(count) => refill.got += count,
-                Err(_) if refill.got > 0 => return Ok(()),
-                Err(error) => return Err(error),
-            }
+    /// Unmaps a span that [`discard`](Self::discard) returned, without the lock.
+    pub(super) fn unmap(span: Option<Span>) {
+        if let Some(span) = span {
+            // SAFETY: no slab of it exists, and it is on no list.
+            unsafe { span.unmap() };
         }
-        Ok(())
-    }
-}
-
-/// Gives a slab back whose objects could not be made.
-struct Unmake<'a> {
-    slabs: &'a Slabs,
-    node: usize,
-    slab: Slab,
-}
-
-impl Drop for Unmake<'_> {
-    fn drop(&mut self) {
-        self.slabs.discard(self.node, self.slab);
-        // It is open still, as it is being asked for objects.
-        let _ = self.slabs.unpin(1);
-    }
-}
-
-/// Objects of a refill on their way; frees them if a constructor panics.
-struct Refill<'a> {
-    slabs: &'a Slabs,
-    out: &'a mut [u64],
-    got: usize,
-    done: bool,
-}
-
-impl Drop for Refill<'_> {
-    fn drop(&mut self) {
-        let kept = if self.done { self.got } else { 0 };
-        self.slabs.unreserve(self.out.len() - self.got);
-        if kept < self.got {
-            let _ = self.slabs.free(&self.out[..self.got]);
-        }
-    }
-}
-
-impl Source for Slabs {
-    type Error = Error;
-
-    fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
-        let wanted = self.reserve(out.len())?;
-        let mut refill = Refill { slabs: self, out: &mut out[..wanted], got: 0, done: false };
-        self.fill(&mut refill)?;
-        refill.done = true;
-        Ok(refill.got)
-    }
-
-    /// Whoever closes the `Slabs` calls [`free`](Slabs::free) instead, to be told of the
-    /// end.
-    fn release(&self, items: &[u64]) {
-        let _ = self.free(items);
     }
 }
 
 impl Drop for Slabs {
     /// Objects that are still out stay where they are: their slabs are leaked.
     fn drop(&mut self) {
+        #[cfg(percpu_loom)]
+        self.gone.store(false, core::sync::atomic::Ordering::Relaxed);
         let _ = self.close();
         if self.others != 0 {
             for index in 1..self.numa.nodes {

@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use percpu_core::__raw::MutexGuard;
+use percpu_core::__raw::{MutexGuard, mutated};
 use percpu_core::atomic::Ordering;
 
 use super::node::Lists;
@@ -93,27 +93,20 @@ impl Slabs {
 
     /// Returns how many slabs' pins are to be given back.
     fn discard_empties(&self, node: usize) -> usize {
-        let mut count = 0;
-        loop {
-            let mut lists = self.node(node).lock();
-            let Some(slab) = lists.pop_empty() else { break };
-            drop(lists);
-            self.discard(node, slab);
-            count += 1;
+        let mut empties = self.node(node).lock().take_empties();
+        let count = empties.len();
+        while let Some(slab) = empties.first() {
+            empties.remove(slab);
+            let span = self.discard(&mut self.node(node).lock(), slab);
+            Self::unmap(span);
         }
-        self.unmap_empties(node);
-        count
-    }
-
-    /// Unmaps spans without slabs.
-    fn unmap_empties(&self, node: usize) {
+        self.node(node).lock().purge(&self.geometry);
         loop {
-            let mut lists = self.node(node).lock();
-            let Some(span) = lists.open.iter().find(|span| span.used() == 0) else { break };
-            lists.open.remove(span);
-            drop(lists);
-            // SAFETY: no slab of it exists, and it is on no list.
-            unsafe { span.unmap() };
+            let span = self.node(node).lock().take_unused();
+            if span.is_none() {
+                return count;
+            }
+            Self::unmap(span);
         }
     }
 }
@@ -130,7 +123,7 @@ struct Freeing<'a> {
 impl Freeing<'_> {
     /// While it has an object.
     fn pin(&mut self) {
-        if !self.pinned {
+        if !self.pinned && !mutated("slabs_no_pin") {
             self.pinned = true;
             self.slabs.pin();
         }
@@ -148,14 +141,18 @@ impl Freeing<'_> {
     #[inline(never)]
     fn free_locked(&mut self, slab: Slab, chain: &Chain) {
         self.pin();
+        let objects = self.slabs.geometry.objects;
+        let early = match mutated("slabs_lock_late") {
+            true => slab.free(chain, objects, true),
+            false => None,
+        };
         let node = slab.span().node();
         if self.lists.as_ref().is_none_or(|(held, _)| *held != node) {
             self.lists = None;
             self.lists = Some((node, self.slabs.node(node).lock()));
         }
         let Some((_, lists)) = &mut self.lists else { return };
-        let objects = self.slabs.geometry.objects;
-        let Some((old, new)) = slab.free(chain, objects, true) else { return };
+        let Some((old, new)) = early.or_else(|| slab.free(chain, objects, true)) else { return };
         let listed = old.in_use() < objects;
         let others = lists.partial.len() - usize::from(listed);
         let kept = if lists.closed { 0 } else { self.slabs.min_partial };
@@ -163,9 +160,11 @@ impl Freeing<'_> {
             if listed {
                 lists.partial.remove(slab);
             }
-            self.lists = None;
-            self.slabs.discard(node, slab);
             self.gone += 1;
+            if let Some(span) = self.slabs.discard(lists, slab) {
+                self.lists = None;
+                Slabs::unmap(Some(span));
+            }
         } else if !listed {
             // SAFETY: it is on no list, as it was full; it is unmapped when it is off
             // the list only.
@@ -177,6 +176,10 @@ impl Freeing<'_> {
     fn end(mut self, freed: usize) -> bool {
         self.lists = None;
         if !self.pinned {
+            if mutated("slabs_no_pin") {
+                self.slabs.unreserve(freed);
+                return self.gone > 0 && self.slabs.unpin(self.gone);
+            }
             return false;
         }
         self.slabs.unreserve(freed);

@@ -36,6 +36,8 @@ pub(super) struct SpanHead {
     used: AtomicU32,
     /// A bit for each slab that is free.
     free: [AtomicU64; MAX_SLABS / 64],
+    /// A bit for each of these whose memory is not given back.
+    dirty: [AtomicU64; MAX_SLABS / 64],
 }
 
 const _: () = assert!(size_of::<SpanHead>() <= SPAN_HEAD);
@@ -89,6 +91,7 @@ impl Span {
         unsafe { &*core::ptr::with_exposed_provenance::<SpanHead>(self.0) }
     }
 
+    #[inline(always)]
     pub(super) fn owner(self) -> usize {
         // Relaxed: stored before any address in it was given to anybody.
         self.head().owner.load(Relaxed)
@@ -112,41 +115,68 @@ impl Span {
         self.head().free[slab / 64].load(Relaxed) & (1 << (slab % 64)) == 0
     }
 
-    /// The first free slab, which is not free any more.
-    pub(super) fn take(self) -> Option<usize> {
-        let head = self.head();
-        let (at, word) = (0..).zip(&head.free).find(|(_, word)| word.load(Relaxed) != 0)?;
-        let bit = word.load(Relaxed).trailing_zeros() as usize;
-        word.store(word.load(Relaxed) & !(1 << bit), Relaxed);
-        head.used.store(head.used.load(Relaxed) + 1, Relaxed);
-        Some(at * 64 + bit)
+    /// Slabs that are free and whose memory is not given back.
+    pub(super) fn dirty(self) -> usize {
+        self.head().dirty.iter().map(|word| word.load(Relaxed).count_ones() as usize).sum()
     }
 
-    /// The slab is free again.
+    /// Takes a free slab: one with memory, if there is one. Tells whether it is.
+    pub(super) fn take(self) -> Option<(usize, bool)> {
+        let head = self.head();
+        let first = |words: &[AtomicU64]| {
+            let (at, word) = (0..).zip(words).find(|(_, word)| word.load(Relaxed) != 0)?;
+            Some(at * 64 + word.load(Relaxed).trailing_zeros() as usize)
+        };
+        let dirty = first(&head.dirty);
+        let slab = dirty.or_else(|| first(&head.free))?;
+        for words in [&head.free, &head.dirty] {
+            let word = &words[slab / 64];
+            word.store(word.load(Relaxed) & !(1 << (slab % 64)), Relaxed);
+        }
+        head.used.store(head.used.load(Relaxed) + 1, Relaxed);
+        Some((slab, dirty.is_some()))
+    }
+
+    /// The slab is free again, and has its memory.
     pub(super) fn give(self, slab: usize) {
         let head = self.head();
-        let word = &head.free[slab / 64];
-        word.store(word.load(Relaxed) | (1 << (slab % 64)), Relaxed);
+        for words in [&head.free, &head.dirty] {
+            let word = &words[slab / 64];
+            word.store(word.load(Relaxed) | (1 << (slab % 64)), Relaxed);
+        }
         head.used.store(head.used.load(Relaxed) - 1, Relaxed);
     }
 
-    /// Gives the memory of a slab back to the system.
+    /// Gives the memory of free slabs back to the system; if all are free, that of their
+    /// heads as well, but for the first page.
     ///
     /// # Safety
-    /// Nobody has an object of it.
-    pub(super) unsafe fn discard(self, geometry: &Geometry, slab: usize) {
-        let from = self.0 + geometry.offset_of(slab, 0);
-        // SAFETY: a slab of this span; the caller's promise.
-        unsafe { memory::discard(from, geometry.slab_bytes()) };
-    }
-
-    /// Gives the memory of slabs' heads back, but for the first page.
-    ///
-    /// # Safety
-    /// All of its slabs are free, and the node's lock is held.
-    pub(super) unsafe fn discard_heads(self, geometry: &Geometry) {
-        // SAFETY: heads are written before they are used again.
-        unsafe { memory::discard(self.0 + PAGE, geometry.start - PAGE) };
+    /// The node's lock is held, and nobody has an object of a free slab.
+    pub(super) unsafe fn purge(self, geometry: &Geometry) {
+        let is_dirty = |slab: usize| {
+            slab < geometry.slabs
+                && self.head().dirty[slab / 64].load(Relaxed) & (1 << (slab % 64)) != 0
+        };
+        let mut slab = 0;
+        while slab < geometry.slabs {
+            let from = slab;
+            while is_dirty(slab) {
+                slab += 1;
+            }
+            if slab > from {
+                let address = self.0 + geometry.offset_of(from, 0);
+                // SAFETY: slabs of this span; the caller's promise.
+                unsafe { memory::discard(address, (slab - from) * geometry.slab_bytes()) };
+            }
+            slab += 1;
+        }
+        for word in &self.head().dirty {
+            word.store(0, Relaxed);
+        }
+        if self.used() == 0 {
+            // SAFETY: heads are written before they are used again.
+            unsafe { memory::discard(self.0 + PAGE, geometry.start - PAGE) };
+        }
     }
 }
 

@@ -1,0 +1,31 @@
+//! Slabs do what a naive twin does, whatever is asked of them.
+
+#![cfg(not(percpu_loom))]
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+#[path = "common/naive_slabs.rs"]
+mod naive;
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 4 } else { 32 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn slabs_agree_with_a_map_of_objects(
+        shape: [u8; 4],
+        steps in vec(any::<[u8; 2]>(), 0..if cfg!(miri) { 12 } else { 40 }),
+        many: u8,
+    ) {
+        let mut twins = naive::Twins::new(shape);
+        for step in steps {
+            twins.step(step);
+            twins.check();
+        }
+        twins.finish(many);
+    }
+}
