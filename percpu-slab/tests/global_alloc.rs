@@ -98,7 +98,10 @@ impl Block {
         if zeroed {
             let mut places = Self::places(size);
             // SAFETY: inside, and initialised.
-            assert!(places.all(|at| unsafe { block.at.add(at).read() } == 0), "{layout:?}");
+            assert!(
+                places.all(|at| unsafe { block.at.wrapping_add(at).read() } == 0),
+                "{layout:?}"
+            );
         }
         block.fill();
         Some(block)
@@ -116,14 +119,14 @@ impl Block {
     fn fill(&self) {
         for at in Self::places(self.layout.size()) {
             // SAFETY: inside.
-            unsafe { self.at.add(at).write(self.byte(at)) };
+            unsafe { self.at.wrapping_add(at).write(self.byte(at)) };
         }
     }
 
     fn check(&self, len: usize) {
         for at in (0..len.min(64)).chain((0..len).step_by(509)) {
             // SAFETY: inside, and filled.
-            let found = unsafe { self.at.add(at).read() };
+            let found = unsafe { self.at.wrapping_add(at).read() };
             assert_eq!(found, self.byte(at), "{:?} was changed at {at}", self.layout);
         }
     }
@@ -145,7 +148,12 @@ impl Drop for Block {
         self.check(self.layout.size());
         let last = self.layout.size() - 1;
         // SAFETY: inside, and filled.
-        assert_eq!(unsafe { self.at.add(last).read() }, self.byte(last), "{:?}", self.layout);
+        assert_eq!(
+            unsafe { self.at.wrapping_add(last).read() },
+            self.byte(last),
+            "{:?}",
+            self.layout
+        );
         // SAFETY: the block of that layout, for the last time.
         unsafe { ALLOC.dealloc(self.at, self.layout) };
     }

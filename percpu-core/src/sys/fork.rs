@@ -52,6 +52,7 @@ unsafe impl<H> Sync for Kept<H> {}
 
 impl<H> Kept<H> {
     /// Nothing is held.
+    #[allow(clippy::new_without_default, reason = "it is made in statics")]
     pub const fn new() -> Self {
         Self(UnsafeCell::new(None))
     }

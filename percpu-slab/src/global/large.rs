@@ -230,7 +230,7 @@ mod tests {
         for align in [8, 2 << 20] {
             let (mut size, mut block) = (50_000, large.alloc(50_000, align, true));
             // SAFETY: the block's last byte.
-            unsafe { block.add(49_999).write(9) };
+            unsafe { block.wrapping_add(49_999).write(9) };
             for _ in 0..6 {
                 // SAFETY: the block as it is now.
                 let moved = unsafe { large.realloc(block, size, size * 2, align) };
@@ -241,7 +241,7 @@ mod tests {
                 (block, size) = (moved, size * 2);
                 assert!(block.addr().is_multiple_of(align));
                 // SAFETY: inside.
-                assert_eq!(unsafe { block.add(49_999).read() }, 9);
+                assert_eq!(unsafe { block.wrapping_add(49_999).read() }, 9);
             }
             // SAFETY: for the last time.
             unsafe { large.dealloc(block, size) };

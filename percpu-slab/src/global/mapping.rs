@@ -83,7 +83,7 @@ mod tests {
             let base = map(3 * 4096, align);
             assert!(!base.is_null() && base.addr().is_multiple_of(align), "{align}");
             // SAFETY: mapped above.
-            assert_eq!(unsafe { base.add(3 * 4096 - 1).read() }, 0);
+            assert_eq!(unsafe { base.wrapping_add(3 * 4096 - 1).read() }, 0);
             // SAFETY: as above, for the last time.
             unsafe { unmap(base, 3 * 4096) };
         }
@@ -99,7 +99,7 @@ mod tests {
         // SAFETY: mapped, and kept its contents.
         assert_eq!(unsafe { moved.read() }, 7);
         // SAFETY: what was added.
-        assert_eq!(unsafe { moved.add(63 * 4096).read() }, 0);
+        assert_eq!(unsafe { moved.wrapping_add(63 * 4096).read() }, 0);
         // SAFETY: for the last time.
         unsafe { unmap(moved, 64 * 4096) };
     }
