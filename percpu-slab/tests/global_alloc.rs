@@ -96,12 +96,11 @@ impl Block {
         assert!(at.addr().is_multiple_of(align), "{layout:?} at {at:?}");
         let block = Self { at, layout, seed };
         if zeroed {
-            let mut places = Self::places(size);
-            // SAFETY: inside, and initialised.
-            assert!(
-                places.all(|at| unsafe { block.at.wrapping_add(at).read() } == 0),
-                "{layout:?}"
-            );
+            for at in Self::places(size) {
+                // SAFETY: inside, and initialised.
+                let found = unsafe { block.at.wrapping_add(at).read() };
+                assert_eq!(found, 0, "{layout:?} at {at}");
+            }
         }
         block.fill();
         Some(block)
@@ -148,12 +147,8 @@ impl Drop for Block {
         self.check(self.layout.size());
         let last = self.layout.size() - 1;
         // SAFETY: inside, and filled.
-        assert_eq!(
-            unsafe { self.at.wrapping_add(last).read() },
-            self.byte(last),
-            "{:?}",
-            self.layout
-        );
+        let found = unsafe { self.at.wrapping_add(last).read() };
+        assert_eq!(found, self.byte(last), "{:?}", self.layout);
         // SAFETY: the block of that layout, for the last time.
         unsafe { ALLOC.dealloc(self.at, self.layout) };
     }
