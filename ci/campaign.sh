@@ -24,6 +24,7 @@ storms='
 2400 percpu-counter prometheus       stress::nothing_is_lost_in_a_storm
 40   percpu-slab    cache_stress     every_object_is_dropped_and_freed_once_in_a_storm
 200  percpu-slab    cache_stress     memory_is_bounded_when_one_thread_allocates_and_another_drops
+300  percpu-slab    global_alloc     nothing_is_lost_or_shared_in_a_storm
 '
 log=$(mktemp)
 while read -r scale package file test; do

@@ -5,10 +5,14 @@
 //!   `cargo run --release -p percpu-examples --bin kvcache`
 //! - `percpu-info` describes this machine's per-CPU areas, or [draws](draw)
 //!   those of a machine that is not there.
+//! - `percpu-sort` sorts a large file on several threads, to see percpu-slab's global
+//!   [allocator](allocator) beside the system's.
 
+pub mod allocator;
 pub mod bytes;
 pub mod draw;
 pub mod kvcache;
+pub mod sort;
 
 /// The example in README.md compiles and runs.
 #[cfg(doctest)]

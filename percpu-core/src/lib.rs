@@ -96,6 +96,8 @@ mod here;
 pub mod hotplug;
 mod index;
 mod info;
+#[cfg(not(percpu_loom))]
+mod inside;
 pub mod kernel;
 mod local_buffer;
 mod local_list;
@@ -270,6 +272,12 @@ pub mod __raw {
     pub use crate::switch::Switch;
     pub use crate::sys::sync::{Mutex, MutexGuard};
     pub use crate::turn::{InTurn, Turn};
+
+    /// Locks held over a fork; on 64-bit Linux.
+    #[cfg(percpu_linux)]
+    pub mod fork {
+        pub use crate::sys::fork::{Kept, Locks, hold_over};
+    }
 
     /// All of a value, as a part of it.
     #[inline(always)]

@@ -357,6 +357,17 @@ pub(crate) fn try_admit<T>(place: Place<'_, T>) -> Option<Admission<'_, T>> {
     }
 }
 
+/// As `try_admit`; a thread that may not use a unit of its own now uses the shared one.
+pub(crate) fn try_admit_any<T>(place: Place<'_, T>) -> Option<Admission<'_, T>> {
+    if let Some(admission) = try_admit(place) {
+        return Some(admission);
+    }
+    let units = &existing()?.units;
+    let base = units.try_activate(units.shared())?;
+    // SAFETY: the base of a unit that is active now.
+    Some(Admission::Atomic(unsafe { place.at(base) }))
+}
+
 /// The unit this thread's operations would go to, as of a moment ago.
 #[inline]
 pub(crate) fn current_unit(process: &Process) -> UnitIndex {

@@ -71,7 +71,7 @@ use crate::unit::Unit;
 /// The operations are this CPU's, never wait, and may be used in a signal
 /// handler. Those on many items say why they did nothing: [`Refused`].
 pub struct RawStack {
-    area: StackArea,
+    pub(crate) area: StackArea,
     /// One drain at a time. Whether it is closed: then each unit with sections that
     /// may have items is stopped.
     drains: Mutex<bool>,

@@ -11,6 +11,7 @@
 use crate::area::request::Request;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::error::Error;
+use crate::ops::Refused;
 use crate::place::Place;
 use crate::process::{self, Admission};
 use crate::stack_copy::{StackCopy, StackPlace, StackRef};
@@ -87,6 +88,21 @@ impl StackArea {
         let at = self.place();
         // SAFETY: one of the place's own copies.
         process::admitted(at.place()).map(|head| unsafe { at.of(head) })
+    }
+
+    /// As `admit`, for an operation inside an allocation.
+    ///
+    /// # Errors
+    /// It would take waiting.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn try_admit(&self) -> Result<Option<StackRef<'_>>, Refused> {
+        let at = self.place();
+        match process::try_admit_any(at.place()).ok_or(Refused::Stopped)? {
+            Admission::Retry => Ok(None),
+            // SAFETY: one of the place's own copies.
+            Admission::Atomic(head) => Ok(Some(unsafe { at.of(head) })),
+        }
     }
 
     /// The stack of `unit`; `None` if the unit is inactive, as nothing was ever

@@ -11,19 +11,23 @@
 
 mod cache;
 pub mod compat;
-mod error;
-pub mod keyed;
-pub mod pool;
 #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
 mod epoch;
+mod error;
+#[cfg(not(percpu_loom))]
+mod global;
 pub mod hardened;
+pub mod kernel;
+pub mod keyed;
+pub mod pool;
 pub mod raw;
 mod trace;
 
 pub use cache::*;
 pub use error::Error;
+#[cfg(not(percpu_loom))]
+pub use global::{AllocStats, ClassStats, LargeStats, PerCpuAlloc};
 pub use keyed::{Key, Slab};
-
 pub use pool::{FixedPool, IdPool, OwnedPoolGuard, Pool, PoolGuard};
 
 /// What models reach into; no promise is made about it.

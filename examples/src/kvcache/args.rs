@@ -9,6 +9,7 @@ use clap::builder::RangedU64ValueParser;
 
 use super::store::PAGE;
 use super::workload::Workload;
+use crate::allocator::Allocator;
 use crate::bytes;
 
 /// A read-through page cache in front of an embedded database, counted on
@@ -65,6 +66,11 @@ pub struct Args {
     /// Seed of the random choices
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
+
+    /// What memory comes from [default: what PERCPU_EXAMPLES_ALLOCATOR says, else
+    /// system]
+    #[arg(long, value_enum)]
+    pub allocator: Option<Allocator>,
 
     /// Run the same also with one set of plain atomics shared by all threads,
     /// in turns with the per-CPU counters, and print both

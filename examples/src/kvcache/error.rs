@@ -17,6 +17,9 @@ pub enum Error {
         /// Where they were looked for.
         looked: String,
     },
+    /// The program cannot run under the allocator that was asked for.
+    #[error("cannot run under this allocator: {0}")]
+    Allocator(io::Error),
     /// `--input` itself cannot be opened.
     #[error("cannot open --input {}: {source}", path.display())]
     NoInput {

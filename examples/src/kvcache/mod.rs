@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use crate::allocator::{ALLOC, Allocator};
 use args::Args;
 use cache::PageCache;
 use compare::{Comparison, UpdateCosts};
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
 ///
 /// Whatever went wrong first; a failed self-check is [`Error::SelfCheck`].
 pub fn run(args: &Args) -> Result<(), Error> {
+    crate::allocator::start(args.allocator).map_err(Error::Allocator)?;
     let stop = watch_signals()?;
     let mut out = Out::new();
     PerCpuMetrics::new()?; // a machine without memory for counters says so at once
@@ -113,6 +115,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
     }
 
     out.print(&report::machine()?)?;
+    if ALLOC.allocator() == Allocator::Percpu {
+        out.print(&format!("Allocator\n\n{}\n", ALLOC.percpu().stats()))?;
+    }
     let stale = cache.stale_pages()?;
     failed.extend(stale.iter().map(|key| format!("page {key} differs from the database")));
     if failed.is_empty() {

@@ -27,7 +27,7 @@ use core::cell::UnsafeCell;
 use super::sync::{Blocked, block_signals};
 
 /// The locks that a fork has to hold.
-pub(crate) trait Locks {
+pub trait Locks {
     /// What holds them all; dropped, it lets go of them.
     type Held: 'static;
 
@@ -42,7 +42,8 @@ pub(crate) trait Locks {
 }
 
 /// What the thread that forks holds, from `prepare` to `after`.
-pub(crate) struct Kept<H>(UnsafeCell<Option<(H, Blocked)>>);
+#[allow(missing_debug_implementations, reason = "never to be looked at")]
+pub struct Kept<H>(UnsafeCell<Option<(H, Blocked)>>);
 
 // SAFETY: touched by `prepare` and `after` only, between the taking of the locks
 // and their release: by one thread at a time, which is also the one that drops
@@ -50,7 +51,9 @@ pub(crate) struct Kept<H>(UnsafeCell<Option<(H, Blocked)>>);
 unsafe impl<H> Sync for Kept<H> {}
 
 impl<H> Kept<H> {
-    pub(crate) const fn new() -> Self {
+    /// Nothing is held.
+    #[allow(clippy::new_without_default, reason = "it is made in statics")]
+    pub const fn new() -> Self {
         Self(UnsafeCell::new(None))
     }
 }
@@ -59,7 +62,7 @@ impl<H> Kept<H> {
 ///
 /// # Errors
 /// The system's error number, if it has no memory for that.
-pub(crate) fn hold_over<L: Locks>() -> Result<(), i32> {
+pub fn hold_over<L: Locks>() -> Result<(), i32> {
     // SAFETY: functions of the signature asked for, which stay mapped as long as
     // they are registered: libc lets go of an object's when it is closed.
     let errno =

@@ -27,6 +27,8 @@ mod node;
 mod object_cache;
 mod sizes;
 mod slab;
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
+mod slab_fork;
 mod slab_options;
 mod slab_stats;
 mod slabs;
@@ -47,6 +49,8 @@ pub use magazine_stats::MagazineStats;
 pub use magazines::Magazines;
 pub use object_cache::{ObjectCache, ObjectCacheOptions};
 pub use sizes::{Geometry, MAX_OBJECTS, MAX_ORDER, PAGE, SPAN, magazine, min_objects, min_partial};
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
+pub(crate) use slab_fork::HeldSlabs;
 pub use slab_options::{Constructor, Numa, SlabOptions};
 pub use slab_stats::{FreeError, SlabStats};
 pub use slabs::Slabs;
