@@ -18,7 +18,7 @@ pub struct MagazineOptions {
     #[doc(alias = "MAX_FULL_SHEAVES")]
     pub depot: usize,
     /// Whether operations are counted that this CPU's items served, and not only the
-    /// others. Each operation then costs twice as much.
+    /// others. Each operation then costs some times as much.
     pub count_hits: bool,
 }
 
