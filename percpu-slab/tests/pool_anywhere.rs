@@ -288,7 +288,8 @@ fn constructors_and_destructors_may_use_their_pool() {
             }
         }
     }
-    let guards: Vec<_> = (0..600).map(|_| POOL.get()).collect();
+    let count = if cfg!(miri) { 70 } else { 600 };
+    let guards: Vec<_> = (0..count).map(|_| POOL.get()).collect();
     drop(guards);
     POOL.clear().unwrap();
     assert_eq!((POOL.stats().live, POOL.stats().cached), (0, 0));
@@ -334,11 +335,11 @@ fn what_is_dropped_by_hand() {
 #[test]
 fn hits_and_misses_are_all_operations() {
     let pool = Pool::builder(|| 0).count_hits(true).build().unwrap();
-    for burst in [1, 10, 100, 1000] {
+    for burst in [1, 10, 100] {
         drop((0..burst).map(|_| pool.get()).collect::<Vec<_>>());
     }
     let traffic = pool.stats().traffic;
-    assert_eq!(traffic.hits() + traffic.misses(), 2 * 1111);
+    assert_eq!(traffic.hits() + traffic.misses(), 2 * 111);
     assert!(traffic.hits() > traffic.misses(), "{traffic}");
 }
 
