@@ -350,8 +350,8 @@ fn objects_are_what_their_values_are() {
     assert!(a < b && a == cache.alloc("a".into()).unwrap() && !Object::ptr_eq(&a, &b));
     assert_eq!(format!("{a} {a:?}"), "a \"a\"");
     assert!(format!("{a:p}").starts_with("0x"));
-    let set = HashSet::from([a]);
-    assert!(set.contains(&"a".to_string()), "borrowed as its value");
+    let (set, text) = (HashSet::from([a]), String::from("a"));
+    assert!(set.contains(&text), "borrowed as its value");
     let numbers = Cache::new().unwrap().alloc(0..5_u8).unwrap();
     assert_eq!((numbers.len(), numbers.rev().collect::<Vec<_>>()), (5, vec![4, 3, 2, 1, 0]));
     let error = Cache::new().unwrap().alloc(Error::LimitReached { limit: 1 }).unwrap();

@@ -26,7 +26,7 @@ use crate::raw::ObjectCache;
 /// #[derive(Default)]
 /// struct Session {
 ///     id: u64,
-///     peer: [u8; 40],
+///     peer: [u8; 32],
 /// }
 ///
 /// let sessions = Cache::<Session>::builder().name("sessions").limit(10_000).build()?;

@@ -71,6 +71,7 @@ pub struct ObjectCache {
     /// INVARIANT: a core that L1 and L2 hold for.
     core: NonNull<Core>,
     counted: bool,
+    hooked: bool,
     #[cfg(not(percpu_loom))]
     state: Option<State>,
 }
@@ -100,7 +101,8 @@ impl ObjectCache {
         // is for whoever made the options.
         let slabs = unsafe { Slabs::new(place, slabs) }?;
         let magazines = Magazines::new(magazines)?;
-        let plain = hooks.is_none() && !counted && slabs.numa.nodes == 1;
+        let hooked = hooks.is_some();
+        let plain = !hooked && !counted && slabs.numa.nodes == 1;
         let core = Box::into_raw(Box::new(Core {
             magazines,
             slabs,
@@ -115,6 +117,7 @@ impl ObjectCache {
         let mut cache = Self {
             core: NonNull::new(core).expect("a box is not null"),
             counted,
+            hooked,
             #[cfg(not(percpu_loom))]
             state: None,
         };
@@ -175,9 +178,10 @@ impl ObjectCache {
     #[inline(always)]
     #[track_caller]
     pub fn alloc(&self) -> Result<NonNull<u8>, Error> {
-        // With hooks there is never one; on several nodes what is cached is this one's.
-        if !self.counted {
-            if let Some(item) = self.core().magazines.get_cached() {
+        // On several nodes what is cached is this one's.
+        if !self.hooked {
+            let core = self.core();
+            if let Ok(item) = core.magazines.get(&Below::new(core)) {
                 let object = ptr::with_exposed_provenance_mut(item as usize);
                 // SAFETY: only objects are put into these magazines, and none is null.
                 return Ok(unsafe { NonNull::new_unchecked(object) });
