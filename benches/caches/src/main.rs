@@ -40,8 +40,13 @@ fn main() -> ExitCode {
     println!("{mode}\n");
     let mut questions = match mode.is_rseq() {
         false => vec![buffers::portable()],
-        true => [buffers::all(), vec![hand_off::question()], objects::all(), keys::all()].concat(),
+        true => buffers::all(),
     };
+    if mode.is_rseq() {
+        questions.push(hand_off::question());
+        questions.extend(objects::all());
+        questions.extend(keys::all());
+    }
     questions.retain(|question| question.name.contains(&options.only));
     answer(&questions, options.length)
 }

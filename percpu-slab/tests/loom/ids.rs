@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::model::{Builder, Outcomes};
-use percpu_slab::{IdPool, __model::FreeList};
+use percpu_slab::{__model::FreeList, IdPool};
 
 /// Ids, and what their users write under them.
 struct Table {

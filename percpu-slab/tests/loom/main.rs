@@ -4,7 +4,7 @@
 mod batches;
 mod cache;
 mod compat;
-mod keyed;
 mod ids;
+mod keyed;
 mod magazines;
 mod slabs;
