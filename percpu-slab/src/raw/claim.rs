@@ -76,7 +76,7 @@ impl Drop for Claim {
             // SAFETY: L1: the object is there, so its core is.
             let core = unsafe { &*core_of(self.owner) };
             core.is_used();
-            if core.magazines.put_cached(item(self.object)) {
+            if core.magazines.put_hit(item(self.object)) {
                 if mutated("cache_used_after_put") {
                     core.is_used();
                 }
