@@ -32,7 +32,7 @@ impl Claim {
     pub(crate) unsafe fn new(object: NonNull<u8>, site: Site) -> Option<Self> {
         // SAFETY: the caller's promise.
         let owner = unsafe { Slabs::owner_of(object.addr().get()) };
-        // By value: a claim whose address nobody takes stays in registers.
+        // No claim yet: one whose address is not taken stays in registers.
         if owner & NOT_PLAIN != 0 && !is_granted(object, owner, site) {
             return None;
         }
