@@ -147,7 +147,8 @@ impl Core {
         } else if self.is_of_another_node(object) {
             below.release(&[object]);
         } else {
-            self.magazines.put(object, &below);
+            // Not `put`, which begins with a section that was tried before.
+            self.magazines.put_slow(object, &below);
         }
         below.last.get()
     }

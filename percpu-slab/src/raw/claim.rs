@@ -31,12 +31,12 @@ impl Claim {
     #[inline(always)]
     pub(crate) unsafe fn new(object: NonNull<u8>, site: Site) -> Option<Self> {
         // SAFETY: the caller's promise.
-        let claim = unsafe { Self::granted(object) };
-        if claim.owner & NOT_PLAIN != 0 && !claim.is_granted(site) {
-            core::mem::forget(claim);
+        let owner = unsafe { Slabs::owner_of(object.addr().get()) };
+        // No claim yet: one whose address is not taken stays in registers.
+        if owner & NOT_PLAIN != 0 && !is_granted(object, owner, site) {
             return None;
         }
-        Some(claim)
+        Some(Self { object, owner })
     }
 
     /// The claim of an object whose hooks have granted it, if it has any.
@@ -49,24 +49,6 @@ impl Claim {
         let owner = unsafe { Slabs::owner_of(object.addr().get()) };
         Self { object, owner }
     }
-
-    #[cold]
-    #[inline(never)]
-    fn is_granted(&self, site: Site) -> bool {
-        // SAFETY: L1: the object is there, so its core is.
-        let core = unsafe { &*core_of(self.owner) };
-        core.hooks.as_ref().is_none_or(|hooks| hooks.claim(item(self.object), site))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn free_slow(object: u64, owner: usize) {
-        let core = core_of(owner);
-        // SAFETY: L1: the object is there, so its core is.
-        let last = unsafe { &*core }.free(object);
-        // SAFETY: the object was freed, which told `last`.
-        unsafe { end_if(last, core) };
-    }
 }
 
 impl Drop for Claim {
@@ -76,13 +58,31 @@ impl Drop for Claim {
             // SAFETY: L1: the object is there, so its core is.
             let core = unsafe { &*core_of(self.owner) };
             core.is_used();
-            if core.magazines.put_cached(item(self.object)) {
+            if core.magazines.put_hit(item(self.object)) {
                 if mutated("cache_used_after_put") {
                     core.is_used();
                 }
                 return;
             }
         }
-        Self::free_slow(item(self.object), self.owner);
+        free_slow(item(self.object), self.owner);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn is_granted(object: NonNull<u8>, owner: usize, site: Site) -> bool {
+    // SAFETY: L1: the object is there, so its core is.
+    let core = unsafe { &*core_of(owner) };
+    core.hooks.as_ref().is_none_or(|hooks| hooks.claim(item(object), site))
+}
+
+#[cold]
+#[inline(never)]
+fn free_slow(object: u64, owner: usize) {
+    let core = core_of(owner);
+    // SAFETY: L1: the object is there, so its core is.
+    let last = unsafe { &*core }.free(object);
+    // SAFETY: the object was freed, which told `last`.
+    unsafe { end_if(last, core) };
 }

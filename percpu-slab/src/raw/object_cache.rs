@@ -24,7 +24,7 @@ use percpu_core::hotplug::{HotplugError, State};
 
 use super::cache_core::{Below, Core, NOT_PLAIN, core_of, end_if, item, pointer};
 use super::claim::Claim;
-use super::hooks::{Hooks, Site};
+use super::hooks::Hooks;
 use super::magazine_options::MagazineOptions;
 use super::magazine_stats::MagazineStats;
 use super::magazines::Magazines;
@@ -71,7 +71,6 @@ pub struct ObjectCache {
     /// INVARIANT: a core that L1 and L2 hold for.
     core: NonNull<Core>,
     counted: bool,
-    hooked: bool,
     #[cfg(not(percpu_loom))]
     state: Option<State>,
 }
@@ -101,8 +100,7 @@ impl ObjectCache {
         // is for whoever made the options.
         let slabs = unsafe { Slabs::new(place, slabs) }?;
         let magazines = Magazines::new(magazines)?;
-        let hooked = hooks.is_some();
-        let plain = !hooked && !counted && slabs.numa.nodes == 1;
+        let plain = hooks.is_none() && !counted && slabs.numa.nodes == 1;
         let core = Box::into_raw(Box::new(Core {
             magazines,
             slabs,
@@ -117,7 +115,6 @@ impl ObjectCache {
         let mut cache = Self {
             core: NonNull::new(core).expect("a box is not null"),
             counted,
-            hooked,
             #[cfg(not(percpu_loom))]
             state: None,
         };
@@ -178,16 +175,13 @@ impl ObjectCache {
     #[inline(always)]
     #[track_caller]
     pub fn alloc(&self) -> Result<NonNull<u8>, Error> {
-        // On several nodes what is cached is this one's.
-        if !self.hooked {
-            let core = self.core();
-            if let Ok(item) = core.magazines.get(&Below::new(core)) {
-                let object = ptr::with_exposed_provenance_mut(item as usize);
-                // SAFETY: only objects are put into these magazines, and none is null.
-                return Ok(unsafe { NonNull::new_unchecked(object) });
-            }
-        }
-        self.alloc_slow(self.core().layout.size(), Some(Location::caller()))
+        // On several nodes what is cached is this one's. With hooks nothing is.
+        let Some(item) = self.core().magazines.get_at_once() else {
+            return self.alloc_slow(None, Location::caller());
+        };
+        let object = ptr::with_exposed_provenance_mut(item as usize);
+        // SAFETY: only objects are put into these magazines, and none is null.
+        Ok(unsafe { NonNull::new_unchecked(object) })
     }
 
     /// Allocates an object of which only the first `bytes` are used: a hardened cache
@@ -204,19 +198,23 @@ impl ObjectCache {
             return Err(Error::Layout { size: bytes, align, max });
         }
         match hooks {
-            Some(_) => self.alloc_slow(bytes, Some(Location::caller())),
+            Some(_) => self.alloc_slow(Some(bytes), Location::caller()),
             None => self.alloc(),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn alloc_slow(&self, bytes: usize, site: Site) -> Result<NonNull<u8>, Error> {
+    fn alloc_slow(
+        &self,
+        bytes: Option<usize>,
+        site: &'static Location<'static>,
+    ) -> Result<NonNull<u8>, Error> {
         let core = self.core();
         let below = Below::new(core);
         let get = || match &core.hooks {
-            Some(hooks) => hooks.get(bytes, site, &below),
-            None => core.magazines.get(&below),
+            Some(hooks) => hooks.get(bytes.unwrap_or(core.layout.size()), Some(site), &below),
+            None => core.magazines.get_slow(&below),
         };
         get().or_else(|error| core.gather(error, &below, get)).map(pointer)
     }
@@ -234,9 +232,8 @@ impl ObjectCache {
             let mut get = || core.magazines.get_batch(objects, &below);
             return get().or_else(|error| core.gather(error, &below, get));
         }
-        let site = Some(Location::caller());
         for i in 0..objects.len() {
-            match self.alloc_slow(core.layout.size(), site) {
+            match self.alloc_slow(None, Location::caller()) {
                 Ok(object) => objects[i] = item(object),
                 Err(error) => {
                     // SAFETY: just allocated.
