@@ -244,6 +244,15 @@ impl<T> Slots<T> {
         self.magazines.drain(unit, &self.below)
     }
 
+    /// Lets CPUs keep an eighth fewer free slots, but as many as at first, and gives what
+    /// they have beyond that to their pages.
+    ///
+    /// # Errors
+    /// As [`Magazines::decay`].
+    pub(crate) fn decay(&self) -> Result<(), Error> {
+        self.magazines.decay(&self.below)
+    }
+
     /// Gives all free slots to their pages, and the memory of those without values back;
     /// how many bytes.
     ///
