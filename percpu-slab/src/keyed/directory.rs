@@ -40,6 +40,7 @@ pub(super) const MAX_BITS: u32 = 3;
 
 /// Bytes of the first segment: at most, as far as it has more than a slot. Address space
 /// where the system backs what is used, else memory.
+#[cfg(not(percpu_loom))]
 const FIRST_BYTES: usize = if memory::DISCARDS { 1 << 20 } else { 32 << 10 };
 
 pub(super) struct Directory<T> {
