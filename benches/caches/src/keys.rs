@@ -1,8 +1,11 @@
 //! Keyed slabs: insert and take, get by several threads.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
+use percpu_benches::job::Job;
 use percpu_benches::question::{Question, job};
+use percpu_slab::{Key, Slab};
 
 pub(crate) fn all() -> Vec<Question> {
     vec![insert_take(), get(), get_compat()]
@@ -36,26 +39,60 @@ fn insert_take() -> Question {
     .floor()
 }
 
-/// One key, by one thread and by two.
+/// Each thread gets a value over and over: `keys` has the key of each.
+struct Get {
+    name: &'static str,
+    slab: Slab<u64>,
+    keys: [Key; 2],
+}
+
+impl Get {
+    /// The same value for all threads, or one for each, on lines of their own.
+    fn job(name: &'static str, apart: bool) -> Arc<dyn Job> {
+        let slab = Slab::new().expect("memory");
+        // A slot has two words: more than two lines.
+        let keys: Vec<_> = (0..32).map(|value| slab.insert(value).expect("memory")).collect();
+        let keys = [keys[0], if apart { keys[31] } else { keys[0] }];
+        assert!(!apart || keys[0].index().abs_diff(keys[1].index()) > 16, "lines of their own");
+        Arc::new(Self { name, slab, keys })
+    }
+}
+
+impl Job for Get {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn run(&self, thread: usize, ops: u64) {
+        let key = self.keys[thread % self.keys.len()];
+        for _ in 0..ops {
+            black_box(*self.slab.get(black_box(key)).expect("it is there"));
+        }
+    }
+
+    fn total(&self) -> Option<u64> {
+        None
+    }
+
+    fn step(&self) -> u64 {
+        0
+    }
+}
+
+/// One key, by one thread and by two: the second must cost no more than it would with a
+/// key of its own, whatever two threads that run at once cost on the machine.
 fn get() -> Question {
-    let ours = percpu_slab::Slab::<u64>::new().expect("memory");
     let theirs = sharded_slab::Slab::<u64>::new();
-    let key = ours.insert(7).expect("memory");
     let their_key = theirs.insert(7).expect("room");
-    Question::new(
-        "Slab: get, one key",
-        job("percpu Slab", move |_| {
-            black_box(*ours.get(black_box(key)).expect("it is there"));
-        }),
-    )
-    .growth(1.15)
-    .rival(
-        job("sharded-slab", move |_| {
-            black_box(*theirs.get(black_box(their_key)).expect("it is there"));
-        }),
-        &[Some(3.0); 2],
-    )
-    .floor()
+    Question::new("Slab: get, one key", Get::job("percpu Slab", false))
+        .rival(Get::job("percpu Slab, a key a thread", true), &[None, Some(1.0 / 1.15)])
+        .rival(
+            job("sharded-slab", move |_| {
+                black_box(*theirs.get(black_box(their_key)).expect("it is there"));
+            }),
+            &[Some(3.0); 2],
+        )
+        .floor()
 }
 
 fn get_compat() -> Question {

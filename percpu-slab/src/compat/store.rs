@@ -91,7 +91,7 @@ impl<T, C: Config, E: End<T>> Store<T, C, E> {
     /// A free slot; `None` if there is no memory, or no number that a key has room for.
     #[inline]
     pub(super) fn claim(&self) -> Option<Claimed<'_, T, C, E>> {
-        let Acquired { index, slot } = self.slots.acquire().ok()?;
+        let Acquired { index, slot, .. } = self.slots.acquire().ok()?;
         Some(Claimed { store: self, slot, index })
     }
 

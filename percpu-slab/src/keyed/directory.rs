@@ -2,10 +2,13 @@
 //!
 //! # Why
 //! Slots never move and readers find them without a lock, so a vector that grows by
-//! moving is no choice. Slots lie in *segments*, each as large as all before it:
+//! moving is no choice. Slots lie in *segments*. The first is where a comparison tells
+//! that an index is in it, and what most slabs ever need. Each other one is as large as
+//! all before it:
 //!
 //! ```text
-//!   index    0 0 1 x x x     segment 4 has the indices 8 to 15, and so on: the number
+//!   index    0 0 0 x x x     the first segment, if that is 3 bits: 0 to 7
+//!            0 0 1 x x x     segment 4 has the indices 8 to 15, and so on: the number
 //!            0 1 x x x x     of bits that an index has is its segment
 //! ```
 //! A segment is address space; the system backs the parts of it that are used. It stays
@@ -35,9 +38,15 @@ pub(super) const MAX_BITS: u32 = u32::BITS;
 #[cfg(percpu_loom)]
 pub(super) const MAX_BITS: u32 = 3;
 
+/// Bytes of the first segment: at most, as far as it has more than a slot. Address space
+/// where the system backs what is used, else memory.
+#[cfg(not(percpu_loom))]
+const FIRST_BYTES: usize = if memory::DISCARDS { 1 << 20 } else { 32 << 10 };
+
 pub(super) struct Directory<T> {
-    /// By the number of bits of an index. INVARIANT: null, or where the slots of all
-    /// indices of so many bits are, from then on.
+    /// By the number of bits of an index; those of at most `FIRST_BITS` together.
+    /// INVARIANT: null, or where the slots of all indices of so many bits are, from then
+    /// on.
     segments: [AtomicPtr<Slot<T>>; MAX_BITS as usize + 1],
 }
 
@@ -52,17 +61,45 @@ impl<T> Directory<T> {
         Self { segments: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
     }
 
+    /// Bits of the indices of the first segment.
+    #[cfg(not(percpu_loom))]
+    const FIRST_BITS: u32 = match FIRST_BYTES / size_of::<Slot<T>>() {
+        0 => 0,
+        slots => slots.ilog2(),
+    };
+    /// So that a model has more than one.
+    #[cfg(percpu_loom)]
+    const FIRST_BITS: u32 = 1;
+
+    /// An index's segment, and its place there: less than `slots_of` that segment.
+    #[inline(always)]
+    fn place(index: u32) -> (u32, u32) {
+        // A branch: what follows then waits neither for the bits nor for the segment.
+        if index < 1 << Self::FIRST_BITS {
+            return (Self::FIRST_BITS, index);
+        }
+        let bits = u32::BITS - index.leading_zeros();
+        // Less its first bit.
+        (bits, index ^ (1 << (bits - 1)))
+    }
+
+    /// How many slots a segment has.
+    fn slots_of(segment: u32) -> usize {
+        match segment {
+            first if first == Self::FIRST_BITS => 1 << first,
+            bits => 1 << (bits - 1),
+        }
+    }
+
     /// The slot of an index, if there is one.
     #[inline(always)]
     pub(super) fn find(&self, index: u32) -> Option<&Slot<T>> {
-        let bits = u32::BITS - index.leading_zeros();
+        let (segment, offset) = Self::place(index);
         // Acquire: partner is the store in `prepare`.
-        let segment = self.segments.get(bits as usize)?.load(Ordering::Acquire);
+        let segment = self.segments.get(segment as usize)?.load(Ordering::Acquire);
         if segment.is_null() {
             return None;
         }
-        // An index of n bits less its first bit: less than the slots there are, 2^(n-1).
-        let offset = index ^ (1_u32 << (bits - 1));
         // SAFETY: within the segment's memory.
         let slot = unsafe { segment.add(offset as usize) };
         // SAFETY: a slot of the invariant; shared references are all there are.
@@ -71,15 +108,15 @@ impl<T> Directory<T> {
 
     /// Sees to it that an index has a slot. One thread at a time.
     pub(super) fn prepare(&self, index: u32) -> Result<(), Error> {
-        let bits = u32::BITS - index.leading_zeros();
-        let segment = &self.segments[bits as usize];
+        let (number, _) = Self::place(index);
+        let segment = &self.segments[number as usize];
         // Relaxed: one thread at a time.
         if segment.load(Ordering::Relaxed).is_null() {
-            let layout = Self::layout(bits)?;
+            let layout = Self::layout(number)?;
             let out_of_memory = Error::OutOfMemory { bytes: layout.size() };
             let slots = memory::map(layout).ok_or(out_of_memory)?.cast::<Slot<T>>();
             #[cfg(percpu_loom)]
-            for offset in 0..1 << (bits - 1) {
+            for offset in 0..Self::slots_of(number) {
                 // SAFETY: within the new memory.
                 let slot = unsafe { slots.add(offset) };
                 // SAFETY: as above, and nobody has it yet.
@@ -105,11 +142,10 @@ impl<T> Directory<T> {
                 slot.state.store(0, Ordering::Relaxed);
             }
         }
-        let bits = u32::BITS - first.leading_zeros();
+        let (segment, offset) = Self::place(first);
         // Relaxed: who gives back has seen them used.
-        let segment = self.segments[bits as usize].load(Ordering::Relaxed);
-        let offset = (first ^ (1 << (bits - 1))) as usize;
-        if let Some(start) = NonNull::new(segment.wrapping_add(offset)) {
+        let segment = self.segments[segment as usize].load(Ordering::Relaxed);
+        if let Some(start) = NonNull::new(segment.wrapping_add(offset as usize)) {
             // SAFETY: bytes of the segment's memory; of slots that are as good as zeros.
             unsafe { memory::discard(start.cast(), count * size_of::<Slot<T>>()) }
         }
@@ -118,22 +154,22 @@ impl<T> Directory<T> {
     /// Whether that is worth the trouble.
     pub(super) const DISCARDS: bool = memory::DISCARDS || cfg!(any(miri, percpu_loom));
 
-    fn layout(bits: u32) -> Result<Layout, Error> {
-        let slots = 1_usize << (bits - 1);
-        Layout::array::<Slot<T>>(slots).map_err(|_| Error::OutOfMemory { bytes: usize::MAX })
+    fn layout(segment: u32) -> Result<Layout, Error> {
+        Layout::array::<Slot<T>>(Self::slots_of(segment))
+            .map_err(|_| Error::OutOfMemory { bytes: usize::MAX })
     }
 }
 
 impl<T> Drop for Directory<T> {
     fn drop(&mut self) {
-        for bits in 1..=MAX_BITS {
+        for number in Self::FIRST_BITS..=MAX_BITS {
             // Relaxed: nobody else is here.
-            let segment = self.segments[bits as usize].load(Ordering::Relaxed);
-            let (Some(segment), Ok(layout)) = (NonNull::new(segment), Self::layout(bits)) else {
+            let segment = self.segments[number as usize].load(Ordering::Relaxed);
+            let (Some(segment), Ok(layout)) = (NonNull::new(segment), Self::layout(number)) else {
                 continue;
             };
             #[cfg(percpu_loom)]
-            for offset in 0..1 << (bits - 1) {
+            for offset in 0..Self::slots_of(number) {
                 // SAFETY: within the memory.
                 let slot = unsafe { segment.add(offset) };
                 // SAFETY: a slot that nobody uses any more.

@@ -97,13 +97,6 @@ pub(super) fn fill<T>(slot: &Slot<T>, generation: u32) {
     slot.state.store(live(generation), filled);
 }
 
-/// Of a slot that the caller has alone: the generation of its next value.
-#[inline(always)]
-pub(super) fn generation_of<T>(slot: &Slot<T>) -> u32 {
-    // Relaxed: it was handed over.
-    generation(slot.state.load(Ordering::Relaxed))
-}
-
 /// Whether the value of this generation is there; as of a moment ago.
 #[inline]
 pub(super) fn is_there<T>(slot: &Slot<T>, generation: u32) -> bool {

@@ -158,12 +158,11 @@ impl<T> Slab<T> {
     /// Puts the value into a slot that the caller has alone, and never uses again.
     #[inline(always)]
     pub(super) fn fill(&self, acquired: &Acquired<'_, T>, value: T) -> Key {
-        let slot = acquired.slot;
-        let generation = life::generation_of(slot);
+        let Acquired { index, generation, slot } = *acquired;
         // SAFETY: the slot is the caller's alone, and has no value.
         unsafe { slot.value().write(value) };
         life::fill(slot, generation);
-        Key::new(acquired.index, generation)
+        Key::new(index, generation)
     }
 
     /// The value with this key, to be read.

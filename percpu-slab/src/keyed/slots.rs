@@ -1,7 +1,8 @@
 //! [`Slots`]: places for values, found by index, and kept by each CPU while free.
 //!
 //! ```text
-//!   acquire, release      Magazines: indices of free slots on every CPU
+//!   acquire, release      Magazines: free slots on every CPU, an index and the next
+//!                             │  generation each, as a key has them
 //!                             │  a magazine at a time
 //!                         Pages: which slots are free, page by page
 //!   find                  Directory: from an index to its slot
@@ -13,7 +14,8 @@
 //!   with an old key may look at its word, and fails to change it.)
 //! - S2: the generations of a slot's values go up. Its word tells the next one, or it is
 //!   0, because its page was not backed; then the page tells one that is high enough,
-//!   and whoever takes the slot from the page writes it.
+//!   and whoever takes the slot from the page writes it. What is in magazines says the
+//!   same as the word, so that who acquires need not wait for it.
 //! - S3: so no two values have one index and one generation; whose last generation is
 //!   used up is not free again.
 //!
@@ -96,6 +98,8 @@ struct Below<T> {
 /// A free slot that its holder has alone: to be filled, or released.
 pub(crate) struct Acquired<'a, T> {
     pub(crate) index: NonZeroU32,
+    /// Of its next value.
+    pub(crate) generation: u32,
     pub(crate) slot: &'a Slot<T>,
 }
 
@@ -109,6 +113,19 @@ pub(crate) struct SlotCounts {
     pub(crate) slots: usize,
     pub(crate) pages: usize,
     pub(crate) bytes: usize,
+}
+
+/// A free slot, in a magazine: never 0, since no index is.
+#[inline(always)]
+fn item(index: u32, generation: u32) -> u64 {
+    vacant(generation) | u64::from(index)
+}
+
+/// The index of an item.
+#[inline(always)]
+fn index(item: u64) -> u32 {
+    // The lower half.
+    item as u32
 }
 
 impl<T> Slots<T> {
@@ -175,11 +192,14 @@ impl<T> Slots<T> {
 
     #[inline(always)]
     fn acquired(&self, item: u64) -> Acquired<'_, T> {
-        // Indices are all that is ever put in.
-        let index = item as u32;
-        match (NonZeroU32::new(index), self.find(index)) {
-            (Some(index), Some(slot)) => Acquired { index, slot },
-            _ => unreachable!("slot {item} does not exist"),
+        let (number, next) = (index(item), generation(item));
+        match (NonZeroU32::new(number), self.find(number)) {
+            (Some(index), Some(slot)) => {
+                // Relaxed: it was handed over.
+                debug_assert_eq!(generation(slot.state.load(Ordering::Relaxed)), next);
+                Acquired { index, generation: next, slot }
+            }
+            _ => unreachable!("slot {number} does not exist"),
         }
     }
 
@@ -190,13 +210,14 @@ impl<T> Slots<T> {
         if used >= self.below.options.last_generation {
             return self.below.retire(index.get());
         }
-        self.release_unused(index);
+        self.release_unused(index, used + 1);
     }
 
-    /// Takes a slot back that has not had a value since it was acquired.
+    /// Takes a slot back that has not had a value since it was acquired, for one of this
+    /// generation.
     #[inline(always)]
-    pub(crate) fn release_unused(&self, index: NonZeroU32) {
-        self.magazines.put(index.get().into(), &self.below);
+    pub(crate) fn release_unused(&self, index: NonZeroU32, generation: u32) {
+        self.magazines.put(item(index.get(), generation), &self.below);
     }
 
     /// The indices of the first page from that of `from` on that has slots in use.
@@ -242,6 +263,15 @@ impl<T> Slots<T> {
     /// As [`Magazines::drain`].
     pub(crate) fn drain(&self, unit: Unit) -> Result<(), Error> {
         self.magazines.drain(unit, &self.below)
+    }
+
+    /// Lets CPUs keep an eighth fewer free slots, but as many as at first, and gives what
+    /// they have beyond that to their pages.
+    ///
+    /// # Errors
+    /// As [`Magazines::decay`].
+    pub(crate) fn decay(&self) -> Result<(), Error> {
+        self.magazines.decay(&self.below)
     }
 
     /// Gives all free slots to their pages, and the memory of those without values back;
@@ -329,12 +359,13 @@ impl<T> Source for Below<T> {
         let mut count = 0;
         let mut write = |index: u32, first: u32| {
             // S2. Relaxed: whoever acquires it gets it from here.
-            if let Some(slot) = self.directory.find(index) {
-                if slot.state.load(Ordering::Relaxed) == 0 {
-                    slot.state.store(vacant(first), Ordering::Relaxed);
-                }
+            let Some(slot) = self.directory.find(index) else { unreachable!("a page has slots") };
+            let mut state = slot.state.load(Ordering::Relaxed);
+            if state == 0 {
+                state = vacant(first);
+                slot.state.store(state, Ordering::Relaxed);
             }
-            out[count] = index.into();
+            out[count] = item(index, generation(state));
             count += 1;
         };
         if pages.take(wanted, &mut write) == 0 {
@@ -349,8 +380,7 @@ impl<T> Source for Below<T> {
     fn release(&self, items: &[u64]) {
         let mut pages = self.pages.lock();
         for &item in items {
-            // Indices are all that is ever put in.
-            let given = pages.give(item as u32);
+            let given = pages.give(index(item));
             self.settle(&mut pages, given);
         }
     }

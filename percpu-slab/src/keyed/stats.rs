@@ -102,6 +102,28 @@ impl<T> Slab<T> {
         self.slots.shrink()
     }
 
+    /// Lets CPUs keep an eighth fewer free slots, but as many as at first, and takes what
+    /// they have beyond that for all. For a timer: what is needed grows again.
+    ///
+    /// ```
+    /// let slab = percpu_slab::Slab::new()?;
+    /// let keys: Vec<_> = (0..1000).map(|n| slab.insert(n)).collect::<Result<_, _>>()?;
+    /// keys.into_iter().for_each(|key| drop(slab.take(key)));
+    /// let cached = slab.stats().cached;
+    /// for _ in 0..100 {
+    ///     slab.decay()?;
+    /// }
+    /// assert!(slab.stats().cached <= cached);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::PerCpu`] if the system refuses the fence.
+    #[doc(alias = "decay_pcp_high")]
+    pub fn decay(&self) -> Result<(), Error> {
+        self.slots.decay()
+    }
+
     /// Takes the free slots of one unit, of a CPU that is gone for example, for all.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use core::fmt;
 
 use super::key::Key;
-use super::life;
 use super::slab::Slab;
 use super::slots::Acquired;
 use crate::error::Error;
@@ -38,7 +37,7 @@ impl<T> Slab<T> {
     #[inline]
     pub fn vacant_entry(&self) -> Result<VacantEntry<'_, T>, Error> {
         let acquired = self.acquire()?;
-        let key = Key::new(acquired.index, life::generation_of(acquired.slot));
+        let key = Key::new(acquired.index, acquired.generation);
         Ok(VacantEntry { slab: self, acquired: Some(acquired), key })
     }
 }
@@ -63,7 +62,7 @@ impl<T> VacantEntry<'_, T> {
 impl<T> Drop for VacantEntry<'_, T> {
     fn drop(&mut self) {
         if let Some(acquired) = self.acquired.take() {
-            self.slab.slots.release_unused(acquired.index);
+            self.slab.slots.release_unused(acquired.index, acquired.generation);
         }
     }
 }
