@@ -210,19 +210,19 @@ pub(super) mod life {
 
     std::thread_local! {
         // All threads of a model are one.
-        pub(super) static CORES: Cell<usize> = const { Cell::new(0) };
+        pub(in super::super) static CORES: Cell<usize> = const { Cell::new(0) };
     }
 
     /// A use is a read and the end a write: loom demands that each read happens before.
-    pub(super) struct Life(UnsafeCell<()>);
+    pub(in super::super) struct Life(UnsafeCell<()>);
 
     impl Life {
-        pub(super) fn new() -> Self {
+        pub(in super::super) fn new() -> Self {
             CORES.set(CORES.get() + 1);
             Self(UnsafeCell::new(()))
         }
 
-        pub(super) fn is_used(&self) {
+        pub(in super::super) fn is_used(&self) {
             self.0.with(|_| ());
         }
     }
