@@ -296,10 +296,13 @@ impl Drop for Slabs {
         self.0.gone.store(false, core::sync::atomic::Ordering::Relaxed);
         let _ = self.close();
         if self.0.others != 0 {
-            for index in 1..self.0.numa.nodes {
-                let node: *const Node = self.node(index);
+            // Not by `node`, whose references are shared ones.
+            let nodes = core::ptr::with_exposed_provenance_mut::<Node>(self.0.others);
+            for index in 0..self.0.numa.nodes - 1 {
+                // SAFETY: so many were made in `make_nodes`.
+                let node = unsafe { nodes.add(index) };
                 // SAFETY: made in `make_nodes`, and nobody uses it any more.
-                unsafe { node.cast_mut().drop_in_place() };
+                unsafe { node.drop_in_place() };
             }
             let (bytes, align) = Self::nodes_layout(self.0.numa.nodes - 1);
             // SAFETY: mapped with these, and nobody uses it any more.
