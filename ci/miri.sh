@@ -15,4 +15,8 @@ export MIRIFLAGS="-Zmiri-permissive-provenance -Zmiri-disable-isolation -Zmiri-i
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri
 MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..${1:-16}" \
     cargo +nightly miri test -p percpu-core --test anywhere
+# Caches that go before their objects: who is last is the schedule's.
+MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..${1:-16}" \
+    cargo +nightly miri test -p percpu-slab --test cache_anywhere
+cargo +nightly miri test -p percpu-slab --test slabs --test pool_anywhere
 cargo +nightly miri test -p percpu-counter

@@ -92,7 +92,7 @@ impl RawStack {
     pub fn open_in_child(&self) {
         let Some(process) = process::existing() else { return };
         for unit in (0..process.units.count()).filter(|&unit| !process::has_sections(unit)) {
-            if let Some(stack) = self.area.on(unit) {
+            if let Some(stack) = self.0.area.on(unit) {
                 // Relaxed: there is one thread.
                 stack.head().word.fetch_and(!STOPPED, Ordering::Relaxed);
             }
@@ -106,13 +106,13 @@ impl RawStack {
         section: impl Fn(StackPlace<'a>, Index) -> Option<Result<R, Refused>>,
         atomic: impl Fn(StackRef<'a>) -> Result<R, Refused>,
     ) -> Result<R, Refused> {
-        let at = self.area.place();
+        let at = self.0.area.place();
         for index in [Index::Cpu, Index::Cid] {
             if let Some(result) = section(at, index) {
                 return result;
             }
         }
-        match self.area.try_admit()? {
+        match self.0.area.try_admit()? {
             Some(stack) => atomic(stack),
             None => section(at, Index::Cpu)
                 .or_else(|| section(at, Index::Cid))

@@ -127,6 +127,7 @@ mod switch;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod trace;
 mod turn;
+mod unfrozen;
 mod unit;
 mod unprotected;
 mod word;
@@ -272,6 +273,7 @@ pub mod __raw {
     pub use crate::switch::Switch;
     pub use crate::sys::sync::{Mutex, MutexGuard};
     pub use crate::turn::{InTurn, Turn};
+    pub use crate::unfrozen::Unfrozen;
 
     /// Locks held over a fork; on 64-bit Linux.
     #[cfg(percpu_linux)]

@@ -39,6 +39,9 @@
 //!   stopped, and stay so. A unit that becomes active later does so after `close` has
 //!   passed the units' lock, so whoever pushes there loads a limit of 0: inside its
 //!   section, after the unit's base; or with the unit's lock.
+//! - D5: a push may give up what keeps the stack alive: whoever takes the item may drop
+//!   the stack before the push has returned. So a push touches nothing of it after its
+//!   commit, or the unlock, and no byte of it is frozen (`unfrozen.rs`).
 //!
 //! # Orderings
 //! - Pushed on a unit, popped on it: the same CPU, or the unit's lock.
@@ -64,13 +67,17 @@ use crate::stack_copy::{STOPPED, StackPlace, StackRef};
 use crate::stack_word::as_uninit;
 use crate::sys::nesting;
 use crate::sys::sync::Mutex;
+use crate::unfrozen::Unfrozen;
 use crate::unit::Unit;
 
 /// A bounded stack of 64-bit words on every unit.
 ///
 /// The operations are this CPU's, never wait, and may be used in a signal
 /// handler. Those on many items say why they did nothing: [`Refused`].
-pub struct RawStack {
+pub struct RawStack(pub(crate) Unfrozen<Parts>);
+
+/// Of a stack (D5).
+pub(crate) struct Parts {
     pub(crate) area: StackArea,
     /// One drain at a time. Whether it is closed: then each unit with sections that
     /// may have items is stopped.
@@ -83,26 +90,27 @@ impl RawStack {
     /// # Errors
     /// As [`PerCpu::zeroed`](crate::PerCpu::zeroed), for `8 * capacity + 8` bytes.
     pub fn with_capacity(capacity: usize) -> Result<Self, Error> {
-        Ok(Self { area: StackArea::new(capacity)?, drains: Mutex::new(false) })
+        let parts = Parts { area: StackArea::new(capacity)?, drains: Mutex::new(false) };
+        Ok(Self(Unfrozen::new(parts)))
     }
 
     /// How many items a unit's stack can hold.
     #[inline]
     pub fn capacity(&self) -> usize {
-        self.area.capacity() as usize
+        self.0.area.capacity() as usize
     }
 
     /// How many items a unit's stack may have now: the capacity, unless it was set.
     #[inline]
     pub fn limit(&self) -> usize {
-        self.area.limit() as usize
+        self.0.area.limit() as usize
     }
 
     /// Lets units have as many items as `f` makes of the limit, and no more than the
     /// capacity. Items that are above it stay. `false` if `f` wants nothing changed.
     pub fn update_limit(&self, f: impl Fn(usize) -> Option<usize>) -> bool {
         let update = |limit| f(limit as usize).map(|limit| limit as u64);
-        self.area.update_limit(update).is_some()
+        self.0.area.update_limit(update).is_some()
     }
 
     /// Puts an item on top, if there is room; whether it did.
@@ -115,13 +123,13 @@ impl RawStack {
     /// something else to do in a cold function of its own if that did not.
     #[inline(always)]
     pub fn try_push(&self, bits: u64) -> bool {
-        ops::stack::push(self.area.place(), bits, Index::Cpu)
+        ops::stack::push(self.0.area.place(), bits, Index::Cpu)
     }
 
     #[cold]
     #[inline(never)]
     fn push_cold(&self, bits: u64) -> bool {
-        match self.area.admitted() {
+        match self.0.area.admitted() {
             Some(stack) => ops::portable_stack::push(stack, bits).is_ok(),
             None => self.push_batch_cold(&[bits], 1).is_ok(),
         }
@@ -139,13 +147,13 @@ impl RawStack {
     /// As [`pop`](Self::pop), like [`try_push`](Self::try_push).
     #[inline(always)]
     pub fn try_pop(&self) -> Option<u64> {
-        ops::stack::pop(self.area.place(), Index::Cpu)
+        ops::stack::pop(self.0.area.place(), Index::Cpu)
     }
 
     #[cold]
     #[inline(never)]
     fn pop_cold(&self) -> Option<u64> {
-        if let Some(stack) = self.area.admitted() {
+        if let Some(stack) = self.0.area.admitted() {
             return ops::portable_stack::pop(stack).ok();
         }
         let mut bits = [0];
@@ -160,7 +168,7 @@ impl RawStack {
     /// Nothing was done.
     #[inline]
     pub fn push_batch(&self, items: &[u64], least: usize) -> Result<usize, Refused> {
-        match ops::stack::push_batch(self.area.place(), items, least, Index::Cpu) {
+        match ops::stack::push_batch(self.0.area.place(), items, least, Index::Cpu) {
             Some(pushed) => pushed,
             None => self.push_batch_cold(items, least),
         }
@@ -183,7 +191,7 @@ impl RawStack {
     /// Nothing was done.
     #[inline]
     pub fn pop_batch(&self, out: &mut [MaybeUninit<u64>], least: usize) -> Result<usize, Refused> {
-        match ops::stack::pop_batch(self.area.place(), out, least, Index::Cpu) {
+        match ops::stack::pop_batch(self.0.area.place(), out, least, Index::Cpu) {
             Some(popped) => popped,
             None => self.pop_batch_cold(out, least),
         }
@@ -210,7 +218,7 @@ impl RawStack {
 
     /// How many items the unit's stack held a moment ago.
     pub fn len_on(&self, unit: Unit) -> usize {
-        self.area.on(unit.index()).map_or(0, StackRef::len) as usize
+        self.0.area.on(unit.index()).map_or(0, StackRef::len) as usize
     }
 
     /// Takes every item of `unit`, from the top, and gives it to `f`. The unit's
@@ -252,9 +260,9 @@ impl RawStack {
     /// # Panics
     /// If `f` does: the stack has the items that `f` was not given.
     pub fn drain_mut(&mut self, mut f: impl FnMut(u64)) {
-        let closed = *self.drains.lock();
+        let closed = *self.0.drains.lock();
         for unit in Unit::all().into_iter().flatten() {
-            let Some(stack) = self.area.on(unit.index()) else { continue };
+            let Some(stack) = self.0.area.on(unit.index()) else { continue };
             if !process::has_sections(unit.index()) {
                 let mut locked = ops::portable_stack::Locked::lock(stack);
                 while let Some(bits) = locked.take() {
@@ -281,8 +289,8 @@ impl RawStack {
         f: impl FnOnce(&mut dyn FnMut() -> Option<u64>),
     ) -> Result<(), Error> {
         let _nested = nesting::enter(self);
-        let closed = (!mutated("stack_drains_together")).then(|| self.drains.lock());
-        let Some(stack) = self.area.on(unit.index()) else { return Ok(()) };
+        let closed = (!mutated("stack_drains_together")).then(|| self.0.drains.lock());
+        let Some(stack) = self.0.area.on(unit.index()) else { return Ok(()) };
         if !process::has_sections(unit.index()) {
             let mut locked = ops::portable_stack::Locked::lock(stack);
             f(&mut || locked.take());
@@ -302,14 +310,14 @@ impl RawStack {
     /// [`Error::FenceRefused`]; the stack is as before.
     pub fn close(&self) -> Result<(), Error> {
         let _nested = nesting::enter(self);
-        let mut closed = self.drains.lock();
+        let mut closed = self.0.drains.lock();
         if *closed {
             return Ok(());
         }
-        let limit = self.area.update_limit(|_| (!mutated("stack_close_limit")).then_some(0));
+        let limit = self.0.area.update_limit(|_| (!mutated("stack_close_limit")).then_some(0));
         if let Err(error) = self.stop_all() {
             self.active().for_each(|stack| drop(Stop(stack)));
-            self.area.update_limit(|_| limit);
+            self.0.area.update_limit(|_| limit);
             return Err(error);
         }
         *closed = true;
@@ -338,7 +346,7 @@ impl RawStack {
         }
         let others = Unit::all()?.filter(|unit| !process::has_sections(unit.index()));
         others
-            .filter_map(|unit| self.area.on(unit.index()))
+            .filter_map(|unit| self.0.area.on(unit.index()))
             .for_each(|stack| drop(ops::portable_stack::Locked::lock(stack)));
         Ok(())
     }
@@ -352,7 +360,7 @@ impl RawStack {
     fn active(&self) -> impl Iterator<Item = StackRef<'_>> {
         let units = Unit::all().into_iter().flatten();
         let units = units.filter(|unit| process::has_sections(unit.index()));
-        units.filter_map(|unit| self.area.on(unit.index()))
+        units.filter_map(|unit| self.0.area.on(unit.index()))
     }
 
     /// The fast path is closed: opens it, or goes round it.
@@ -361,16 +369,16 @@ impl RawStack {
         section: impl Fn(StackPlace<'a>, Index) -> Option<R>,
         atomic: impl Fn(StackRef<'a>) -> R,
     ) -> R {
-        if let Some(stack) = self.area.admitted() {
+        if let Some(stack) = self.0.area.admitted() {
             return atomic(stack);
         }
-        let at = self.area.place();
+        let at = self.0.area.place();
         loop {
             // As the cold path of `word.rs`.
             if let Some(result) = section(at, Index::Cid) {
                 return result;
             }
-            if let Some(stack) = self.area.admit() {
+            if let Some(stack) = self.0.area.admit() {
                 return atomic(stack);
             }
             if let Some(result) = section(at, Index::Cpu) {

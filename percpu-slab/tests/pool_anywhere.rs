@@ -107,14 +107,15 @@ fn reset_and_keep_if_see_each_value_that_comes_back() {
 fn every_value_is_dropped_once_with_its_pool() {
     let census = Arc::new(Census::default());
     let pool = census.pool();
-    let guards: Vec<_> = (0..300).map(|_| pool.get()).collect();
-    assert_eq!(census.counts(), (300, 0));
+    let count = if cfg!(miri) { 70 } else { 300 };
+    let guards: Vec<_> = (0..count).map(|_| pool.get()).collect();
+    assert_eq!(census.counts(), (count, 0));
     drop(guards);
     let (made, dropped) = census.counts();
     assert_eq!((made - dropped) as u64, pool.stats().cached, "what is not cached was dropped");
     assert_eq!(pool.stats().live, pool.stats().cached);
     drop(pool);
-    assert_eq!(census.counts(), (300, 300));
+    assert_eq!(census.counts(), (count, count));
 }
 
 #[test]
@@ -391,7 +392,7 @@ fn a_pool_with_a_reset_has_a_name() {
 
 #[test]
 fn each_id_is_had_once_and_all_of_them_from_one_cpu() {
-    for count in [1, 2, 7, 64, 65, 300] {
+    for count in [1, 2, 7, 64, 65, 300].into_iter().filter(|&count| !cfg!(miri) || count <= 7) {
         let ids = IdPool::new(count).unwrap();
         for _ in 0..3 {
             let guards: Vec<_> = (0..count).map(|_| ids.get().unwrap()).collect();

@@ -67,6 +67,7 @@ fn five_empty_slabs_are_kept_and_the_sixth_goes() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "needs spans of a MiB, which are smaller there")]
 fn memory_is_held_for_as_many_slabs_as_exist_and_for_few_for_none() {
     let slabs = slabs(64, SlabOptions::default());
     let per = slabs.geometry().objects;
@@ -202,6 +203,7 @@ fn a_constructor_that_panics_loses_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "needs spans of a MiB, which are smaller there")]
 fn memory_that_is_refused_is_an_error_and_leaves_all_as_it_was() {
     let slabs = slabs(1 << 16, SlabOptions::default());
     let mut live = Vec::new();

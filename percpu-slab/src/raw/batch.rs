@@ -25,19 +25,19 @@ impl Magazines {
             }
             let (mine, rest) = out.split_at_mut(got);
             let held = Held::new(self, source, mine);
-            let brought = if rest.len() < self.options.magazine {
+            let brought = if rest.len() < self.0.options.magazine {
                 // The others of the magazine are for the next round, or the next call.
                 self.bring(source).map(|item| {
                     rest[0] = item;
                     1
                 })
             } else {
-                self.words.at(REFILLS).inc();
+                self.0.words.at(REFILLS).inc();
                 self.refill(rest, source)
             };
             match brought {
                 Ok(count) => {
-                    self.words.at(GET_MISSES).add(count as u64);
+                    self.0.words.at(GET_MISSES).add(count as u64);
                     held.keep();
                     got += count;
                 }

@@ -19,7 +19,8 @@
 //!   Whoever is told frees the core, and nobody else does.
 //! - L3: a free holds its object, which keeps the core (L1), until it is pushed or given
 //!   to its slab. That is the last time it touches the core (M2 of `magazines.rs`); what
-//!   the slabs said is on its own stack, in [`Below`].
+//!   the slabs said is on its own stack, in [`Below`]. The core may be freed before the
+//!   free has returned, so no byte of it is frozen (`unfrozen.rs` of percpu-core).
 //! - L4: if the magazines cannot be closed, because the system refuses a fence, what lies
 //!   in them stays out of its slab. So the core stays, with those objects: leaked, but
 //!   sound.
@@ -42,8 +43,11 @@
 
 use core::alloc::Layout;
 use core::cell::Cell;
+use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
+
+use percpu_core::__raw::Unfrozen;
 
 use super::hooks::Hooks;
 use super::magazines::Magazines;
@@ -57,7 +61,10 @@ pub(super) const NOT_PLAIN: usize = 1;
 
 // The bits of `NOT_PLAIN` are clear in its address.
 #[repr(align(64))]
-pub(super) struct Core {
+pub(super) struct Core(Unfrozen<Parts>);
+
+/// Of a core (L3).
+pub(super) struct Parts {
     pub(super) magazines: Magazines,
     pub(super) slabs: Slabs,
     pub(super) hooks: Option<Arc<dyn Hooks>>,
@@ -99,7 +106,20 @@ fn _core_is_shared() {
     is_shared::<Core>();
 }
 
+impl Deref for Core {
+    type Target = Parts;
+
+    #[inline(always)]
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self(Unfrozen::new(parts))
+    }
+
     /// To be called by whoever uses the core, so that a model notices if the core is
     /// freed beside it.
     #[inline(always)]
@@ -164,7 +184,7 @@ impl Core {
     /// Whether the object should not come to this CPU's magazine.
     #[doc(alias = "can_free_to_pcs")]
     fn is_of_another_node(&self, object: u64) -> bool {
-        let numa = &self.slabs.numa;
+        let numa = &self.slabs.0.numa;
         // SAFETY: the object is the caller's.
         numa.nodes > 1 && (numa.here)() != unsafe { Slabs::node_of(object as usize) }
     }

@@ -39,7 +39,8 @@
 //!   [`Held`]'s, which puts it back if the source panics.
 //! - M2: `put` touches the magazines for the last time when its item is pushed, or
 //!   released: until then the item keeps alive what holds them. So what it does with
-//!   other items comes before.
+//!   other items comes before. The magazines may be freed before `put` has returned, so
+//!   no byte of them is frozen (`unfrozen.rs` of percpu-core).
 //! - M3: once `close` has returned no item comes to a stack or a depot again but those
 //!   that whoever brought them takes out again: the stacks are closed, and whoever has
 //!   put a magazine looks at `closed` after it.
@@ -49,7 +50,7 @@
 //! - `closed`: a store, a full fence, the look into the depots; against a put, a full
 //!   fence, the look at `closed`. One of the two sees the other.
 
-use percpu_core::__raw::{RawStack, mutated};
+use percpu_core::__raw::{RawStack, Unfrozen, mutated};
 use percpu_core::PerCpu;
 use percpu_core::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
@@ -93,7 +94,10 @@ use crate::error::Error;
 /// A [`get`](Self::get) or [`put`](Self::put) that hits is one section: no lock, no
 /// lock prefix, no line that another CPU writes.
 #[doc(alias = "slub_percpu_sheaves")]
-pub struct Magazines {
+pub struct Magazines(pub(super) Unfrozen<Parts>);
+
+/// Of magazines (M2).
+pub(super) struct Parts {
     /// What operations try first: the stack, unless they are to be counted; then one
     /// that is empty and has no room.
     front: RawStack,
@@ -135,14 +139,14 @@ impl Magazines {
             true => (RawStack::with_capacity(0)?, Some(stack)),
             false => (stack, None),
         };
-        Ok(Self {
+        Ok(Self(Unfrozen::new(Parts {
             front,
             behind,
             closed: AtomicBool::new(false),
             depots: (0..nodes).map(|_| Depot::new(options.depot, options.magazine)).collect(),
             words: PerCpu::zeroed()?,
             options,
-        })
+        })))
     }
 
     /// Takes an item of this CPU's, if it has one.
@@ -151,7 +155,7 @@ impl Magazines {
         self.count(GETS, 1);
         let item = self.stack().pop();
         if item.is_none() {
-            self.words.at(GET_MISSES).inc();
+            self.0.words.at(GET_MISSES).inc();
         }
         item
     }
@@ -163,7 +167,7 @@ impl Magazines {
         self.count(PUTS, 1);
         let put = self.stack().push(item);
         if !put {
-            self.words.at(PUT_MISSES).inc();
+            self.0.words.at(PUT_MISSES).inc();
         }
         put
     }
@@ -183,7 +187,7 @@ impl Magazines {
     /// What `get` tries first, for who has a slow path of his own that calls `get`.
     #[inline(always)]
     pub(crate) fn get_at_once(&self) -> Option<u64> {
-        self.front.try_pop()
+        self.0.front.try_pop()
     }
 
     /// Gives an item back. The source must be the one that it came from.
@@ -197,23 +201,24 @@ impl Magazines {
     /// The first part of `put`; `false`: go on with `put_slow`.
     #[inline(always)]
     pub(crate) fn put_hit(&self, item: u64) -> bool {
-        self.front.try_push(item)
+        self.0.front.try_push(item)
     }
 
     #[inline(always)]
     pub(super) fn stack(&self) -> &RawStack {
-        self.behind.as_ref().unwrap_or(&self.front)
+        self.0.behind.as_ref().unwrap_or(&self.0.front)
     }
 
     pub(super) fn stack_mut(&mut self) -> &mut RawStack {
-        self.behind.as_mut().unwrap_or(&mut self.front)
+        let parts = &mut *self.0;
+        parts.behind.as_mut().unwrap_or(&mut parts.front)
     }
 
     /// Counts operations, if they are to be counted.
     #[inline]
     pub(super) fn count(&self, word: usize, n: u64) {
-        if self.behind.is_some() {
-            self.words.at(word).add(n);
+        if self.0.behind.is_some() {
+            self.0.words.at(word).add(n);
         }
     }
 
@@ -229,7 +234,7 @@ impl Magazines {
 
     #[inline(never)]
     fn miss<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
-        self.words.at(GET_MISSES).inc();
+        self.0.words.at(GET_MISSES).inc();
         self.bring(source)
     }
 
@@ -245,10 +250,10 @@ impl Magazines {
     #[inline(never)]
     fn overflow<S: Source>(&self, item: u64, source: &S) {
         let held = Held::new(self, source, core::slice::from_ref(&item));
-        self.words.at(PUT_MISSES).inc();
-        if self.words.at(REFILLS).swap(0) == 0 || !self.grow() {
+        self.0.words.at(PUT_MISSES).inc();
+        if self.0.words.at(REFILLS).swap(0) == 0 || !self.grow() {
             let mut buffer = [0; MAX_MAGAZINE];
-            let magazine = &mut buffer[..self.options.magazine];
+            let magazine = &mut buffer[..self.0.options.magazine];
             if let Ok(count) = self.stack().pop_into(magazine, 1) {
                 self.store(&magazine[..count], source);
             }
@@ -259,9 +264,9 @@ impl Magazines {
 
     /// An item; the others of its magazine are where there is room.
     pub(super) fn bring<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
-        self.words.at(REFILLS).inc();
+        self.0.words.at(REFILLS).inc();
         let mut buffer = [0; MAX_MAGAZINE];
-        let count = self.refill(&mut buffer[..self.options.magazine], source)?;
+        let count = self.refill(&mut buffer[..self.0.options.magazine], source)?;
         let (item, rest) = buffer[..count].split_last().expect("one at least");
         let held = Held::new(self, source, core::slice::from_ref(item));
         self.spread(rest, source);
@@ -274,24 +279,26 @@ impl Magazines {
         match self.depot().take(out) {
             0 => {}
             count => {
-                self.words.at(DEPOT_GETS).inc();
+                self.0.words.at(DEPOT_GETS).inc();
                 return Ok(count);
             }
         }
         match source.refill(out) {
             Ok(count) => {
                 assert!((1..=out.len()).contains(&count), "a source made {count} of {}", out.len());
-                self.words.at(SOURCE_GETS).inc();
+                self.0.words.at(SOURCE_GETS).inc();
                 Ok(count)
             }
             // Before there is none: what other nodes have.
-            Err(error) => match self.depots.iter().map(|depot| depot.take(out)).find(|&n| n > 0) {
-                Some(count) => {
-                    self.words.at(DEPOT_GETS).inc();
-                    Ok(count)
+            Err(error) => {
+                match self.0.depots.iter().map(|depot| depot.take(out)).find(|&n| n > 0) {
+                    Some(count) => {
+                        self.0.words.at(DEPOT_GETS).inc();
+                        Ok(count)
+                    }
+                    None => Err(error),
                 }
-                None => Err(error),
-            },
+            }
         }
     }
 
@@ -310,11 +317,11 @@ impl Magazines {
     /// below.
     fn store<S: Source>(&self, items: &[u64], source: &S) {
         if self.depot().put(items) {
-            self.words.at(DEPOT_PUTS).inc();
+            self.0.words.at(DEPOT_PUTS).inc();
             // A light Dekker: the put before the look; in `close` the mark before the
             // look into the depot.
             fence(Ordering::SeqCst);
-            if self.closed.load(Ordering::Relaxed) && !mutated("magazines_no_look") {
+            if self.0.closed.load(Ordering::Relaxed) && !mutated("magazines_no_look") {
                 self.empty_depots(source);
             }
         } else {
@@ -324,14 +331,14 @@ impl Magazines {
 
     /// The last that is done with the items: they may have kept all this alive.
     pub(super) fn release<S: Source>(&self, items: &[u64], source: &S) {
-        self.words.at(SOURCE_PUTS).inc();
+        self.0.words.at(SOURCE_PUTS).inc();
         source.release(items);
     }
 
     /// Lets CPUs keep a magazine more; `false` if they have as many as they may.
     fn grow(&self) -> bool {
         let most = self.stack().capacity();
-        self.update_limit(|limit| (limit < most).then(|| limit + self.options.magazine))
+        self.update_limit(|limit| (limit < most).then(|| limit + self.0.options.magazine))
     }
 
     /// `limit` as `f` has it; `false` if it wants nothing changed, or all is closed.
@@ -342,22 +349,22 @@ impl Magazines {
 
     /// This node's.
     fn depot(&self) -> &Depot {
-        if self.depots.len() > 1 {
+        if self.0.depots.len() > 1 {
             if let Ok(node) = percpu_core::current_node() {
-                if let Some(depot) = self.depots.get(node.get() as usize) {
+                if let Some(depot) = self.0.depots.get(node.get() as usize) {
                     return depot;
                 }
             }
         }
-        &self.depots[0]
+        &self.0.depots[0]
     }
 
     pub(super) fn empty_depots<S: Source>(&self, source: &S) {
         let mut buffer = [0; MAX_MAGAZINE];
-        for depot in &self.depots {
+        for depot in &self.0.depots {
             // No more than it has: others may go on putting.
             for _ in 0..depot.capacity() {
-                match depot.take(&mut buffer[..self.options.magazine]) {
+                match depot.take(&mut buffer[..self.0.options.magazine]) {
                     0 => break,
                     count => self.release(&buffer[..count], source),
                 }
@@ -400,8 +407,8 @@ impl<'a, S: Source> Held<'a, S> {
             *items = &items[count..];
         }
         while items.len() > 1 {
-            let count = (items.len() - 1).min(magazines.options.magazine);
-            magazines.words.at(PUT_MISSES).add(count as u64);
+            let count = (items.len() - 1).min(magazines.0.options.magazine);
+            magazines.0.words.at(PUT_MISSES).add(count as u64);
             let (magazine, rest) = items.split_at(count);
             *items = rest;
             magazines.store(magazine, source);

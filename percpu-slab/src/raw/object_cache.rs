@@ -22,7 +22,7 @@ use percpu_core::Unit;
 #[cfg(not(percpu_loom))]
 use percpu_core::hotplug::{HotplugError, State};
 
-use super::cache_core::{Below, Core, NOT_PLAIN, core_of, end_if, item, pointer};
+use super::cache_core::{Below, Core, NOT_PLAIN, Parts, core_of, end_if, item, pointer};
 use super::claim::Claim;
 use super::hooks::Hooks;
 use super::magazine_options::MagazineOptions;
@@ -100,15 +100,15 @@ impl ObjectCache {
         // is for whoever made the options.
         let slabs = unsafe { Slabs::new(place, slabs) }?;
         let magazines = Magazines::new(magazines)?;
-        let plain = hooks.is_none() && !counted && slabs.numa.nodes == 1;
-        let core = Box::into_raw(Box::new(Core {
+        let plain = hooks.is_none() && !counted && slabs.0.numa.nodes == 1;
+        let core = Box::into_raw(Box::new(Core::new(Parts {
             magazines,
             slabs,
             hooks,
             layout,
             #[cfg(percpu_loom)]
             life: super::cache_core::life::Life::new(),
-        }));
+        })));
         let owner = core.expose_provenance() | if plain { 0 } else { NOT_PLAIN };
         // From here on whatever fails drops the handle, and so the core.
         #[allow(unused_mut, reason = "no hotplug in models")]
@@ -192,7 +192,7 @@ impl ObjectCache {
     #[doc(alias = "kmalloc")]
     #[track_caller]
     pub fn alloc_sized(&self, bytes: usize) -> Result<NonNull<u8>, Error> {
-        let Core { layout, hooks, .. } = self.core();
+        let Parts { layout, hooks, .. } = &**self.core();
         if bytes > layout.size() {
             let (align, max) = (layout.align(), layout.size());
             return Err(Error::Layout { size: bytes, align, max });

@@ -82,7 +82,7 @@ impl Slabs {
             all.mapped += stats.mapped;
         }
         // Relaxed: a number.
-        all.double_frees = self.double_frees.load(Ordering::Relaxed);
+        all.double_frees = self.0.double_frees.load(Ordering::Relaxed);
         all
     }
 
@@ -94,8 +94,8 @@ impl Slabs {
         let lists = self.node(node).lock();
         let in_use = || lists.partial.iter().map(|slab| slab.state().in_use());
         let partial = lists.partial.len();
-        let objects = lists.slabs * self.geometry.objects;
-        let free: usize = in_use().map(|in_use| self.geometry.objects - in_use).sum();
+        let objects = lists.slabs * self.0.geometry.objects;
+        let free: usize = in_use().map(|in_use| self.0.geometry.objects - in_use).sum();
         let spans = lists.open.len() + lists.full.len();
         SlabStats {
             slabs: lists.slabs,
@@ -104,8 +104,8 @@ impl Slabs {
             spans,
             live: objects - free,
             objects,
-            bytes: lists.slabs * self.geometry.slab_bytes(),
-            held: lists.dirty * self.geometry.slab_bytes(),
+            bytes: lists.slabs * self.0.geometry.slab_bytes(),
+            held: lists.dirty * self.0.geometry.slab_bytes(),
             mapped: spans * SPAN,
             double_frees: 0,
         }
@@ -133,18 +133,18 @@ impl Slabs {
         // SAFETY: it is in a span of this, which stays while the lock is held.
         let span = unsafe { super::span::Span::containing(address) };
         let offset = address - span.base();
-        if offset < self.geometry.start {
+        if offset < self.0.geometry.start {
             return Err(FreeError::Foreign);
         }
-        let (index, object) = self.geometry.object_at(offset);
-        if index >= self.geometry.slabs || !span.is_used(index) {
+        let (index, object) = self.0.geometry.object_at(offset);
+        if index >= self.0.geometry.slabs || !span.is_used(index) {
             return Err(FreeError::Foreign);
         }
-        if object >= self.geometry.objects || offset != self.geometry.offset_of(index, object) {
+        if object >= self.0.geometry.objects || offset != self.0.geometry.offset_of(index, object) {
             return Err(FreeError::Misaligned);
         }
         // SAFETY: the comparisons above.
-        let slab = unsafe { Slab::nth(span, index, &self.geometry) };
+        let slab = unsafe { Slab::nth(span, index, &self.0.geometry) };
         // SAFETY: the comparisons above.
         match unsafe { slab.is_in_use(object) } {
             true => Ok(()),
@@ -160,13 +160,13 @@ impl Slabs {
         for node in 0..self.nodes() {
             let lists = self.node(node).lock();
             for span in lists.spans() {
-                for index in span.slabs_in_use(self.geometry.slabs) {
+                for index in span.slabs_in_use(self.0.geometry.slabs) {
                     // SAFETY: it exists, and stays while the lock is held.
-                    let slab = unsafe { Slab::nth(span, index, &self.geometry) };
-                    for object in 0..self.geometry.objects {
+                    let slab = unsafe { Slab::nth(span, index, &self.0.geometry) };
+                    for object in 0..self.0.geometry.objects {
                         // SAFETY: it has so many.
                         if unsafe { slab.is_in_use(object) } {
-                            tell(span.base() + self.geometry.offset_of(index, object));
+                            tell(span.base() + self.0.geometry.offset_of(index, object));
                         }
                     }
                 }

@@ -12,7 +12,9 @@
 //! thread that is in a slow path of `free`. Whoever brings it to 0 is told: `true`.
 //!
 //! # Invariants
-//! - S1: a thread in `free` touches the `Slabs` only while it has an object or a pin.
+//! - S1: a thread in `free` touches the `Slabs` only while it has an object or a pin, and
+//!   makes or passes on a reference to it only then. It may be freed before that thread
+//!   has returned from `free`, so no byte of it is frozen (`unfrozen.rs` of percpu-core).
 //! - S2: `pins` is not 0 before `close`, and never rises from 0.
 //!
 //! # Safety
@@ -25,6 +27,7 @@
 use core::alloc::Layout;
 use core::fmt;
 
+use percpu_core::__raw::Unfrozen;
 use percpu_core::atomic::{AtomicUsize, Ordering};
 
 use super::memory;
@@ -55,7 +58,10 @@ use crate::error::Error;
 /// # Ok::<(), percpu_slab::Error>(())
 /// ```
 #[doc(alias = "kmem_cache")]
-pub struct Slabs {
+pub struct Slabs(pub(super) Unfrozen<Parts>);
+
+/// Of slabs (S1).
+pub(super) struct Parts {
     pub(super) geometry: Geometry,
     pub(super) min_partial: usize,
     pub(super) limit: usize,
@@ -106,7 +112,7 @@ impl Slabs {
             None => Numa::machine()?,
         };
         let others = Self::make_nodes(numa.nodes - 1)?;
-        Ok(Self {
+        Ok(Self(Unfrozen::new(Parts {
             geometry,
             min_partial: options.min_partial.unwrap_or(sizes::min_partial(geometry.size)),
             limit: options.limit.unwrap_or(usize::MAX),
@@ -123,7 +129,7 @@ impl Slabs {
             others,
             #[cfg(percpu_loom)]
             gone: core::sync::atomic::AtomicBool::new(false),
-        })
+        })))
     }
 
     /// On one node, without looking at the machine.
@@ -132,7 +138,7 @@ impl Slabs {
     /// As [`new`](Self::new); and the geometry is as [`Geometry::new`] made it.
     #[cfg(not(percpu_loom))]
     pub const unsafe fn on_one_node(geometry: Geometry, owner: usize) -> Self {
-        Self {
+        Self(Unfrozen::new(Parts {
             geometry,
             min_partial: sizes::min_partial(geometry.size),
             limit: usize::MAX,
@@ -147,19 +153,19 @@ impl Slabs {
             faults: [AtomicUsize::new(0), AtomicUsize::new(0)],
             first: Node::new(),
             others: 0,
-        }
+        }))
     }
 
     /// How its objects lie.
     pub fn geometry(&self) -> &Geometry {
-        &self.geometry
+        &self.0.geometry
     }
 
     /// Says what [`owner_of`](Self::owner_of) answers for spans that are mapped from now
     /// on. To be called before the first object is asked for.
     pub fn set_owner(&self, owner: usize) {
         // Relaxed: a number; whoever asks has an address that came after it.
-        self.owner.store(owner, Ordering::Relaxed);
+        self.0.owner.store(owner, Ordering::Relaxed);
     }
 
     /// The owner of the `Slabs` that an object came from; 0 if none was set.
@@ -186,7 +192,7 @@ impl Slabs {
 
     /// Nodes of memory, of which each has slabs of its own.
     pub fn nodes(&self) -> usize {
-        self.numa.nodes
+        self.0.numa.nodes
     }
 
     fn make_nodes(count: usize) -> Result<usize, Error> {
@@ -213,10 +219,10 @@ impl Slabs {
     pub(super) fn node(&self, index: usize) -> &Node {
         self.assert_there();
         if index == 0 {
-            return &self.first;
+            return &self.0.first;
         }
-        assert!(index < self.numa.nodes, "a node that does not exist");
-        let nodes = core::ptr::with_exposed_provenance::<Node>(self.others);
+        assert!(index < self.0.numa.nodes, "a node that does not exist");
+        let nodes = core::ptr::with_exposed_provenance::<Node>(self.0.others);
         // SAFETY: the comparison above.
         let node = unsafe { nodes.add(index - 1) };
         // SAFETY: made in `make_nodes`, gone when this is dropped.
@@ -226,17 +232,20 @@ impl Slabs {
     /// Pins this: it is not gone before [`unpin`](Self::unpin).
     pub(super) fn pin(&self) {
         // Relaxed: whoever pins has an object or is a slab's maker, so it is not 0 (S2).
-        self.pins.fetch_add(1, Ordering::Relaxed);
+        self.0.pins.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Gives pins back; `true` if they were the last ones. Nothing is touched after it.
     #[must_use]
     pub(super) fn unpin(&self, pins: usize) -> bool {
         // AcqRel: what all others did with this comes before its end.
-        let last = self.pins.fetch_sub(pins, Ordering::AcqRel) == pins;
+        let last = self.0.pins.fetch_sub(pins, Ordering::AcqRel) == pins;
         #[cfg(percpu_loom)]
         if last {
-            assert!(!self.gone.swap(true, core::sync::atomic::Ordering::Relaxed), "twice the end");
+            assert!(
+                !self.0.gone.swap(true, core::sync::atomic::Ordering::Relaxed),
+                "twice the end"
+            );
         }
         last
     }
@@ -245,20 +254,20 @@ impl Slabs {
     fn assert_there(&self) {
         #[cfg(percpu_loom)]
         if !std::thread::panicking() {
-            assert!(!self.gone.load(core::sync::atomic::Ordering::Relaxed), "used after its end");
+            assert!(!self.0.gone.load(core::sync::atomic::Ordering::Relaxed), "used after its end");
         }
     }
 
     /// Whether objects are counted.
     pub(super) fn is_limited(&self) -> bool {
-        self.limit != usize::MAX
+        self.0.limit != usize::MAX
     }
 
     /// Objects that are not out any more.
     pub(super) fn unreserve(&self, count: usize) {
         if self.is_limited() && count > 0 {
             // Relaxed: as above.
-            self.live.fetch_sub(count, Ordering::Relaxed);
+            self.0.live.fetch_sub(count, Ordering::Relaxed);
             self.assert_there();
         }
     }
@@ -267,8 +276,8 @@ impl Slabs {
     /// its own, and gives back the slab's.
     pub(super) fn discard(&self, lists: &mut Lists, slab: Slab) -> Option<Span> {
         // Relaxed: a number.
-        self.slabs.fetch_sub(1, Ordering::Relaxed);
-        lists.discard(slab, &self.geometry)
+        self.0.slabs.fetch_sub(1, Ordering::Relaxed);
+        lists.discard(slab, &self.0.geometry)
     }
 
     /// Unmaps a span that [`discard`](Self::discard) returned, without the lock.
@@ -284,17 +293,20 @@ impl Drop for Slabs {
     /// Objects that are still out stay where they are: their slabs are leaked.
     fn drop(&mut self) {
         #[cfg(percpu_loom)]
-        self.gone.store(false, core::sync::atomic::Ordering::Relaxed);
+        self.0.gone.store(false, core::sync::atomic::Ordering::Relaxed);
         let _ = self.close();
-        if self.others != 0 {
-            for index in 1..self.numa.nodes {
-                let node: *const Node = self.node(index);
+        if self.0.others != 0 {
+            // Not by `node`, whose references are shared ones.
+            let nodes = core::ptr::with_exposed_provenance_mut::<Node>(self.0.others);
+            for index in 0..self.0.numa.nodes - 1 {
+                // SAFETY: so many were made in `make_nodes`.
+                let node = unsafe { nodes.add(index) };
                 // SAFETY: made in `make_nodes`, and nobody uses it any more.
-                unsafe { node.cast_mut().drop_in_place() };
+                unsafe { node.drop_in_place() };
             }
-            let (bytes, align) = Self::nodes_layout(self.numa.nodes - 1);
+            let (bytes, align) = Self::nodes_layout(self.0.numa.nodes - 1);
             // SAFETY: mapped with these, and nobody uses it any more.
-            unsafe { memory::unmap(self.others, bytes, align) };
+            unsafe { memory::unmap(self.0.others, bytes, align) };
         }
     }
 }
@@ -302,7 +314,7 @@ impl Drop for Slabs {
 impl fmt::Debug for Slabs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slabs")
-            .field("geometry", &self.geometry)
+            .field("geometry", &self.0.geometry)
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

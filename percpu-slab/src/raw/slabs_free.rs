@@ -32,12 +32,12 @@ impl Slabs {
         while let Some((&item, mut behind)) = rest.split_first() {
             // SAFETY: it is an object of this that is in use, so its span is mapped.
             let span = unsafe { Span::containing(item as usize) };
-            let (index, object) = self.geometry.object_at(item as usize - span.base());
+            let (index, object) = self.0.geometry.object_at(item as usize - span.base());
             // SAFETY: as above: such a slab exists.
-            let slab = unsafe { Slab::nth(span, index, &self.geometry) };
+            let slab = unsafe { Slab::nth(span, index, &self.0.geometry) };
             // SAFETY: as above: it has such an object.
             let Some(mut chain) = (unsafe { slab.chain(object) }) else {
-                self.double_frees.fetch_add(1, Ordering::Relaxed);
+                self.0.double_frees.fetch_add(1, Ordering::Relaxed);
                 rest = behind;
                 continue;
             };
@@ -46,13 +46,13 @@ impl Slabs {
                 if unsafe { Span::containing(item as usize) } != span {
                     break;
                 }
-                let (same, object) = self.geometry.object_at(item as usize - span.base());
+                let (same, object) = self.0.geometry.object_at(item as usize - span.base());
                 if same != index {
                     break;
                 }
                 // SAFETY: as above; the chain is of this slab.
                 if !unsafe { slab.extend(&mut chain, object) } {
-                    self.double_frees.fetch_add(1, Ordering::Relaxed);
+                    self.0.double_frees.fetch_add(1, Ordering::Relaxed);
                 }
                 behind = after;
             }
@@ -60,7 +60,9 @@ impl Slabs {
             freeing.free(slab, &chain);
             rest = behind;
         }
-        freeing.end(freed)
+        freeing.lists = None;
+        // Without a pin it may be gone with the last object: not to be passed on (S1).
+        if freeing.pinned || mutated("slabs_no_pin") { freeing.end(freed) } else { false }
     }
 
     /// From now on nothing is allocated, and slabs go when they are empty; those that are
@@ -88,7 +90,7 @@ impl Slabs {
         let slabs: usize = (0..self.nodes()).map(|node| self.discard_empties(node)).sum();
         // It is open, so that these are not the last ones.
         let _ = self.unpin(slabs);
-        slabs * self.geometry.slab_bytes()
+        slabs * self.0.geometry.slab_bytes()
     }
 
     /// Returns how many slabs' pins are to be given back.
@@ -100,7 +102,7 @@ impl Slabs {
             let span = self.discard(&mut self.node(node).lock(), slab);
             Self::unmap(span);
         }
-        self.node(node).lock().purge(&self.geometry);
+        self.node(node).lock().purge(&self.0.geometry);
         loop {
             let span = self.node(node).lock().take_unused();
             if span.is_none() {
@@ -131,7 +133,7 @@ impl Freeing<'_> {
 
     #[inline]
     fn free(&mut self, slab: Slab, chain: &Chain) {
-        if slab.free(chain, self.slabs.geometry.objects, false).is_none() {
+        if slab.free(chain, self.slabs.0.geometry.objects, false).is_none() {
             self.free_locked(slab, chain);
         }
     }
@@ -141,7 +143,7 @@ impl Freeing<'_> {
     #[inline(never)]
     fn free_locked(&mut self, slab: Slab, chain: &Chain) {
         self.pin();
-        let objects = self.slabs.geometry.objects;
+        let objects = self.slabs.0.geometry.objects;
         let early = match mutated("slabs_lock_late") {
             true => slab.free(chain, objects, true),
             false => None,
@@ -155,7 +157,7 @@ impl Freeing<'_> {
         let Some((old, new)) = early.or_else(|| slab.free(chain, objects, true)) else { return };
         let listed = old.in_use() < objects;
         let others = lists.partial.len() - usize::from(listed);
-        let kept = if lists.closed { 0 } else { self.slabs.min_partial };
+        let kept = if lists.closed { 0 } else { self.slabs.0.min_partial };
         if new.in_use() == 0 && others >= kept {
             if listed {
                 lists.partial.remove(slab);
@@ -172,17 +174,10 @@ impl Freeing<'_> {
         }
     }
 
-    /// Nothing is touched after it.
-    fn end(mut self, freed: usize) -> bool {
-        self.lists = None;
-        if !self.pinned {
-            if mutated("slabs_no_pin") {
-                self.slabs.unreserve(freed);
-                return self.gone > 0 && self.slabs.unpin(self.gone);
-            }
-            return false;
-        }
+    /// With its pin, if no lock: gives back all pins. Nothing is touched after it.
+    fn end(&self, freed: usize) -> bool {
         self.slabs.unreserve(freed);
-        self.slabs.unpin(1 + self.gone)
+        let pins = usize::from(self.pinned) + self.gone;
+        pins > 0 && self.slabs.unpin(pins)
     }
 }

@@ -20,9 +20,9 @@ use crate::error::Error;
 impl Slabs {
     /// This thread's node.
     fn here(&self) -> usize {
-        match self.numa.nodes {
+        match self.0.numa.nodes {
             1 => 0,
-            nodes => (self.numa.here)().min(nodes - 1),
+            nodes => (self.0.numa.here)().min(nodes - 1),
         }
     }
 
@@ -32,30 +32,30 @@ impl Slabs {
             return Ok(wanted);
         }
         let grow = |live: usize| {
-            let more = wanted.min(self.limit.saturating_sub(live));
+            let more = wanted.min(self.0.limit.saturating_sub(live));
             (more > 0).then_some(live + more)
         };
         // Relaxed: a number, and nothing hangs on it.
-        match self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow) {
-            Ok(live) => Ok(wanted.min(self.limit - live)),
-            Err(_) => Err(Error::LimitReached { limit: self.limit }),
+        match self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow) {
+            Ok(live) => Ok(wanted.min(self.0.limit - live)),
+            Err(_) => Err(Error::LimitReached { limit: self.0.limit }),
         }
     }
 
     /// Lets the making of slabs, and the mapping of spans, fail after so many; for tests.
     #[doc(hidden)]
     pub fn fail_after(&self, slabs: Option<usize>, spans: Option<usize>) {
-        for (fault, after) in self.faults.iter().zip([slabs, spans]) {
+        for (fault, after) in self.0.faults.iter().zip([slabs, spans]) {
             fault.store(after.map_or(0, |after| after + 1), Ordering::Relaxed);
         }
     }
 
     fn fails(&self, fault: usize) -> bool {
-        match self.faults[fault].load(Ordering::Relaxed) {
+        match self.0.faults[fault].load(Ordering::Relaxed) {
             0 => false,
             1 => true,
             left => {
-                self.faults[fault].store(left - 1, Ordering::Relaxed);
+                self.0.faults[fault].store(left - 1, Ordering::Relaxed);
                 false
             }
         }
@@ -72,12 +72,12 @@ impl Slabs {
             let span = slab.span();
             let index = slab.state().index();
             let mut at = got;
-            slab.take(out.len() - got, self.geometry.objects, |object| {
-                out[at] = (span.base() + self.geometry.offset_of(index, object)) as u64;
+            slab.take(out.len() - got, self.0.geometry.objects, |object| {
+                out[at] = (span.base() + self.0.geometry.offset_of(index, object)) as u64;
                 at += 1;
             });
             got = at;
-            if slab.state().in_use() >= self.geometry.objects {
+            if slab.state().in_use() >= self.0.geometry.objects {
                 lists.partial.remove(slab);
             }
         }
@@ -89,27 +89,27 @@ impl Slabs {
         self.count_slab()?;
         let made = self.make_slab(node);
         let Some((span, slab, index)) = made? else {
-            self.slabs.fetch_sub(1, Ordering::Relaxed);
+            self.0.slabs.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::LimitReached { limit: 0 });
         };
-        if let Some(constructor) = self.constructor {
+        if let Some(constructor) = self.0.constructor {
             let unmake = Unmake { slabs: self, node, slab };
-            for object in 0..self.geometry.objects {
-                let address = span.base() + self.geometry.offset_of(index, object);
+            for object in 0..self.0.geometry.objects {
+                let address = span.base() + self.0.geometry.offset_of(index, object);
                 let object = core::ptr::with_exposed_provenance_mut(address);
                 // SAFETY: an object that nobody has; what `new` asks for.
                 unsafe { (constructor.call)(object, constructor.context) };
             }
             core::mem::forget(unmake);
         }
-        let count = out.len().min(self.geometry.objects);
+        let count = out.len().min(self.0.geometry.objects);
         for (object, out) in out[..count].iter_mut().enumerate() {
-            *out = (span.base() + self.geometry.offset_of(index, object)) as u64;
+            *out = (span.base() + self.0.geometry.offset_of(index, object)) as u64;
         }
         let mut lists = self.node(node).lock();
-        if count < self.geometry.objects {
+        if count < self.0.geometry.objects {
             // SAFETY: all of its objects are ours, so nobody else has any.
-            unsafe { slab.keep_first(count, self.geometry.objects) };
+            unsafe { slab.keep_first(count, self.0.geometry.objects) };
             // SAFETY: a slab is unmapped when it is off the list only.
             unsafe { lists.partial.push_front(slab) };
         }
@@ -117,10 +117,11 @@ impl Slabs {
     }
 
     fn count_slab(&self) -> Result<(), Error> {
-        let grow = |slabs| (slabs < self.max_slabs).then_some(slabs + 1);
-        let objects = self.max_slabs.saturating_mul(self.geometry.objects);
+        let grow = |slabs| (slabs < self.0.max_slabs).then_some(slabs + 1);
+        let objects = self.0.max_slabs.saturating_mul(self.0.geometry.objects);
         // Relaxed: a number, and nothing hangs on it.
-        self.slabs
+        self.0
+            .slabs
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow)
             .map(drop)
             .map_err(|_| Error::LimitReached { limit: objects })
@@ -129,7 +130,7 @@ impl Slabs {
     /// A new slab, all of whose objects are in use; `None` if this is closed.
     fn make_slab(&self, node: usize) -> Result<Option<(Span, Slab, usize)>, Error> {
         let refused = || {
-            self.slabs.fetch_sub(1, Ordering::Relaxed);
+            self.0.slabs.fetch_sub(1, Ordering::Relaxed);
             Error::OutOfMemory { bytes: SPAN }
         };
         if self.fails(0) {
@@ -142,9 +143,9 @@ impl Slabs {
         let span = match lists.open.first() {
             Some(span) => span,
             None => {
-                let owner = self.owner.load(Ordering::Relaxed);
-                let bound = self.numa.real && self.numa.nodes > 1;
-                let map = || Span::map(&self.geometry, node, bound, owner);
+                let owner = self.0.owner.load(Ordering::Relaxed);
+                let bound = self.0.numa.real && self.0.numa.nodes > 1;
+                let map = || Span::map(&self.0.geometry, node, bound, owner);
                 let span = if self.fails(1) { None } else { map() }.ok_or_else(refused)?;
                 // SAFETY: it is unmapped when it is off the list only.
                 unsafe { lists.open.push_front(span) };
@@ -153,7 +154,7 @@ impl Slabs {
         };
         let (index, dirty) = span.take().expect("an open span");
         lists.dirty -= usize::from(dirty);
-        if span.used() == self.geometry.slabs {
+        if span.used() == self.0.geometry.slabs {
             lists.open.remove(span);
             // SAFETY: as above.
             unsafe { lists.full.push_front(span) };
@@ -161,7 +162,7 @@ impl Slabs {
         lists.slabs += 1;
         self.pin();
         // SAFETY: it was free, and the lock is held.
-        let slab = unsafe { Slab::make(span, index, &self.geometry) };
+        let slab = unsafe { Slab::make(span, index, &self.0.geometry) };
         Ok(Some((span, slab, index)))
     }
 
@@ -170,7 +171,7 @@ impl Slabs {
     fn fill(&self, refill: &mut Refill<'_>) -> Result<(), Error> {
         let here = self.here();
         refill.got = self.take(&mut self.node(here).lock(), refill.out);
-        self.fill_from_others(here, refill, self.min_partial);
+        self.fill_from_others(here, refill, self.0.min_partial);
         while refill.got < refill.out.len() {
             match self.make(here, &mut refill.out[refill.got..]) {
                 Ok(count) => refill.got += count,
@@ -208,7 +209,7 @@ impl Slabs {
     }
 
     fn distance(&self, from: usize, to: usize) -> u32 {
-        (self.numa.distance)(from, to)
+        (self.0.numa.distance)(from, to)
     }
 }
 

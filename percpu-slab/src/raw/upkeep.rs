@@ -33,7 +33,7 @@ impl Magazines {
     pub fn cached(&self) -> usize {
         let units = Unit::all().into_iter().flatten();
         let stacks: usize = units.map(|unit| self.stack().len_on(unit)).sum();
-        stacks + self.depots.iter().map(Depot::items).sum::<usize>()
+        stacks + self.0.depots.iter().map(Depot::items).sum::<usize>()
     }
 
     /// How many items of `unit` lay in its magazines a moment ago.
@@ -47,13 +47,13 @@ impl Magazines {
     /// # Errors
     /// As [`percpu_core::Unit::all`].
     pub fn max_cached(&self) -> Result<usize, Error> {
-        let depots: usize = self.depots.iter().map(Depot::capacity).sum();
-        Ok(Unit::all()?.len() * self.stack().capacity() + depots * self.options.magazine)
+        let depots: usize = self.0.depots.iter().map(Depot::capacity).sum();
+        Ok(Unit::all()?.len() * self.stack().capacity() + depots * self.0.options.magazine)
     }
 
     /// What happened so far.
     pub fn stats(&self) -> MagazineStats {
-        let sum = |word| self.words.at(word).sum();
+        let sum = |word| self.0.words.at(word).sum();
         let (get_misses, put_misses) = (sum(GET_MISSES), sum(PUT_MISSES));
         // An operation is counted before it misses.
         MagazineStats {
@@ -121,7 +121,7 @@ impl Magazines {
     /// As [`drain`](Self::drain).
     #[doc(alias = "kmem_cache_shrink")]
     pub fn shrink<S: Source>(&self, source: &S) -> Result<(), Error> {
-        self.update_limit(|limit| Some(limit.min(self.options.initial())));
+        self.update_limit(|limit| Some(limit.min(self.0.options.initial())));
         self.flush(source)
     }
 
@@ -136,7 +136,7 @@ impl Magazines {
     #[doc(alias = "decay_pcp_high")]
     pub fn decay<S: Source>(&self, source: &S) -> Result<(), Error> {
         self.update_limit(|limit| {
-            Some((limit - limit.div_ceil(8)).max(limit.min(self.options.initial())))
+            Some((limit - limit.div_ceil(8)).max(limit.min(self.0.options.initial())))
         });
         let limit = self.limit();
         for unit in Unit::all()? {
@@ -153,7 +153,7 @@ impl Magazines {
     pub fn close<S: Source>(&self, source: &S) -> Result<(), Error> {
         self.stack().close()?;
         // The mark, the fence, the look: see `store`.
-        self.closed.store(true, Ordering::Relaxed);
+        self.0.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         // No fence can fail any more.
         self.flush(source)
@@ -165,7 +165,7 @@ impl fmt::Debug for Magazines {
         f.debug_struct("Magazines")
             .field("cached", &self.cached())
             .field("limit", &self.limit())
-            .field("depots", &self.depots)
+            .field("depots", &self.0.depots)
             .finish_non_exhaustive()
     }
 }
