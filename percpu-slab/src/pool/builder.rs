@@ -53,7 +53,7 @@ impl<T: Send> Pool<T> {
             recycle: AsIs,
             limit: usize::MAX,
             name: Cow::Borrowed(""),
-            options: MagazineOptions::default(),
+            options: MagazineOptions { magazine: 60, depot: 32, ..MagazineOptions::default() },
         }
     }
 }
@@ -126,6 +126,8 @@ impl<T: Send, R: Recycle<T>> PoolBuilder<T, R> {
     }
 
     fn with(self, magazines: Option<Magazines>) -> Pool<T, R> {
+        // A pool is never closed: whoever drops it is alone with it.
+        let magazines = magazines.map(Magazines::never_closed);
         Pool::assemble(magazines, self.recycle, Values::new(self.make, self.limit), self.name)
     }
 }
