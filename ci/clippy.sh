@@ -11,6 +11,9 @@ cargo clippy --workspace --all-targets --all-features -- -D warnings
 for feature in metrics prometheus prometheus-client serde; do
     cargo clippy -p percpu-counter --features "$feature" -- -D warnings
 done
+for feature in allocator-api2 crossbeam-epoch prometheus serde tracing; do
+    cargo clippy -p percpu-slab --features "$feature" -- -D warnings
+done
 for cfg in percpu_force_portable percpu_inject percpu_loom; do
     (cfg_flags "$cfg" && cargo clippy "${LIBRARIES[@]}" --all-targets -- -D warnings)
 done

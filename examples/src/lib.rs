@@ -6,7 +6,7 @@
 //! - `percpu-info` describes this machine's per-CPU areas, or [draws](draw)
 //!   those of a machine that is not there.
 //! - `percpu-sort` sorts a large file on several threads, to see percpu-slab's global
-//!   [allocator](allocator) beside the system's.
+//!   [allocator] beside the system's.
 
 pub mod allocator;
 pub mod bytes;

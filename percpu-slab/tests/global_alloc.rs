@@ -466,7 +466,7 @@ fn a_forked_child_allocates_at_once() {
                     let mut random = Random(n + 1);
                     while !over.load(Ordering::Relaxed) {
                         assert!(some_of_each());
-                        if random.next() % 8 == 0 {
+                        if random.next().is_multiple_of(8) {
                             ALLOC.0.shrink();
                         }
                     }
@@ -614,7 +614,7 @@ fn nothing_is_lost_or_shared_in_a_storm() {
                 if mine.len() > 100 {
                     mine.swap_remove(random.next() as usize % 100);
                 }
-                if random.next() % 2 == 0 {
+                if random.next().is_multiple_of(2) {
                     drop(from[n].lock().unwrap().try_recv());
                 }
                 if n == 0 && turn % 1_000 == 0 {

@@ -234,7 +234,7 @@ fn what_takes_no_room_and_what_is_aligned_far_has_an_address_of_its_own() {
         // SAFETY: what it gives out is freed once.
         let slabs = unsafe { Slabs::new(layout, SlabOptions::default()) }.unwrap();
         let all = objects(&slabs, 5);
-        assert!(all.iter().all(|&object| object != 0 && object as usize % align == 0));
+        assert!(all.iter().all(|&object| object != 0 && (object as usize).is_multiple_of(align)));
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 5);
         assert!(all.iter().all(|&object| slabs.check(object as usize).is_ok()));
         assert!(!slabs.free(&all));

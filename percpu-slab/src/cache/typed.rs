@@ -231,7 +231,7 @@ impl<T> Cache<T> {
 
     /// Looks at every object of a hardened cache: tells what is wrong, what was noticed
     /// since the last look, and repairs it. `None` if the cache is not
-    /// [hardened](CacheBuilder::hardened).
+    /// [hardened](crate::CacheBuilder::hardened).
     ///
     /// ```
     /// use percpu_slab::hardened::Kind;

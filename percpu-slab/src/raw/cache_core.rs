@@ -190,19 +190,19 @@ pub(super) mod life {
 
     std::thread_local! {
         // All threads of a model are one.
-        pub(super) static CORES: Cell<usize> = const { Cell::new(0) };
+        pub(in crate::raw) static CORES: Cell<usize> = const { Cell::new(0) };
     }
 
     /// A use is a read and the end a write: loom demands that each read happens before.
-    pub(super) struct Life(UnsafeCell<()>);
+    pub(in crate::raw) struct Life(UnsafeCell<()>);
 
     impl Life {
-        pub(super) fn new() -> Self {
+        pub(in crate::raw) fn new() -> Self {
             CORES.set(CORES.get() + 1);
             Self(UnsafeCell::new(()))
         }
 
-        pub(super) fn is_used(&self) {
+        pub(in crate::raw) fn is_used(&self) {
             self.0.with(|_| ());
         }
     }

@@ -27,7 +27,7 @@ impl Claim {
     /// Claims an object; `None` if its hooks say that it is none.
     ///
     /// # Safety
-    /// As [`ObjectCache::free`], but the object may be used until this is dropped.
+    /// As [`ObjectCache::free`](crate::raw::ObjectCache::free), but the object may be used until this is dropped.
     #[inline(always)]
     pub(crate) unsafe fn new(object: NonNull<u8>, site: Site) -> Option<Self> {
         // SAFETY: the caller's promise.

@@ -23,7 +23,7 @@ impl Magazines {
     }
 
     /// Lets each CPU keep so many items, as long as nothing grows or decays: one at
-    /// least, and no more than [`MagazineOptions`] said.
+    /// least, and no more than [`MagazineOptions`](super::MagazineOptions) said.
     pub fn set_limit(&self, items: usize) {
         self.update_limit(|_| Some(items.clamp(1, self.stack().capacity())));
     }
