@@ -9,9 +9,9 @@ use super::values::Values;
 use crate::error::Error;
 use crate::raw::{MagazineOptions, Magazines};
 
-/// Values are made one by one, when there is none: a pool never has more of them than
-/// were in use at a time, and a few that the other CPUs keep. So it may keep many, for
-/// those that one thread gets and another puts back much later.
+/// Values are made one by one, when this CPU and the depot have none: so a pool comes to
+/// have what was in use at a time, and what other CPUs and nodes kept meanwhile. It may
+/// keep many of them, for what one thread gets and another puts back much later.
 const OPTIONS: MagazineOptions =
     MagazineOptions { magazine: 60, magazines: 2, max_magazines: 4, depot: 32, count_hits: false };
 
