@@ -9,6 +9,12 @@ use super::values::Values;
 use crate::error::Error;
 use crate::raw::{MagazineOptions, Magazines};
 
+/// Values are made one by one, when this CPU and the depot have none: so a pool comes to
+/// have what was in use at a time, and what other CPUs and nodes kept meanwhile. It may
+/// keep many of them, for what one thread gets and another puts back much later.
+const OPTIONS: MagazineOptions =
+    MagazineOptions { magazine: 60, magazines: 2, max_magazines: 4, depot: 32, count_hits: false };
+
 /// A pool to be; from [`Pool::builder`].
 #[must_use = "nothing is there before `build`"]
 pub struct PoolBuilder<T, R = AsIs> {
@@ -53,7 +59,7 @@ impl<T: Send> Pool<T> {
             recycle: AsIs,
             limit: usize::MAX,
             name: Cow::Borrowed(""),
-            options: MagazineOptions::default(),
+            options: OPTIONS,
         }
     }
 }
@@ -88,21 +94,24 @@ impl<T: Send, R: Recycle<T>> PoolBuilder<T, R> {
         self
     }
 
-    /// Values of a magazine, 1 to 60: what goes from CPU to CPU at a time.
+    /// Values of a magazine, 1 to 60: what goes from CPU to CPU at a time. 60 if it is not
+    /// set.
     pub fn magazine(mut self, values: usize) -> Self {
         self.options.magazine = values;
         self
     }
 
-    /// Magazines that a CPU may come to have under traffic, 1 to 64. At first it has 2, or 1 if that
-    /// is the most.
+    /// Magazines that a CPU may come to have under traffic, 1 to 64; 4 if it is not set. At
+    /// first it has 2, or 1 if that is the most.
     pub fn max_magazines(mut self, magazines: usize) -> Self {
         self.options.max_magazines = magazines;
         self.options.magazines = self.options.magazines.min(magazines);
         self
     }
 
-    /// Full magazines that a node keeps for CPUs that have none.
+    /// Full magazines that a node keeps for CPUs that have none; 32 if it is not set, 1920
+    /// values. As many as are in use at a time, if one thread gets what another puts back:
+    /// what finds no room is dropped, and made again.
     pub fn depot(mut self, magazines: usize) -> Self {
         self.options.depot = magazines;
         self
@@ -126,6 +135,8 @@ impl<T: Send, R: Recycle<T>> PoolBuilder<T, R> {
     }
 
     fn with(self, magazines: Option<Magazines>) -> Pool<T, R> {
+        // Whoever drops a pool is alone with it.
+        let magazines = magazines.map(Magazines::never_closed);
         Pool::assemble(magazines, self.recycle, Values::new(self.make, self.limit), self.name)
     }
 }

@@ -1,8 +1,8 @@
 //! [`Depot`]: a bounded ring of full magazines.
 //!
 //! # Words
-//! A cell is a turn, a length and the items, on cache lines of its own. Of cell
-//! `position % cells`, by turns:
+//! A cell is the items, a turn and a length, on cache lines of its own; items come first,
+//! so that they are copied by whole lines. Of cell `position % cells`, by turns:
 //!
 //! | turn | the cell is | who may go on |
 //! | --- | --- | --- |
@@ -26,8 +26,8 @@ use percpu_core::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Words of a cache line.
 const LINE: usize = 8;
-/// Words of a cell before its items: turn, length.
-const HEADER: usize = 2;
+/// Words of a cell after its items: turn, length.
+const TRAILER: usize = 2;
 
 /// One cache line of cells.
 #[repr(align(64))]
@@ -70,14 +70,16 @@ impl Depot {
     /// An empty ring for `magazines` of at most `items` items each; 0 magazines is a
     /// depot that is always full and always empty.
     pub fn new(magazines: usize, items: usize) -> Self {
-        let lines = (HEADER + items).div_ceil(LINE);
-        let turn =
-            |word: usize| if word.is_multiple_of(lines * LINE) { word / (lines * LINE) } else { 0 };
-        let line = |line: usize| {
-            Line(core::array::from_fn(|i| AtomicU64::new(2 * turn(line * LINE + i) as u64)))
-        };
+        let lines = (items + TRAILER).div_ceil(LINE);
+        let cells: Box<[Line]> = (0..magazines * lines)
+            .map(|_| Line(core::array::from_fn(|_| AtomicU64::new(0))))
+            .collect();
+        for (position, cell) in cells.chunks(lines).enumerate() {
+            // Relaxed: nobody else has it yet.
+            Cell(cell).turn_word().store(2 * position as u64, Ordering::Relaxed);
+        }
         Self {
-            cells: (0..magazines * lines).map(line).collect(),
+            cells,
             count: magazines,
             magazine: items,
             head: Position(AtomicUsize::new(0)),
@@ -107,8 +109,8 @@ impl Depot {
         let cells = (head..head + self.len()).map(|position| {
             let cell = self.cell(position % self.count);
             // Relaxed, both: a number.
-            let full = cell.word(0).load(Ordering::Relaxed) == 2 * position as u64 + 1;
-            if full { cell.word(1).load(Ordering::Relaxed) as usize } else { 0 }
+            let full = cell.turn_word().load(Ordering::Relaxed) == 2 * position as u64 + 1;
+            if full { cell.len_word().load(Ordering::Relaxed) as usize } else { 0 }
         });
         cells.sum()
     }
@@ -121,9 +123,9 @@ impl Depot {
         assert!((1..=self.magazine).contains(&items.len()), "{} items", items.len());
         let Some((position, cell)) = self.claim(&self.tail, 0) else { return false };
         // Relaxed: the turn orders it, as all in here.
-        cell.word(1).store(items.len() as u64, Ordering::Relaxed);
-        for (i, &item) in items.iter().enumerate() {
-            cell.word(HEADER + i).store(item, Ordering::Relaxed);
+        cell.len_word().store(items.len() as u64, Ordering::Relaxed);
+        for (Line(line), items) in cell.0.iter().zip(items.chunks(LINE)) {
+            line.iter().zip(items).for_each(|(word, &item)| word.store(item, Ordering::Relaxed));
         }
         cell.pass(2 * position as u64 + 1);
         true
@@ -137,9 +139,9 @@ impl Depot {
     pub fn take(&self, out: &mut [u64]) -> usize {
         assert!(out.len() >= self.magazine, "no room for a magazine of {}", self.magazine);
         let Some((position, cell)) = self.claim(&self.head, 1) else { return 0 };
-        let len = cell.word(1).load(Ordering::Relaxed) as usize;
-        for (i, out) in out[..len].iter_mut().enumerate() {
-            *out = cell.word(HEADER + i).load(Ordering::Relaxed);
+        let len = cell.len_word().load(Ordering::Relaxed) as usize;
+        for (Line(line), out) in cell.0.iter().zip(out[..len].chunks_mut(LINE)) {
+            line.iter().zip(out).for_each(|(word, out)| *out = word.load(Ordering::Relaxed));
         }
         cell.pass(2 * (position + self.count) as u64);
         len
@@ -195,8 +197,13 @@ struct Cell<'a>(&'a [Line]);
 
 impl<'a> Cell<'a> {
     #[inline]
-    fn word(&self, index: usize) -> &'a AtomicU64 {
-        &self.0[index / LINE].0[index % LINE]
+    fn turn_word(&self) -> &'a AtomicU64 {
+        &self.0[self.0.len() - 1].0[LINE - 2]
+    }
+
+    #[inline]
+    fn len_word(&self) -> &'a AtomicU64 {
+        &self.0[self.0.len() - 1].0[LINE - 1]
     }
 
     /// Whose turn it is.
@@ -205,10 +212,10 @@ impl<'a> Cell<'a> {
             // Of a thread that loads and then stores a word loom remembers the load only,
             // and would not try the store before another thread's earlier load.
             let (Ok(turn) | Err(turn)) =
-                self.word(0).compare_exchange(u64::MAX, u64::MAX, order, order);
+                self.turn_word().compare_exchange(u64::MAX, u64::MAX, order, order);
             return turn;
         }
-        self.word(0).load(order)
+        self.turn_word().load(order)
     }
 
     /// Lets the next one have it.
@@ -218,6 +225,6 @@ impl<'a> Cell<'a> {
             true => Ordering::Relaxed,
             false => Ordering::Release,
         };
-        self.word(0).store(turn, passed);
+        self.turn_word().store(turn, passed);
     }
 }

@@ -104,6 +104,8 @@ pub(super) struct Parts {
     /// The stack, if operations are to be counted.
     behind: Option<RawStack>,
     pub(super) closed: AtomicBool,
+    /// Whether `closed` may ever be set.
+    pub(super) closes: bool,
     pub(super) options: MagazineOptions,
     pub(super) depots: Box<[Depot]>,
     pub(super) words: PerCpu<[AtomicU64; WORDS]>,
@@ -143,10 +145,18 @@ impl Magazines {
             front,
             behind,
             closed: AtomicBool::new(false),
+            closes: true,
             depots: (0..nodes).map(|_| Depot::new(options.depot, options.magazine)).collect(),
             words: PerCpu::zeroed()?,
             options,
         })))
+    }
+
+    /// For who never calls [`close`](Self::close): a full magazine then costs no fence,
+    /// which would wait until the depot's lines have come from other CPUs.
+    pub(crate) fn never_closed(mut self) -> Self {
+        self.0.closes = false;
+        self
     }
 
     /// Takes an item of this CPU's, if it has one.
@@ -226,9 +236,11 @@ impl Magazines {
     #[inline(never)]
     pub(crate) fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
         self.count(GETS, 1);
-        match self.stack().pop() {
-            Some(item) => Ok(item),
-            None => self.miss(source),
+        // One section tells that it is empty.
+        let mut item = [0];
+        match self.stack().pop_into(&mut item, 1) {
+            Ok(_) => Ok(item[0]),
+            Err(_) => self.miss(source),
         }
     }
 
@@ -242,7 +254,8 @@ impl Magazines {
     #[inline(never)]
     pub(crate) fn put_slow<S: Source>(&self, item: u64, source: &S) {
         self.count(PUTS, 1);
-        if !self.stack().push(item) {
+        // One section tells that it is full.
+        if self.stack().push_batch(&[item], 1).is_err() {
             self.overflow(item, source);
         }
     }
@@ -318,6 +331,9 @@ impl Magazines {
     fn store<S: Source>(&self, items: &[u64], source: &S) {
         if self.depot().put(items) {
             self.0.words.at(DEPOT_PUTS).inc();
+            if !self.0.closes {
+                return;
+            }
             // A light Dekker: the put before the look; in `close` the mark before the
             // look into the depot.
             fence(Ordering::SeqCst);

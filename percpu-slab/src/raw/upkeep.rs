@@ -151,6 +151,7 @@ impl Magazines {
     /// # Errors
     /// [`percpu_core::Error::FenceRefused`]; nothing is closed, or taken.
     pub fn close<S: Source>(&self, source: &S) -> Result<(), Error> {
+        assert!(self.0.closes, "these magazines were to be closed never");
         self.stack().close()?;
         // The mark, the fence, the look: see `store`.
         self.0.closed.store(true, Ordering::Relaxed);
