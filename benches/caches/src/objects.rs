@@ -62,18 +62,12 @@ fn random() -> Question {
         "100,000 live objects of 64 bytes: a random one replaced",
         contender!("percpu Cache", Object<[u64; 8]>, || cache.alloc([7; 8]).expect("memory")),
     )
-    .rival(
-        contender!("mimalloc", Block<mimalloc::MiMalloc, 64>, || filled(&MIMALLOC)),
-        &asked,
-    )
+    .rival(contender!("mimalloc", Block<mimalloc::MiMalloc, 64>, || filled(&MIMALLOC)), &asked)
     .rival(
         contender!("jemalloc", Block<tikv_jemallocator::Jemalloc, 64>, || filled(&JEMALLOC)),
         &[],
     )
-    .rival(
-        contender!("snmalloc", Block<snmalloc_rs::SnMalloc, 64>, || filled(&SNMALLOC)),
-        &[],
-    )
+    .rival(contender!("snmalloc", Block<snmalloc_rs::SnMalloc, 64>, || filled(&SNMALLOC)), &[])
 }
 
 #[inline(always)]
