@@ -3,5 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 begin fmt
 cargo fmt --all --check
-cargo fmt --manifest-path fuzz/Cargo.toml --check
-cargo fmt --manifest-path percpu-datafusion/Cargo.toml --check
+for beside in fuzz benches/caches percpu-datafusion percpu-slab/tests/tracing; do
+    cargo fmt --manifest-path "$beside/Cargo.toml" --check
+done

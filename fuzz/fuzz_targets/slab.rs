@@ -25,7 +25,9 @@ struct Input {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     Insert(u8),
-    Vacant { insert: bool },
+    Vacant {
+        insert: bool,
+    },
     Get(u8),
     Take(u8),
     TryTake(u8),
@@ -42,7 +44,13 @@ enum Step {
 
 fuzz_target!(|input: Input| {
     let magazine = usize::from(input.magazine % 8) + 1;
-    let magazines = MagazineOptions { magazine, magazines: 1, max_magazines: 2, depot: 1, ..Default::default() };
+    let magazines = MagazineOptions {
+        magazine,
+        magazines: 1,
+        max_magazines: 2,
+        depot: 1,
+        ..Default::default()
+    };
     let limit = usize::from(input.limit);
     let builder = Slab::builder().limit(limit).generations(u32::from(input.generations) + 1);
     let builder = builder.page_size(256 << (input.page % 6)).removed(input.removed.into());

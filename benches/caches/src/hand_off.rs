@@ -18,12 +18,16 @@ const WAY: usize = 1024;
 /// for everybody.
 const LOAD: usize = 32;
 
+/// What travels: as wide for everybody, so that the way costs everybody the same.
+#[repr(align(16))]
+struct Parcel<T>(T);
+
 /// Member 0 gets, member 1 puts.
 struct HandOff<T, G, P> {
     name: &'static str,
     get: G,
     put: P,
-    way: ArrayQueue<[T; LOAD]>,
+    way: ArrayQueue<[Parcel<T>; LOAD]>,
 }
 
 impl<T, G, P> Job for HandOff<T, G, P>
@@ -39,7 +43,7 @@ where
     fn run(&self, thread: usize, ops: u64) {
         for _ in 0..ops / LOAD as u64 {
             if thread == 0 {
-                let mut load = std::array::from_fn(|_| (self.get)());
+                let mut load = std::array::from_fn(|_| Parcel((self.get)()));
                 while let Err(back) = self.way.push(load) {
                     load = back;
                     thread::yield_now();
@@ -51,7 +55,7 @@ where
                         None => thread::yield_now(),
                     }
                 };
-                load.into_iter().for_each(&self.put);
+                load.into_iter().for_each(|Parcel(object)| (self.put)(object));
             }
         }
     }
