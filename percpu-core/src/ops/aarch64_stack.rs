@@ -32,10 +32,24 @@ macro_rules! word {
         concat!("ldr {", $r, "}, [{a}]\n")
     };
 }
+/// The commit: `$r` is the word now.
+#[cfg(not(percpu_mutate = "no_stop"))]
+macro_rules! commit {
+    ($r:literal) => {
+        concat!("str {", $r, "}, [{a}]\n")
+    };
+}
+// Who does not look at the mark does not write over it either, or the drain would know.
 #[cfg(percpu_mutate = "no_stop")]
 macro_rules! word {
     ($r:literal) => {
         concat!("ldr {", $r, ":w}, [{a}]\n")
+    };
+}
+#[cfg(percpu_mutate = "no_stop")]
+macro_rules! commit {
+    ($r:literal) => {
+        concat!("str {", $r, ":w}, [{a}]\n")
     };
 }
 
@@ -62,7 +76,7 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                         "str {bits}, [{v}, #{slots}]\n",
                         inject!("2"),
                         "add {v}, {n}, #1\n",
-                        "str {v}, [{a}]\n",
+                        commit!("v"),
                         leave_or!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -104,7 +118,7 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                         "add {v}, {a}, {n}, lsl #3\n",
                         "ldr {r}, [{v}, #{slots}]\n",
                         inject!("2"),
-                        "str {n}, [{a}]\n",
+                        commit!("n"),
                         leave_or!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -164,7 +178,7 @@ pub(crate) fn push_batch(
                         "cbnz {i}, 22b\n",
                         inject!("2"),
                         "add {n}, {n}, {r}\n",
-                        "str {n}, [{a}]\n",
+                        commit!("n"),
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -225,7 +239,7 @@ pub(crate) fn pop_batch(
                         "str {v}, [{to}, {i}, lsl #3]\n",
                         "cbnz {i}, 22b\n",
                         inject!("2"),
-                        "str {n}, [{a}]\n",
+                        commit!("n"),
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,

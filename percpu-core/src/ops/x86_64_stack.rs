@@ -32,10 +32,24 @@ macro_rules! word {
         concat!("mov {", $r, "}, qword ptr [{a}]\n")
     };
 }
+/// The commit: `$r` is the word now.
+#[cfg(not(percpu_mutate = "no_stop"))]
+macro_rules! commit {
+    ($r:literal) => {
+        concat!("mov qword ptr [{a}], {", $r, "}\n")
+    };
+}
+// Who does not look at the mark does not write over it either, or the drain would know.
 #[cfg(percpu_mutate = "no_stop")]
 macro_rules! word {
     ($r:literal) => {
         concat!("mov {", $r, ":e}, dword ptr [{a}]\n")
+    };
+}
+#[cfg(percpu_mutate = "no_stop")]
+macro_rules! commit {
+    ($r:literal) => {
+        concat!("mov dword ptr [{a}], {", $r, ":e}\n")
     };
 }
 
@@ -59,7 +73,7 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                         "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
                         inject!("2"),
                         "add {cpu}, 1\n",
-                        "mov qword ptr [{a}], {cpu}\n",
+                        commit!("cpu"),
                         leave!(),
                     ),
                     t = in(reg) &raw const $table,
@@ -99,7 +113,7 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                         "js 23f\n",
                         "mov {r}, qword ptr [{a} + 8 * {cpu} + {slots}]\n",
                         inject!("2"),
-                        "mov qword ptr [{a}], {cpu}\n",
+                        commit!("cpu"),
                         leave!(),
                         // Out of line too: `a` says all that the caller asks, in
                         // one comparison.
@@ -164,7 +178,7 @@ pub(crate) fn push_batch(
                         "jnz 22b\n",
                         inject!("2"),
                         "add {cpu:e}, {r:e}\n",
-                        "mov qword ptr [{a}], {cpu}\n",
+                        commit!("cpu"),
                         leave!(),
                         "9:\n",
                     ),
@@ -225,7 +239,7 @@ pub(crate) fn pop_batch(
                         "dec {i:e}\n",
                         "jnz 22b\n",
                         inject!("2"),
-                        "mov qword ptr [{a}], {cpu}\n",
+                        commit!("cpu"),
                         leave!(),
                         "9:\n",
                     ),
