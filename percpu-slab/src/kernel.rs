@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | **Caches** (`mm/slub.c`) | | |
 //! | `kmem_cache`, `kmem_cache_create` | [`Cache`](crate::Cache), [`Cache::builder`](crate::Cache::builder) | typed; [`raw::ObjectCache`](crate::raw::ObjectCache) is not |
-//! | `kmem_cache_size` | [`CacheStats`](crate::CacheStats) | |
+//! | `kmem_cache_size` | [`ObjectCache::layout`](crate::raw::ObjectCache::layout) | |
 //! | `kmem_cache_alloc`, `kmem_cache_free` | [`alloc`](crate::Cache::alloc), dropping the [`Object`](crate::Object) | an object finds its cache by its address |
 //! | `kmem_cache_alloc_bulk`, `kmem_cache_free_bulk` | [`alloc_bulk`](crate::Cache::alloc_bulk), [`free_bulk`](crate::free_bulk) | all or nothing |
 //! | `kmem_cache_prefill_sheaf`, `kmem_cache_alloc_from_sheaf`, `kmem_cache_refill_sheaf`, `kmem_cache_return_sheaf` | [`prefill`](crate::Cache::prefill): [`Prefilled`](crate::Prefilled) | returned when it is dropped |

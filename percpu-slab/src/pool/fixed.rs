@@ -175,6 +175,7 @@ impl<T> fmt::Display for FixedPool<T> {
 /// is_sync(pool.get().unwrap());
 /// ```
 #[must_use = "dropped at once, the object goes back at once"]
+#[doc(alias = "objpool_push")]
 pub struct FixedGuard<'a, T> {
     pool: &'a FixedPool<T>,
     /// INVARIANT: acquired, and not given back (X1).

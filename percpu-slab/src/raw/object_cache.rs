@@ -152,6 +152,7 @@ impl ObjectCache {
     }
 
     /// What an object has room for.
+    #[doc(alias = "kmem_cache_size")]
     pub fn layout(&self) -> Layout {
         self.core().layout
     }

@@ -5,6 +5,7 @@ use super::sizes::{MAX_ORDER, PAGE};
 /// What may be chosen about slabs.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
+#[doc(alias = "min_partial")]
 pub struct SlabOptions {
     /// The least number of objects that a slab should have; by default it goes by the
     /// number of CPUs.
