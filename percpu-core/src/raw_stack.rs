@@ -129,10 +129,17 @@ impl RawStack {
     #[cold]
     #[inline(never)]
     fn push_cold(&self, bits: u64) -> bool {
-        match self.0.area.admitted() {
-            Some(stack) => ops::portable_stack::push(stack, bits).is_ok(),
+        match self.push_portable(bits) {
+            Some(pushed) => pushed,
             None => self.push_batch_cold(&[bits], 1).is_ok(),
         }
+    }
+
+    /// As [`push`](Self::push), for who knows that [`try_push`](Self::try_push) did not:
+    /// in portable mode, if this thread was here before; else `None`.
+    #[inline]
+    pub fn push_portable(&self, bits: u64) -> Option<bool> {
+        self.0.area.admitted().map(|stack| ops::portable_stack::push(stack, bits).is_ok())
     }
 
     /// Takes the item on top, if there is one.
@@ -153,11 +160,17 @@ impl RawStack {
     #[cold]
     #[inline(never)]
     fn pop_cold(&self) -> Option<u64> {
-        if let Some(stack) = self.0.area.admitted() {
-            return ops::portable_stack::pop(stack).ok();
+        if let Some(popped) = self.pop_portable() {
+            return popped;
         }
         let mut bits = [0];
         self.pop_batch_cold(as_uninit(&mut bits), 1).ok().map(|_| bits[0])
+    }
+
+    /// As [`push_portable`](Self::push_portable).
+    #[inline]
+    pub fn pop_portable(&self) -> Option<Option<u64>> {
+        self.0.area.admitted().map(|stack| ops::portable_stack::pop(stack).ok())
     }
 
     /// Puts `items` on top in one commit, the last one topmost; from the first

@@ -79,8 +79,11 @@ impl<'a> StackRef<'a> {
 
     /// # Panics
     /// If there is no such slot.
+    #[inline(always)]
     pub(crate) fn slot(self, index: u64) -> &'a AtomicU64 {
-        assert!(index < self.capacity.into(), "slot {index} of a stack of {}", self.capacity);
+        if index >= self.capacity.into() {
+            no_slot(index, self.capacity);
+        }
         #[cfg(percpu_loom)]
         {
             &self.head.slots[index as usize]
@@ -94,6 +97,13 @@ impl<'a> StackRef<'a> {
             unsafe { &*core::ptr::with_exposed_provenance(slot) }
         }
     }
+}
+
+/// Out of line, with its numbers in registers: a message in place keeps them in memory.
+#[cold]
+#[inline(never)]
+fn no_slot(index: u64, capacity: u32) -> ! {
+    panic!("slot {index} of a stack of {capacity}")
 }
 
 /// A per-CPU pointer to stacks of one capacity, good for `'a`.

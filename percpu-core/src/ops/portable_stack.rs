@@ -54,6 +54,7 @@ impl<'a> Locked<'a> {
     }
 
     /// The item on top.
+    #[inline(always)]
     pub(crate) fn take(&mut self) -> Option<u64> {
         let len = self.len.checked_sub(1)?;
         // Relaxed, as all in here: the lock orders it.

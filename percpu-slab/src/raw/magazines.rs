@@ -236,6 +236,11 @@ impl Magazines {
     #[inline(never)]
     pub(crate) fn get_slow<S: Source>(&self, source: &S) -> Result<u64, S::Error> {
         self.count(GETS, 1);
+        match self.stack().pop_portable() {
+            Some(Some(item)) => return Ok(item),
+            Some(None) => return self.miss(source),
+            None => {}
+        }
         // One section tells that it is empty.
         let mut item = [0];
         match self.stack().pop_into(&mut item, 1) {
@@ -254,8 +259,12 @@ impl Magazines {
     #[inline(never)]
     pub(crate) fn put_slow<S: Source>(&self, item: u64, source: &S) {
         self.count(PUTS, 1);
-        // One section tells that it is full.
-        if self.stack().push_batch(&[item], 1).is_err() {
+        let put = match self.stack().push_portable(item) {
+            Some(put) => put,
+            // One section tells that it is full.
+            None => self.stack().push_batch(&[item], 1).is_ok(),
+        };
+        if !put {
             self.overflow(item, source);
         }
     }
