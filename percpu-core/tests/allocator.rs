@@ -262,8 +262,11 @@ fn a_balancer_gives_back_by_itself_until_it_is_dropped() {
             assert!(std::time::Instant::now() < deadline, "{} pages", live.len());
         }
         drop(balancer);
-        let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
-        assert!(threads <= 2, "the balancer's thread is gone");
+        // A thread that was joined may still be listed for a moment.
+        while std::fs::read_dir("/proc/self/task").unwrap().count() > 2 {
+            assert!(std::time::Instant::now() < deadline, "the balancer's thread is gone");
+            std::thread::yield_now();
+        }
     });
 }
 
