@@ -116,6 +116,7 @@ pub use base::Base as __Base;
 #[doc(hidden)]
 pub mod __raw {
     pub use crate::raw_domain::{ask, enter, leave};
+    pub use crate::sync::Pause;
 }
 #[doc(hidden)]
 pub use percpu_core as __core;

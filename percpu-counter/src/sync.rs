@@ -48,14 +48,14 @@ pub(crate) fn me() -> ThreadId {
 
 /// Waiting for what nobody wakes one up for: longer with each turn.
 #[derive(Debug, Default)]
-pub(crate) struct Pause {
+pub struct Pause {
     turns: u32,
 }
 
 impl Pause {
     /// Short at first: most readers are gone in a moment. Then others may run, and
     /// then the CPU is left alone, for a millisecond at most.
-    pub(crate) fn turn(&mut self) {
+    pub fn turn(&mut self) {
         #[cfg(not(percpu_loom))]
         {
             const SPINS: u32 = 6;

@@ -46,7 +46,6 @@ mod entry;
 mod face;
 mod guard;
 mod iter;
-mod pause;
 pub mod pool;
 mod slab;
 pub(crate) mod state;

@@ -17,9 +17,10 @@ use core::mem::ManuallyDrop;
 use core::num::NonZeroU32;
 use core::ops::Range;
 
+use percpu_counter::__raw::Pause;
+
 use super::clear::Clear;
 use super::config::{Config, Keys};
-use super::pause::Pause;
 use super::state::{Marked, State};
 use crate::keyed::{Acquired, Slot, SlotOptions, Slots};
 

@@ -109,14 +109,7 @@ impl Bucket {
 
     /// This node's.
     fn depot(&self) -> &Depot {
-        if self.depots.len() > 1 {
-            if let Ok(node) = percpu_core::current_node() {
-                if let Some(depot) = self.depots.get(node.get() as usize) {
-                    return depot;
-                }
-            }
-        }
-        &self.depots[0]
+        Depot::here(&self.depots)
     }
 
     /// In a forked child, before it does anything else.

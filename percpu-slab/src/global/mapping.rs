@@ -8,41 +8,12 @@
 
 use core::ptr;
 
+use crate::raw::memory;
+
 /// Zeroed memory of `len` bytes, readable and writable, at a multiple of `align`;
 /// null if the system refuses.
 pub(super) fn map(len: usize, align: usize) -> *mut u8 {
-    // mmap grants pages; beyond, over-map and trim.
-    let slack = if align > page_size() { align } else { 0 };
-    let Some(mapped) = len.checked_add(slack) else { return ptr::null_mut() };
-    // SAFETY: a fresh anonymous mapping at an address the kernel chooses.
-    let start = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            mapped,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    if start == libc::MAP_FAILED {
-        return ptr::null_mut();
-    }
-    let start = start.cast::<u8>();
-    if slack == 0 {
-        return start;
-    }
-    let head = start.align_offset(align);
-    let base = start.wrapping_add(head);
-    let end = base.wrapping_add(len.next_multiple_of(page_size()));
-    let tail = (start.addr() + mapped).saturating_sub(end.addr());
-    for (part, bytes) in [(start, head), (end, tail)] {
-        if bytes > 0 {
-            // SAFETY: whole pages of the mapping just made, outside of what is kept.
-            unsafe { unmap(part, bytes) };
-        }
-    }
-    base
+    memory::map_aligned(len, align, 0).map_or(ptr::null_mut(), ptr::with_exposed_provenance_mut)
 }
 
 /// Gives a mapping back.
@@ -65,12 +36,6 @@ pub(super) unsafe fn remap(base: *mut u8, old: usize, new: usize, may_move: bool
     // SAFETY: the caller's promise.
     let moved = unsafe { libc::mremap(base.cast(), old, new, flags) };
     if moved == libc::MAP_FAILED { ptr::null_mut() } else { moved.cast() }
-}
-
-fn page_size() -> usize {
-    // SAFETY: asks for a number; no memory is involved.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
 }
 
 #[cfg(test)]

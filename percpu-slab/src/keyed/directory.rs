@@ -27,9 +27,9 @@ use core::ptr::{self, NonNull};
 
 use percpu_core::atomic::{AtomicPtr, Ordering};
 
-use super::memory;
 use super::slot::Slot;
 use crate::error::Error;
+use crate::raw::memory;
 
 /// Bits that an index may have.
 #[cfg(not(percpu_loom))]
@@ -114,7 +114,8 @@ impl<T> Directory<T> {
         if segment.load(Ordering::Relaxed).is_null() {
             let layout = Self::layout(number)?;
             let out_of_memory = Error::OutOfMemory { bytes: layout.size() };
-            let slots = memory::map(layout).ok_or(out_of_memory)?.cast::<Slot<T>>();
+            let base = memory::map(layout.size(), layout.align()).ok_or(out_of_memory)?;
+            let slots: *mut Slot<T> = ptr::with_exposed_provenance_mut(base);
             #[cfg(percpu_loom)]
             for offset in 0..Self::slots_of(number) {
                 // SAFETY: within the new memory.
@@ -123,7 +124,7 @@ impl<T> Directory<T> {
                 unsafe { slot.write(Slot::vacant()) };
             }
             // Release: partner is the load in `find`.
-            segment.store(slots.as_ptr(), Ordering::Release);
+            segment.store(slots, Ordering::Release);
         }
         Ok(())
     }
@@ -145,10 +146,9 @@ impl<T> Directory<T> {
         let (segment, offset) = Self::place(first);
         // Relaxed: who gives back has seen them used.
         let segment = self.segments[segment as usize].load(Ordering::Relaxed);
-        if let Some(start) = NonNull::new(segment.wrapping_add(offset as usize)) {
-            // SAFETY: bytes of the segment's memory; of slots that are as good as zeros.
-            unsafe { memory::discard(start.cast(), count * size_of::<Slot<T>>()) }
-        }
+        let start = segment.wrapping_add(offset as usize).addr();
+        // SAFETY: bytes of the segment's memory; of slots that are as good as zeros.
+        unsafe { memory::discard(start, count * size_of::<Slot<T>>()) }
     }
 
     /// Whether that is worth the trouble.
@@ -176,7 +176,7 @@ impl<T> Drop for Directory<T> {
                 unsafe { slot.drop_in_place() };
             }
             // SAFETY: from `prepare`, by the same layout; nobody borrows the directory.
-            unsafe { memory::unmap(segment.cast(), layout) };
+            unsafe { memory::unmap(segment.addr().get(), layout.size(), layout.align()) };
         }
     }
 }

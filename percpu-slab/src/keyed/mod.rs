@@ -14,7 +14,6 @@ mod guard;
 mod iter;
 mod key;
 mod life;
-mod memory;
 mod owned;
 mod page;
 mod removed;

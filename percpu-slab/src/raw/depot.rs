@@ -87,6 +87,18 @@ impl Depot {
         }
     }
 
+    /// The one of this thread's node, or the first where nobody tells which that is.
+    pub(crate) fn here(depots: &[Self]) -> &Self {
+        if depots.len() > 1 {
+            if let Ok(node) = percpu_core::current_node() {
+                if let Some(depot) = depots.get(node.get() as usize) {
+                    return depot;
+                }
+            }
+        }
+        &depots[0]
+    }
+
     /// How many magazines it can hold.
     pub fn capacity(&self) -> usize {
         self.count

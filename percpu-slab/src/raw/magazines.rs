@@ -374,14 +374,7 @@ impl Magazines {
 
     /// This node's.
     fn depot(&self) -> &Depot {
-        if self.0.depots.len() > 1 {
-            if let Ok(node) = percpu_core::current_node() {
-                if let Some(depot) = self.0.depots.get(node.get() as usize) {
-                    return depot;
-                }
-            }
-        }
-        &self.0.depots[0]
+        Depot::here(&self.0.depots)
     }
 
     pub(super) fn empty_depots<S: Source>(&self, source: &S) {

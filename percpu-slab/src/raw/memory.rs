@@ -1,7 +1,7 @@
-//! Memory of spans: asked of the system, advised on, given back.
+//! Memory of spans and segments: asked of the system, advised on, given back.
 //!
-//! On Linux spans are anonymous mappings, backed by pages as they are touched;
-//! elsewhere, under Miri and under loom they are `System`'s. Nothing here uses the
+//! On Linux it is anonymous mappings, backed by pages as they are touched;
+//! elsewhere, under Miri and under loom it is `System`'s. Nothing here uses the
 //! program's global allocator, which may stand on this.
 //!
 //! # Safety
@@ -10,7 +10,9 @@
 
 #![allow(unsafe_code)]
 
-pub(super) use imp::{bind, discard, map, unmap};
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
+pub(crate) use imp::map_aligned;
+pub(crate) use imp::{DISCARDS, bind, discard, map, unmap};
 
 /// Names mappings in the process's memory map.
 #[cfg(all(target_os = "linux", not(any(miri, percpu_loom))))]
@@ -20,18 +22,48 @@ const NAME: &core::ffi::CStr = c"percpu-slab";
 mod imp {
     use core::ptr;
 
-    /// Maps `bytes` of zeroed memory at a multiple of `align`; `None` if the system
-    /// refuses. Whole pages.
-    pub(in super::super) fn map(bytes: usize, align: usize) -> Option<usize> {
-        // As much again, so that a multiple is inside; what lies around is trimmed.
-        let mapped = bytes.checked_add(align)?;
+    /// Whether [`discard`] gives anything back.
+    pub(crate) const DISCARDS: bool = true;
+
+    /// Bytes of the system's pages.
+    fn page() -> usize {
+        // SAFETY: asks for a number.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(page).ok().filter(|page| page.is_power_of_two()).unwrap_or(4096)
+    }
+
+    /// Maps `bytes` of zeroed memory at a multiple of `align`, without a promise that the
+    /// system has it; `None` if it refuses.
+    pub(crate) fn map(bytes: usize, align: usize) -> Option<usize> {
+        let base = map_aligned(bytes, align, libc::MAP_NORESERVE)?;
+        // SAFETY: names the range just mapped; the name is a C string. Refusal is fine.
+        unsafe {
+            libc::prctl(
+                libc::PR_SET_VMA,
+                libc::PR_SET_VMA_ANON_NAME,
+                base,
+                bytes.next_multiple_of(page()),
+                super::NAME.as_ptr(),
+            )
+        };
+        Some(base)
+    }
+
+    /// Maps whole pages of zeroed memory at a multiple of `align`, a power of two, with
+    /// more flags; `None` if the system refuses.
+    pub(crate) fn map_aligned(bytes: usize, align: usize, flags: libc::c_int) -> Option<usize> {
+        let page = page();
+        let bytes = bytes.checked_next_multiple_of(page)?;
+        // Mappings begin at pages. For more than that, as much again, so that a multiple
+        // is inside; what lies around is trimmed.
+        let mapped = bytes.checked_add(if align > page { align } else { 0 })?;
         // SAFETY: a fresh anonymous mapping at an address the kernel chooses.
         let start = unsafe {
             libc::mmap(
                 ptr::null_mut(),
                 mapped,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags,
                 -1,
                 0,
             )
@@ -43,22 +75,12 @@ mod imp {
         let base = start.next_multiple_of(align);
         trim(start, base - start);
         trim(base + bytes, start + mapped - (base + bytes));
-        // SAFETY: names the range just mapped; the name is a C string. Refusal is fine.
-        unsafe {
-            libc::prctl(
-                libc::PR_SET_VMA,
-                libc::PR_SET_VMA_ANON_NAME,
-                base,
-                bytes,
-                super::NAME.as_ptr(),
-            )
-        };
         Some(base)
     }
 
     fn trim(from: usize, bytes: usize) {
         if bytes > 0 {
-            // SAFETY: a whole-page part of the mapping that `map` just made, outside of
+            // SAFETY: a whole-page part of the mapping that was just made, outside of
             // what it keeps.
             unsafe { libc::munmap(ptr::with_exposed_provenance_mut(from), bytes) };
         }
@@ -68,7 +90,7 @@ mod imp {
     ///
     /// # Safety
     /// It was mapped by [`map`] with the same arguments, and nobody uses it any more.
-    pub(in super::super) unsafe fn unmap(base: usize, bytes: usize, _align: usize) {
+    pub(crate) unsafe fn unmap(base: usize, bytes: usize, _align: usize) {
         // SAFETY: the caller's promise.
         unsafe { libc::munmap(ptr::with_exposed_provenance_mut(base), bytes) };
     }
@@ -78,9 +100,8 @@ mod imp {
     ///
     /// # Safety
     /// The range is mapped, and nobody relies on what is in it.
-    pub(in super::super) unsafe fn discard(from: usize, bytes: usize) {
-        // SAFETY: asks for a number.
-        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    pub(crate) unsafe fn discard(from: usize, bytes: usize) {
+        let page = page();
         let start = from.next_multiple_of(page);
         let end = (from + bytes) / page * page;
         if start < end {
@@ -91,7 +112,7 @@ mod imp {
     }
 
     /// Has the range backed on `node` by preference, if the system has nodes.
-    pub(in super::super) fn bind(base: usize, bytes: usize, node: usize) {
+    pub(crate) fn bind(base: usize, bytes: usize, node: usize) {
         const MPOL_PREFERRED: libc::c_int = 1;
         const NODES: usize = 1024;
         const BITS: usize = libc::c_ulong::BITS as usize;
@@ -121,8 +142,11 @@ mod imp {
 mod imp {
     use std::alloc::{GlobalAlloc, Layout, System};
 
+    /// Whether [`discard`] gives anything back.
+    pub(crate) const DISCARDS: bool = false;
+
     /// `bytes` of zeroed memory at a multiple of `align`; `None` if there is none.
-    pub(in super::super) fn map(bytes: usize, align: usize) -> Option<usize> {
+    pub(crate) fn map(bytes: usize, align: usize) -> Option<usize> {
         let layout = Layout::from_size_align(bytes, align).ok().filter(|l| l.size() > 0)?;
         // SAFETY: `layout` has a size that is not zero.
         let start = unsafe { System.alloc_zeroed(layout) };
@@ -133,7 +157,7 @@ mod imp {
     ///
     /// # Safety
     /// It came from [`map`] with the same arguments, and nobody uses it any more.
-    pub(in super::super) unsafe fn unmap(base: usize, bytes: usize, align: usize) {
+    pub(crate) unsafe fn unmap(base: usize, bytes: usize, align: usize) {
         if let Ok(layout) = Layout::from_size_align(bytes, align) {
             let start = core::ptr::with_exposed_provenance_mut(base);
             // SAFETY: the caller's promise; `map` used this layout.
@@ -145,8 +169,8 @@ mod imp {
     ///
     /// # Safety
     /// As on Linux.
-    pub(in super::super) unsafe fn discard(_: usize, _: usize) {}
+    pub(crate) unsafe fn discard(_: usize, _: usize) {}
 
     /// There is one place only.
-    pub(in super::super) fn bind(_: usize, _: usize, _: usize) {}
+    pub(crate) fn bind(_: usize, _: usize, _: usize) {}
 }

@@ -22,7 +22,7 @@ mod list;
 mod magazine_options;
 mod magazine_stats;
 mod magazines;
-mod memory;
+pub(crate) mod memory;
 mod node;
 mod object_cache;
 mod sizes;
