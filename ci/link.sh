@@ -78,6 +78,8 @@ kinds() {
             program=$out/$folder/$profile/$program
             linker=$(linker_of "$program")
             type=$(readelf -hW "$program" | sed -n 's/ *Type: *\([A-Z]*\).*/\1/p')
+            [[ $name != *-stripped ]] || [ -z "$(nm "$program" 2> /dev/null)" ] ||
+                fail "$name: $program has symbols"
             case $want in
             any) ;;
             "$linker$type") ;;
@@ -98,12 +100,15 @@ kinds() {
     lld-release     | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-lto         | lto     | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
     lld-thin-lto    | thin    | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
+    bfd-lto-stripped | lto    | bfdDYN | $bfd -Cstrip=symbols
+    lld-lto-stripped | lto    | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Cstrip=symbols
     bfd-start-stop-gc | release | bfdDYN | $bfd -Clink-arg=-Wl,-z,start-stop-gc
     lld-start-stop-gc | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Clink-arg=-Wl,-z,start-stop-gc
     bfd-no-pie      | target  | bfdEXEC | $bfd -Crelocation-model=static
     lld-no-pie      | target  | lldEXEC | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Crelocation-model=static
     bfd-static-pie  | target  | bfdDYN | $bfd -Ctarget-feature=+crt-static
     lld-static-pie  | target  | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Ctarget-feature=+crt-static
+    bfd-static-pie-stripped | target | bfdDYN | $bfd -Ctarget-feature=+crt-static -Cstrip=symbols
     bfd-static      | target  | bfdEXEC | $bfd -Ctarget-feature=+crt-static -Crelocation-model=static
 KINDS
 }
