@@ -176,7 +176,7 @@ def main(folder, *options):
     def read(path):
         return Path(path).read_text(encoding="utf-8")
 
-    named = " ".join(re.findall(r"^(?:scripts|campaigns)=\((.*?)^\)", read(".ci/run"), re.M | re.S)).split()
+    named = " ".join(re.findall(r"^(?:first|scripts|last|campaigns)=\((.*?)^\)", read(".ci/run"), re.M | re.S)).split()
     scripts = {f"ci/{name}.sh": read(f"ci/{name}.sh") for name in named}
     targets = re.findall(r'^path = "fuzz_targets/(\w+)\.rs"', read("fuzz/Cargo.toml"), re.M)
     lists = {
