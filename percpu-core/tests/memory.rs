@@ -4,7 +4,7 @@
 //!
 //! Types of zero bytes with alignments of their own; a limit set in a child.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 #![allow(unsafe_code)]
 
 mod common;

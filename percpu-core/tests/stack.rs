@@ -5,7 +5,7 @@
 //! System calls that install a filter, and a signal that the thread sends itself;
 //! pointers to values that the test owns.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 #![allow(unsafe_code)]
 
 mod common;

@@ -1,6 +1,6 @@
 //! Nothing is lost: sums are exact under migration and signals, in every mode.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Structures of several words: nothing lost, nothing twice, nothing torn, in
 //! every mode.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! The crate `prometheus`, on per-CPU storage: the same answers as its own types.
 
-#![cfg(not(any(percpu_loom, miri)))]
+#![cfg(not(percpu_loom))]
 
 use percpu_counter::prometheus::{
     Counter, CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,

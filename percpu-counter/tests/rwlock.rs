@@ -1,7 +1,7 @@
 //! Reader-writer locks: nobody is in beside a writer, nothing that a writer wrote
 //! is lost, and everybody gets in, in every mode.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Magazines: every item is somewhere, exactly once, in each mode, whatever threads do.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 #[path = "common/instructions.rs"]

@@ -1,6 +1,6 @@
 //! Pools against naive ones: whatever is done, each has what it should have.
 
-#![cfg(all(not(percpu_loom), not(miri)))]
+#![cfg(not(percpu_loom))]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

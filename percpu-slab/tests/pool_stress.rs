@@ -1,7 +1,7 @@
 //! Pools under migration and signals, in every mode: nothing lost, nobody beside the
 //! holder of a value, no growth.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Every value of a `Slab` is accounted for, and no key finds another one's value, under
 //! migration and signals; and what is left of many threads.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

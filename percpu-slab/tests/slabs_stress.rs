@@ -4,7 +4,7 @@
 //!
 //! Promises what `Slabs::new` asks for, and writes into objects that it was given.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;

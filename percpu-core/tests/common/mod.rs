@@ -33,6 +33,9 @@ pub const MODES: [(&str, &[(&str, &str)]); 5] = [
 /// What the modes set.
 const SETTINGS: [&str; 3] = ["GLIBC_TUNABLES", "PERCPU_MODE", "PERCPU_INDEX"];
 
+/// How often Miri does what is done thousands of times elsewhere.
+const FEW: u64 = 20;
+
 /// Whether this process finds units by CPU, with sections.
 pub fn by_cpu() -> bool {
     let info = percpu_core::info().unwrap();
@@ -40,9 +43,12 @@ pub fn by_cpu() -> bool {
 }
 
 /// `count`, or the part of it that `PERCPU_TEST_SCALE` asks for (`0.02`): an
-/// emulated machine would take hours for what this one does in a minute.
+/// emulated machine would take hours for what this one does in a minute, and Miri
+/// days: there it is at most a few.
 pub fn scaled(count: u64) -> u64 {
-    let Some(scale) = std::env::var_os("PERCPU_TEST_SCALE") else { return count };
+    let Some(scale) = std::env::var_os("PERCPU_TEST_SCALE") else {
+        return if cfg!(miri) { count.min(FEW) } else { count };
+    };
     let scale: f64 = scale.to_str().and_then(|text| text.parse().ok()).expect("PERCPU_TEST_SCALE");
     ((count as f64 * scale) as u64).max(1)
 }
@@ -50,7 +56,12 @@ pub fn scaled(count: u64) -> u64 {
 /// Runs `body` in a process of its own, started as this test with `env` set:
 /// the configuration is one per process. `test` is the test's full name. What
 /// the child says is passed on, and what it ran as (`--nocapture` shows it).
+///
+/// Miri starts no processes: `body` runs in this one, and `env` is not set.
 pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
+    if cfg!(miri) {
+        return body();
+    }
     if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
         body();
         if let Ok(info) = percpu_core::info() {
@@ -93,8 +104,11 @@ pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command
 }
 
 /// As `in_child`, once for each of `MODES`; if the environment asks for one, in
-/// that one alone.
+/// that one alone. Under Miri there is one mode.
 pub fn in_each_mode(test: &str, body: impl Fn()) {
+    if cfg!(miri) {
+        return body();
+    }
     let asked: Vec<_> =
         SETTINGS.iter().filter_map(|&name| Some((name, std::env::var(name).ok()?))).collect();
     if !asked.is_empty() {
@@ -220,8 +234,16 @@ pub fn handle_sigusr1(handler: fn()) {
 }
 
 /// Runs `work` on `threads` threads while each gets SIGUSR1 every 100 us and a
-/// random affinity now and then; afterwards all have returned.
+/// random affinity now and then; afterwards all have returned. Miri has no signals
+///
+/// and moves threads as it likes: there threads are all there is.
 pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
+    if cfg!(miri) {
+        let work = &work;
+        return std::thread::scope(|s| {
+            (0..threads).for_each(|n| drop(s.spawn(move || work(n))));
+        });
+    }
     use std::os::unix::thread::JoinHandleExt;
     use std::sync::atomic::AtomicUsize;
     let cpus = allowed();
