@@ -4,7 +4,7 @@
 //!
 //! Writes to copies that the test owns, through the pointers it was given.
 
-#![cfg(all(target_os = "linux", not(percpu_loom)))]
+#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
 #![allow(unsafe_code)]
 
 mod common;

@@ -153,6 +153,7 @@ fn push_and_pop() {
 
 /// A handler on top of a drain of its own thread is answered; it does not wait.
 #[test]
+#[cfg_attr(miri, ignore = "raises a signal")]
 fn a_handler_finds_the_unit_that_is_drained_full_and_empty() {
     common::in_each_mode("a_handler_finds_the_unit_that_is_drained_full_and_empty", || {
         pin();
@@ -309,6 +310,7 @@ fn filter_membarrier() {
 /// Decision 8: a filter that came after start refuses the fence, and sections go
 /// on. A drain says so and takes nothing.
 #[test]
+#[cfg_attr(miri, ignore = "installs a filter")]
 fn a_refused_fence_is_an_error_and_loses_nothing() {
     common::in_each_mode("a_refused_fence_is_an_error_and_loses_nothing", || {
         pin();

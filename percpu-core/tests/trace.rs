@@ -1,7 +1,7 @@
 //! What the allocator tells through `tracing`: rows ST-04 and FB-02; and reference
 //! counts: row RR-06.
 
-#![cfg(all(feature = "tracing", target_os = "linux", not(percpu_loom)))]
+#![cfg(all(feature = "tracing", target_os = "linux", not(percpu_loom), not(miri)))]
 
 mod common;
 

@@ -335,6 +335,7 @@ mod stress {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "starts a shell")]
     fn where_memory_is_refused_one_atomic_counts() {
         const NAME: &str = "stress::where_memory_is_refused_one_atomic_counts";
         if std::env::var_os("PERCPU_TEST_CHILD").is_none() {

@@ -186,6 +186,7 @@ fn a_limit_holds_against_threads() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "asks what is resident")]
 fn what_is_idle_costs_few_pages() {
     let slabs = slabs(None);
     let mut object = [0];

@@ -157,6 +157,9 @@ pub fn rseq_feature_size() -> libc::c_ulong {
 /// Takes the calling thread's registration for restartable sequences away, which
 /// libc made. Whether the kernel did so.
 pub fn leave_rseq() -> bool {
+    if cfg!(miri) {
+        return false;
+    }
     const UNREGISTER: libc::c_int = 1;
     #[cfg(target_arch = "x86_64")]
     const SIGNATURE: u32 = 0x5305_3053;
@@ -222,8 +225,11 @@ extern "C" fn on_signal(_: libc::c_int) {
     }
 }
 
-/// Makes SIGUSR1 run `handler` (which must be async-signal-safe).
+/// Makes SIGUSR1 run `handler` (which must be async-signal-safe). Miri has no signals.
 pub fn handle_sigusr1(handler: fn()) {
+    if cfg!(miri) {
+        return;
+    }
     assert!(HANDLER.set(handler).is_ok(), "one handler a process");
     // SAFETY: an all-zero sigaction is a valid starting point.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
