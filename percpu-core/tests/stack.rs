@@ -57,7 +57,7 @@ fn one_thread_finds_what_a_vec_would_hold() {
         let steps = (0_usize..200, prop::collection::vec(step(), 0..60));
         let config = ProptestConfig {
             failure_persistence: None,
-            ..ProptestConfig::with_cases(common::scaled(100) as u32)
+            ..ProptestConfig::with_cases(common::scaled(if cfg!(miri) { 2 } else { 100 }) as u32)
         };
         proptest!(config, |((capacity, steps) in steps)| {
             let stack = PerCpuStack::<u32>::with_capacity(capacity).unwrap();

@@ -513,7 +513,7 @@ fn instructions_leave_every_item_somewhere() {
     common::in_each_mode("instructions_leave_every_item_somewhere", || {
         let machine = ThisMachine::new();
         let lists = (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..400));
-        let cases = common::scaled(12) as u32;
+        let cases = common::scaled(if cfg!(miri) { 2 } else { 12 }) as u32;
         let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
             cases,
             failure_persistence: None,
