@@ -225,9 +225,14 @@ extern "C" fn on_signal(_: libc::c_int) {
     }
 }
 
-/// Makes SIGUSR1 run `handler` (which must be async-signal-safe). Miri has no signals.
+/// What a storm under Miri calls.
+static CALLED: std::sync::Mutex<Option<fn()>> = std::sync::Mutex::new(None);
+
+/// Makes SIGUSR1 run `handler` (which must be async-signal-safe). Under Miri the next
+/// storm calls it.
 pub fn handle_sigusr1(handler: fn()) {
     if cfg!(miri) {
+        *CALLED.lock().unwrap() = Some(handler);
         return;
     }
     assert!(HANDLER.set(handler).is_ok(), "one handler a process");
@@ -240,14 +245,20 @@ pub fn handle_sigusr1(handler: fn()) {
 }
 
 /// Runs `work` on `threads` threads while each gets SIGUSR1 every 100 us and a
-/// random affinity now and then; afterwards all have returned. Miri has no signals
-///
-/// and moves threads as it likes: there threads are all there is.
+/// random affinity now and then; afterwards all have returned. Under Miri, which has no
+/// signals, each calls the handler before its work and after it.
 pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
     if cfg!(miri) {
         let work = &work;
+        let handler = CALLED.lock().unwrap().take().unwrap_or(|| ());
         return std::thread::scope(|s| {
-            (0..threads).for_each(|n| drop(s.spawn(move || work(n))));
+            for n in 0..threads {
+                s.spawn(move || {
+                    handler();
+                    work(n);
+                    handler();
+                });
+            }
         });
     }
     use std::os::unix::thread::JoinHandleExt;
