@@ -1,22 +1,62 @@
 #!/usr/bin/env bash
-# Miri over what runs anywhere: the portable body on heap memory, several
-# schedules. Not in the gate: it needs a nightly toolchain with miri.
+# Miri over the tests of the three crates: the portable body on heap memory.
+#
+#   ci/miri.sh                    all of it
+#   ci/miri.sh percpu-slab/slab   the suites whose name contains it
+#
+#   SEEDS=16                      schedules of the suites that run under several
+#   TREE=1                        with Tree Borrows in the place of Stacked Borrows
+#
+# Not in the gate: it needs a nightly toolchain with Miri and takes long. What is not
+# run, and why, is in the table of docs/sanitizers.md or beside the test.
 . "$(dirname "$0")/lib.sh"
 begin miri
-if ! cargo +nightly miri --version >/dev/null 2>&1; then
-    rustup component add --toolchain nightly miri rust-src >/dev/null 2>&1 || {
+need python3 python3
+python3 ci/sanitizers_test.py --quiet
+if ! cargo +nightly miri --version > /dev/null 2>&1; then
+    rustup component add --toolchain nightly miri rust-src > /dev/null 2>&1 || {
         did_not_run "miri (no nightly toolchain with it)"
         exit 0
     }
 fi
+filter=${1:-}
+
+# What threads do to each other without locks: several schedules.
+many='percpu-core/anywhere percpu-slab/cache_anywhere'
+
 # Permissive provenance: copies are reached by computed address. Leaks: the
-# process-wide memory lives as long as the process.
+# process-wide memory lives as long as the process. Isolation: some tests read
+# files and the time.
 export MIRIFLAGS="-Zmiri-permissive-provenance -Zmiri-disable-isolation -Zmiri-ignore-leaks"
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri
-MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..${1:-16}" \
-    cargo +nightly miri test -p percpu-core --test anywhere
-# Caches that go before their objects: who is last is the schedule's.
-MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..${1:-16}" \
-    cargo +nightly miri test -p percpu-slab --test cache_anywhere
-cargo +nightly miri test -p percpu-slab --test slabs --test pool_anywhere
-cargo +nightly miri test -p percpu-counter
+[ -z "${TREE:-}" ] || MIRIFLAGS+=" -Zmiri-tree-borrows"
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri CARGO_TERM_COLOR=never
+
+# targets PACKAGE: cargo's arguments for its suites that the filter lets through.
+targets() {
+    local file name
+    [[ $1/lib != *"$filter"* ]] || echo --lib
+    for file in "$1"/tests/*.rs "$1"/tests/*/main.rs; do
+        name=${file#"$1"/tests/}
+        name=${name%/main.rs} name=${name%.rs}
+        [[ $1/$name != *"$filter"* ]] || echo "--test $name"
+    done
+}
+
+# Under several schedules first: it takes least and finds most.
+for suite in $many; do
+    [[ $suite == *"$filter"* ]] || continue
+    start=$SECONDS
+    MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..${SEEDS:-16}" \
+        cargo +nightly miri test -q --all-features -p "${suite%/*}" --test "${suite#*/}"
+    echo "-- $suite: ${SEEDS:-16} schedules, $((SECONDS - start)) s"
+done
+
+for package in percpu-core percpu-counter percpu-slab; do
+    read -r -d '' -a chosen < <(targets "$package") || true
+    [ ${#chosen[@]} -gt 0 ] || continue
+    echo "-- $package"
+    # What fails is in what it says.
+    cargo +nightly miri test --no-fail-fast --all-features -p "$package" "${chosen[@]}" \
+        -- -Zunstable-options --report-time 2>&1 ||
+        echo "-- $package: cargo says $?"
+done | python3 ci/sanitizers.py miri "$filter"

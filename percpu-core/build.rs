@@ -7,6 +7,8 @@
 //! `percpu_rseq`: restartable sections in assembly are compiled in. Off as
 //! well when a person forces the portable bodies or when ThreadSanitizer, which
 //! cannot see assembly, is on.
+//!
+//! `percpu_no_fences`: ThreadSanitizer is on, which takes no notice of fences.
 
 use std::env;
 
@@ -15,6 +17,9 @@ fn main() {
     let is = |key: &str, value: &str| env::var(key).is_ok_and(|v| v.split(',').any(|v| v == value));
     let has = |key: &str| env::var_os(key).is_some();
 
+    if is("CARGO_CFG_SANITIZE", "thread") {
+        println!("cargo::rustc-cfg=percpu_no_fences");
+    }
     let pretend = has("CARGO_CFG_PERCPU_LOOM") || has("CARGO_CFG_MIRI");
     let linux = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_POINTER_WIDTH", "64");
     if linux && !pretend {

@@ -14,3 +14,18 @@ pub use std::sync::atomic::{
     AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8,
     AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+
+/// An Acquire fence behind an access that is not Acquire by itself, of the word that
+/// `look` loads with the order it is told.
+///
+/// A checker that takes no notice of fences sees that load in its place: it reads what
+/// the access wrote, or something newer, and so acquires no less.
+#[doc(hidden)]
+#[inline]
+pub fn acquire<T>(look: impl FnOnce(Ordering) -> T) {
+    if cfg!(percpu_no_fences) {
+        drop(look(Ordering::Acquire));
+    } else {
+        fence(Ordering::Acquire);
+    }
+}

@@ -275,6 +275,9 @@ pub mod __raw {
     pub use crate::turn::{InTurn, Turn};
     pub use crate::unfrozen::Unfrozen;
 
+    #[cfg(miri)]
+    pub use crate::sys::roots;
+
     /// Locks held over a fork; on 64-bit Linux.
     #[cfg(percpu_linux)]
     pub mod fork {

@@ -5,7 +5,7 @@
 //!
 //! Fetches blocks by hand and gives each back once; some in a signal handler.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 #![allow(unsafe_code)]
 
 mod common;

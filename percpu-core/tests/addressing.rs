@@ -1,6 +1,6 @@
 //! Whose copy lies where, and who sees what is written to it.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

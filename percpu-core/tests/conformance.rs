@@ -1,7 +1,7 @@
 //! One suite for every body: each operation on each width against plain
 //! integers, on one thread that stays on one CPU.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

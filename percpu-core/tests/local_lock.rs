@@ -1,6 +1,6 @@
 //! `LocalLock`: never two holders of a copy, nothing left locked.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

@@ -4,7 +4,7 @@
 //!
 //! Types of zero bytes with alignments of their own; a limit set in a child.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 #![allow(unsafe_code)]
 
 mod common;
@@ -196,6 +196,7 @@ fn what_new_with_wrote_in_inactive_units_is_cleaned() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "sets a limit of the process")]
 fn a_refused_reservation_is_an_error_and_leaks_nothing() {
     common::in_child("a_refused_reservation_is_an_error_and_leaks_nothing", &[], || {
         let limit = |bytes: libc::rlim_t| {
@@ -240,6 +241,7 @@ fn a_refused_reservation_is_an_error_and_leaks_nothing() {
 
 /// Embed wants units in multiples of 2 MiB; page does with less.
 #[test]
+#[cfg_attr(miri, ignore = "sets a limit of the process")]
 fn a_smaller_layout_is_taken_where_the_larger_is_refused() {
     common::in_child("a_smaller_layout_is_taken_where_the_larger_is_refused", &[], || {
         use percpu_core::{FirstChunk, Topology, config};

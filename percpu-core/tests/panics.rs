@@ -1,6 +1,6 @@
 //! A panic in a user's code leaves no lock held, no half-made value, no memory.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

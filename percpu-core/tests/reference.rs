@@ -1,7 +1,7 @@
 //! Reference counts: the state table, misuse, and nothing released early, late or
 //! twice in a storm. Rows RR-01 to RR-06.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Asserted and raw operations: plain loads and stores, on one copy.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

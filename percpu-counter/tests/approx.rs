@@ -1,6 +1,6 @@
 //! Approximate counters: the bound, when units tell, and what adds up.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Budgets: never over the limit, no refusal without reason, nothing lost.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

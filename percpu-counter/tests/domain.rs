@@ -1,6 +1,6 @@
 //! `Domain` against a list of who reads and who waits; callbacks; sharing; misuse.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

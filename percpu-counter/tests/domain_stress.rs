@@ -1,7 +1,7 @@
 //! What readers find is never written over, and every callback runs once, under
 //! migration and signals.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

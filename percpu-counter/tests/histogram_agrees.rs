@@ -34,7 +34,9 @@ fn agree(ours: &Snapshot, theirs: &Hdr<u64>, asked: &[u64]) {
     let shape = ours.shape();
     assert_eq!(ours.len(), theirs.len());
     assert_eq!(ours.is_empty(), theirs.is_empty());
-    assert_eq!(ours.min(), theirs.min());
+    // The greatest u64 alone is told as it is, and not as the start of its bucket: it also
+    // stands for no value yet.
+    assert_eq!(ours.min(), theirs.lowest_equivalent(theirs.min()));
     // HdrHistogram tells 0 for the greatest if no value reached the second bucket
     // of a width above 1, and the end of the first bucket for the last quantile.
     if theirs.max() == 0 {
@@ -148,6 +150,14 @@ proptest! {
         let both = [first, second].concat();
         prop_assert_eq!(merged, recorded(&both).0);
     }
+}
+
+#[test]
+fn the_greatest_value_alone() {
+    let shape = Shape::new(1, u64::MAX, 0).unwrap();
+    let (ours, theirs) = both(shape, [(u64::MAX, 1)]);
+    assert_eq!((ours.min(), theirs.min()), (1 << 63, u64::MAX));
+    agree(&ours, &theirs, &[u64::MAX]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Snapshots as data: what is written is read again, and nothing else is.
 
-#![cfg(all(feature = "serde", not(any(percpu_loom, miri))))]
+#![cfg(all(feature = "serde", not(percpu_loom)))]
 
 use percpu_counter::histogram::{Shape, Snapshot};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Histograms are exact under migration and signals, in every mode.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 #[path = "../../percpu-core/tests/common/mod.rs"]
 mod common;

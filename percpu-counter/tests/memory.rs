@@ -1,6 +1,6 @@
 //! What counters cost, and that they leave nothing.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

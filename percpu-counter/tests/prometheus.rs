@@ -1,6 +1,6 @@
 //! The crate `prometheus`, on per-CPU storage: the same answers as its own types.
 
-#![cfg(not(any(percpu_loom, miri)))]
+#![cfg(not(percpu_loom))]
 
 use percpu_counter::prometheus::{
     Counter, CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
@@ -335,6 +335,7 @@ mod stress {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "starts a shell")]
     fn where_memory_is_refused_one_atomic_counts() {
         const NAME: &str = "stress::where_memory_is_refused_one_atomic_counts";
         if std::env::var_os("PERCPU_TEST_CHILD").is_none() {

@@ -1,7 +1,7 @@
 //! Reader-writer locks: nobody is in beside a writer, nothing that a writer wrote
 //! is lost, and everybody gets in, in every mode.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 
@@ -372,7 +372,7 @@ mod model {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }) })]
 
         /// One thread, any order of steps: in and out as a number and a flag say.
         #[test]

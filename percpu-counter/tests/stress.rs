@@ -1,7 +1,7 @@
 //! Everything is accounted for: sixteen threads under migration and signals, in every
 //! mode.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

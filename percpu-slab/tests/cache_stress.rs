@@ -1,6 +1,6 @@
 //! Caches in many threads: every object is at one place, every value is dropped once.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 

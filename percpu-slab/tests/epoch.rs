@@ -33,6 +33,7 @@ fn address<T>(object: &Object<T>) -> usize {
 /// OC-06.
 #[test]
 fn an_object_is_not_used_again_before_its_grace_period() {
+    const MANY: usize = if cfg!(miri) { 40 } else { 500 };
     let drops = Arc::new(AtomicUsize::new(0));
     let cache = Cache::<Counted>::builder().build().unwrap();
     let alloc = || cache.alloc(Counted(0, Arc::clone(&drops))).ok().unwrap();
@@ -47,7 +48,7 @@ fn an_object_is_not_used_again_before_its_grace_period() {
             let _ = wait.recv();
         });
         ready.wait();
-        let waiting: BTreeSet<usize> = (0..500)
+        let waiting: BTreeSet<usize> = (0..MANY)
             .map(|_| {
                 let object = alloc();
                 let at = address(&object);
@@ -55,22 +56,22 @@ fn an_object_is_not_used_again_before_its_grace_period() {
                 at
             })
             .collect();
-        assert_eq!(waiting.len(), 500, "one was used again");
+        assert_eq!(waiting.len(), MANY, "one was used again");
         cache.flush().unwrap();
-        for _ in 0..1000 {
+        for _ in 0..2 * MANY {
             epoch::pin().flush();
             assert!(!waiting.contains(&address(&alloc())));
         }
-        assert_eq!((cache.deferred(), drops.load(Relaxed)), (500, 1000));
+        assert_eq!((cache.deferred(), drops.load(Relaxed)), (MANY, 2 * MANY));
         drop(go_on);
         assert!(cache.deferred_barrier().unwrap());
-        assert_eq!((cache.deferred(), drops.load(Relaxed)), (0, 1500));
-        let again: Vec<_> = (0..500).map(|_| alloc()).collect();
+        assert_eq!((cache.deferred(), drops.load(Relaxed)), (0, 3 * MANY));
+        let again: Vec<_> = (0..MANY).map(|_| alloc()).collect();
         assert!(again.iter().any(|object| waiting.contains(&address(object))));
     });
     assert_eq!(cache.stats().live, 0);
     cache.destroy().unwrap();
-    assert_eq!(drops.load(Relaxed), 2000);
+    assert_eq!(drops.load(Relaxed), 4 * MANY);
 }
 
 /// The kernel's `test_kfree_rcu`.
@@ -93,8 +94,9 @@ fn a_cache_with_deferred_objects_is_destroyed_without_a_report() {
 /// The kernel's `test_kfree_rcu_wq_destroy`: ten times, by another thread, with delays.
 #[test]
 fn a_cache_is_destroyed_by_another_thread_while_objects_wait() {
+    const EACH: usize = if cfg!(miri) { 10 } else { 50 };
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
-    for round in 0..10 {
+    for round in 0..if cfg!(miri) { 2 } else { 10 } {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let delay = std::time::Duration::from_micros(random >> 54);
         let drops = Arc::new(AtomicUsize::new(0));
@@ -106,7 +108,7 @@ fn a_cache_is_destroyed_by_another_thread_while_objects_wait() {
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    for _ in 0..50 {
+                    for _ in 0..EACH {
                         defer(&cache);
                     }
                     std::thread::sleep(delay);
@@ -117,7 +119,7 @@ fn a_cache_is_destroyed_by_another_thread_while_objects_wait() {
         });
         let destroyed = std::thread::spawn(move || Arc::into_inner(cache).unwrap().destroy());
         destroyed.join().unwrap().unwrap();
-        assert_eq!(drops.load(Relaxed), 103);
+        assert_eq!(drops.load(Relaxed), 2 * (EACH + 1) + 1);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pools against naive ones: whatever is done, each has what it should have.
 
-#![cfg(all(not(percpu_loom), not(miri)))]
+#![cfg(not(percpu_loom))]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Clear),
         1 => Just(Step::Decay),
     ];
-    prop::collection::vec(step, 0..200)
+    prop::collection::vec(step, 0..if cfg!(miri) { 30 } else { 200 })
 }
 
 /// A value with a name, which it takes out of `exist` when it is dropped.
@@ -44,7 +44,7 @@ impl Drop for Named {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
 
     /// Of a pool it is known at each step which values exist, and which of them are in
     /// use; not where the others lie.

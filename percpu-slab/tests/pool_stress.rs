@@ -1,7 +1,7 @@
 //! Pools under migration and signals, in every mode: nothing lost, nobody beside the
 //! holder of a value, no growth.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 
@@ -130,6 +130,7 @@ fn values_that_one_thread_gets_and_another_drops_flow_back() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "hundreds of threads at least")]
 fn ten_thousand_threads_leave_nothing() {
     common::in_child("ten_thousand_threads_leave_nothing", &[], || {
         let pool = Pool::builder(|| [0_u64; 8]).build().unwrap();
@@ -302,6 +303,7 @@ fn objpool_overrun() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "there are no signals")]
 fn objpool_in_signal_handlers() {
     objpool("objpool_in_signal_handlers", 1, true);
 }

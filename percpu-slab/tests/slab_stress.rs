@@ -1,7 +1,7 @@
 //! Every value of a `Slab` is accounted for, and no key finds another one's value, under
 //! migration and signals; and what is left of many threads.
 
-#![cfg(all(target_os = "linux", not(percpu_loom), not(miri)))]
+#![cfg(all(target_os = "linux", not(percpu_loom)))]
 
 mod common;
 
@@ -179,6 +179,7 @@ fn resident() -> usize {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "asks what is resident")]
 fn an_idle_slab_holds_little_after_64_threads() {
     const VALUES: u64 = 2_000;
     let test = "an_idle_slab_holds_little_after_64_threads";
@@ -207,6 +208,7 @@ fn an_idle_slab_holds_little_after_64_threads() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "asks what is resident")]
 fn an_idle_slab_holds_little_with_nobodys_help() {
     common::in_child("an_idle_slab_holds_little_with_nobodys_help", &[], || {
         // What sharded-slab is measured by: each thread has been there.
@@ -229,6 +231,7 @@ fn an_idle_slab_holds_little_with_nobodys_help() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "asks what is resident")]
 fn ten_thousand_threads_over_time_leave_nothing() {
     common::in_child("ten_thousand_threads_over_time_leave_nothing", &[], || {
         let slab: Slab<[u64; 8]> = Slab::new().unwrap();
@@ -257,6 +260,7 @@ fn ten_thousand_threads_over_time_leave_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "asks what is resident")]
 fn memory_of_pages_goes_back_to_the_system() {
     common::in_child("memory_of_pages_goes_back_to_the_system", &[], || {
         const COUNT: usize = 20_000;

@@ -1,7 +1,7 @@
 //! [`Putter`]: a put by who has a reference beyond doubt.
 
 use super::count::{Count, ONE};
-use crate::atomic::{AtomicU64, Ordering, fence};
+use crate::atomic::{AtomicU64, Ordering, acquire};
 use crate::element::Element;
 use crate::mutate::mutated;
 use crate::switch::Switch;
@@ -36,7 +36,7 @@ fn put_own_shared(count: &AtomicU64) -> bool {
         return false;
     }
     if !mutated("ref_last_no_acquire") {
-        fence(Ordering::Acquire);
+        acquire(|order| count.load(order));
     }
     true
 }

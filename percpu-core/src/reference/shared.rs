@@ -37,7 +37,7 @@ use core::ptr::NonNull;
 use super::error::RefError;
 use super::options::RefOptions;
 use super::raw::RawRef;
-use crate::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::atomic::{AtomicBool, AtomicUsize, Ordering, acquire};
 use crate::error::Error;
 use crate::mutate::mutated;
 
@@ -161,7 +161,7 @@ pub(super) unsafe fn leave<T>(this: NonNull<Shared<T>>) {
     if shares.fetch_sub(1, Ordering::Release) != 1 {
         return;
     }
-    fence(Ordering::Acquire);
+    acquire(|order| shares.load(order));
     // SAFETY: O1: the last share; it came from a box. No life is there, as it would
     // have a share, so there is no value to drop.
     drop(unsafe { Box::from_raw(this.as_ptr()) });

@@ -278,6 +278,8 @@ mod heap {
             if start.is_null() {
                 return Err(NO_MEMORY);
             }
+            #[cfg(miri)]
+            crate::sys::roots::keep(start);
             Ok(Mapping { base: start.expose_provenance(), len: wanted.len, align: wanted.align })
         }
     }
@@ -308,6 +310,8 @@ mod heap {
     impl Drop for Mapping {
         fn drop(&mut self) {
             let all = self.start(&(0..self.len)).cast::<u8>();
+            #[cfg(miri)]
+            crate::sys::roots::forget(self.base);
             if let Ok(layout) = Layout::from_size_align(self.len, self.align) {
                 // SAFETY: allocated in `reserve` with this layout.
                 unsafe { std::alloc::dealloc(all, layout) };

@@ -9,7 +9,7 @@
 //!   object      keeps code with sections mapped            fork    locks held over a fork
 //!   getcpu      which CPU                                  lock    32 bits of lock
 //!   protect     what pages may be used for
-//!   pretend     (tests) any machine, failing on demand
+//!   pretend     (tests) any machine, failing on demand      roots   (Miri) what is no leak
 //! ```
 
 pub(crate) mod cpulist;
@@ -30,6 +30,8 @@ pub(crate) mod object;
 pub(crate) mod pretend;
 #[cfg(percpu_linux)]
 pub(crate) mod protect;
+#[cfg(miri)]
+pub mod roots;
 #[cfg(percpu_rseq)]
 pub(crate) mod rseq;
 pub(crate) mod sync;

@@ -33,6 +33,9 @@ pub const MODES: [(&str, &[(&str, &str)]); 5] = [
 /// What the modes set.
 const SETTINGS: [&str; 3] = ["GLIBC_TUNABLES", "PERCPU_MODE", "PERCPU_INDEX"];
 
+/// How often Miri does what is done thousands of times elsewhere.
+const FEW: u64 = 20;
+
 /// Whether this process finds units by CPU, with sections.
 pub fn by_cpu() -> bool {
     let info = percpu_core::info().unwrap();
@@ -40,9 +43,12 @@ pub fn by_cpu() -> bool {
 }
 
 /// `count`, or the part of it that `PERCPU_TEST_SCALE` asks for (`0.02`): an
-/// emulated machine would take hours for what this one does in a minute.
+/// emulated machine would take hours for what this one does in a minute, and Miri
+/// days: there it is at most a few.
 pub fn scaled(count: u64) -> u64 {
-    let Some(scale) = std::env::var_os("PERCPU_TEST_SCALE") else { return count };
+    let Some(scale) = std::env::var_os("PERCPU_TEST_SCALE") else {
+        return if cfg!(miri) { count.min(FEW) } else { count };
+    };
     let scale: f64 = scale.to_str().and_then(|text| text.parse().ok()).expect("PERCPU_TEST_SCALE");
     ((count as f64 * scale) as u64).max(1)
 }
@@ -50,7 +56,12 @@ pub fn scaled(count: u64) -> u64 {
 /// Runs `body` in a process of its own, started as this test with `env` set:
 /// the configuration is one per process. `test` is the test's full name. What
 /// the child says is passed on, and what it ran as (`--nocapture` shows it).
+///
+/// Miri starts no processes: `body` runs in this one, and `env` is not set.
 pub fn in_child(test: &str, env: &[(&str, &str)], body: impl FnOnce()) {
+    if cfg!(miri) {
+        return body();
+    }
     if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
         body();
         if let Ok(info) = percpu_core::info() {
@@ -93,8 +104,11 @@ pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command
 }
 
 /// As `in_child`, once for each of `MODES`; if the environment asks for one, in
-/// that one alone.
+/// that one alone. Under Miri there is one mode.
 pub fn in_each_mode(test: &str, body: impl Fn()) {
+    if cfg!(miri) {
+        return body();
+    }
     let asked: Vec<_> =
         SETTINGS.iter().filter_map(|&name| Some((name, std::env::var(name).ok()?))).collect();
     if !asked.is_empty() {
@@ -143,6 +157,9 @@ pub fn rseq_feature_size() -> libc::c_ulong {
 /// Takes the calling thread's registration for restartable sequences away, which
 /// libc made. Whether the kernel did so.
 pub fn leave_rseq() -> bool {
+    if cfg!(miri) {
+        return false;
+    }
     const UNREGISTER: libc::c_int = 1;
     #[cfg(target_arch = "x86_64")]
     const SIGNATURE: u32 = 0x5305_3053;
@@ -208,8 +225,16 @@ extern "C" fn on_signal(_: libc::c_int) {
     }
 }
 
-/// Makes SIGUSR1 run `handler` (which must be async-signal-safe).
+/// What a storm under Miri calls.
+static CALLED: std::sync::Mutex<Option<fn()>> = std::sync::Mutex::new(None);
+
+/// Makes SIGUSR1 run `handler` (which must be async-signal-safe). Under Miri the next
+/// storm calls it.
 pub fn handle_sigusr1(handler: fn()) {
+    if cfg!(miri) {
+        *CALLED.lock().unwrap() = Some(handler);
+        return;
+    }
     assert!(HANDLER.set(handler).is_ok(), "one handler a process");
     // SAFETY: an all-zero sigaction is a valid starting point.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -220,8 +245,22 @@ pub fn handle_sigusr1(handler: fn()) {
 }
 
 /// Runs `work` on `threads` threads while each gets SIGUSR1 every 100 us and a
-/// random affinity now and then; afterwards all have returned.
+/// random affinity now and then; afterwards all have returned. Under Miri, which has no
+/// signals, each calls the handler before its work and after it.
 pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
+    if cfg!(miri) {
+        let work = &work;
+        let handler = CALLED.lock().unwrap().take().unwrap_or(|| ());
+        return std::thread::scope(|s| {
+            for n in 0..threads {
+                s.spawn(move || {
+                    handler();
+                    work(n);
+                    handler();
+                });
+            }
+        });
+    }
     use std::os::unix::thread::JoinHandleExt;
     use std::sync::atomic::AtomicUsize;
     let cpus = allowed();

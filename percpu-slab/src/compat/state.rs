@@ -50,7 +50,7 @@
 #![cfg_attr(not(percpu_loom), allow(unreachable_pub))]
 
 use percpu_core::__raw::mutated;
-use percpu_core::atomic::{AtomicU64, Ordering, fence};
+use percpu_core::atomic::{AtomicU64, Ordering, acquire};
 
 const LIFE: u64 = 0b111;
 const FREE: u64 = 0;
@@ -211,7 +211,7 @@ impl State<'_> {
         }
         if !mutated("compat_last_no_acquire") {
             // Acquire: all who released before, and who removed it.
-            fence(Ordering::Acquire);
+            acquire(|order| self.0.load(order));
         }
         // S2: nobody gains a reference any more, so this is the last one. The life
         // stays removed, which is as good as clearing without references.

@@ -351,7 +351,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 256 }))]
 
     /// Everything broken is told once, nothing else is; what is broken where it is in
     /// the way is never handed out again; nothing is lost.

@@ -150,6 +150,8 @@ mod imp {
         let layout = Layout::from_size_align(bytes, align).ok().filter(|l| l.size() > 0)?;
         // SAFETY: `layout` has a size that is not zero.
         let start = unsafe { System.alloc_zeroed(layout) };
+        #[cfg(miri)]
+        percpu_core::__raw::roots::keep(start);
         (!start.is_null()).then(|| start.expose_provenance())
     }
 
@@ -160,6 +162,8 @@ mod imp {
     pub(crate) unsafe fn unmap(base: usize, bytes: usize, align: usize) {
         if let Ok(layout) = Layout::from_size_align(bytes, align) {
             let start = core::ptr::with_exposed_provenance_mut(base);
+            #[cfg(miri)]
+            percpu_core::__raw::roots::forget(base);
             // SAFETY: the caller's promise; `map` used this layout.
             unsafe { System.dealloc(start, layout) };
         }
