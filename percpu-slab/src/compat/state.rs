@@ -287,8 +287,15 @@ impl State<'_> {
             generation = generation.wrapping_add(1);
         }
         let kept = if kept { KEPT } else { 0 };
-        // Release: partner is whatever hands the slot out next.
-        self.0.store(u64::from(generation) << GENERATION | kept, Ordering::Release);
+        let order = if mutated("compat_free_relaxed") {
+            Ordering::Relaxed
+        } else {
+            // Release: partner is the Acquire of who comes with a key, and is told that
+            // it is an old one. Who is given the slot next has it by a magazine, which
+            // orders more: no model misses this.
+            Ordering::Release
+        };
+        self.0.store(u64::from(generation) << GENERATION | kept, order);
     }
 }
 

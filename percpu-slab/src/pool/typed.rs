@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::sync::Mutex;
 
 use percpu_core::Unit;
+use percpu_core::__raw::mutated;
 use percpu_core::hotplug::{HotplugError, State};
 
 use super::recycle::{AsIs, Recycle};
@@ -118,7 +119,9 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         let value = unsafe { from_item(found.pop()?) };
         // Dropped for good if a destructor panics that this runs.
         let mut stolen = Returned { value: Some(value), values: &self.values };
-        magazines.put_batch(&found, &self.values);
+        if !mutated("pool_steals_one") {
+            magazines.put_batch(&found, &self.values);
+        }
         stolen.value.take()
     }
 

@@ -151,7 +151,8 @@ impl Slab {
     }
 
     /// The state a moment ago. Acquire: what was done with objects that it says are
-    /// free has happened.
+    /// free has happened. (Who discards because of it holds the node's lock, under which
+    /// the last free was: that would be enough.)
     pub(super) fn state(&self) -> State {
         State(self.head().state.load(Ordering::Acquire))
     }
@@ -209,15 +210,16 @@ impl Slab {
     ) -> Option<(State, State)> {
         // SAFETY: it is an object of the chain, so of this slab.
         let last = unsafe { self.next(usize::from(chain.last)) };
-        let released = match mutated("slab_free_relaxed") {
-            true => Ordering::Relaxed,
-            false => Ordering::AcqRel,
+        let released = match () {
+            () if mutated("slab_free_relaxed") => Ordering::Relaxed,
+            () if mutated("slab_free_no_acquire") => Ordering::Release,
+            () => Ordering::AcqRel,
         };
         let state = &self.head().state;
         let mut old = State(state.load(Ordering::Relaxed));
         loop {
             let edge = old.in_use() >= objects || old.in_use() <= chain.len;
-            if edge && !locked {
+            if edge && !locked && !mutated("slab_edge_without_lock") {
                 return None;
             }
             last.store(old.first(), Ordering::Relaxed);
