@@ -287,15 +287,9 @@ impl State<'_> {
             generation = generation.wrapping_add(1);
         }
         let kept = if kept { KEPT } else { 0 };
-        let order = if mutated("compat_free_relaxed") {
-            Ordering::Relaxed
-        } else {
-            // Release: partner is the Acquire of who comes with a key, and is told that
-            // it is an old one. Who is given the slot next has it by a magazine, which
-            // orders more: no model misses this.
-            Ordering::Release
-        };
-        self.0.store(u64::from(generation) << GENERATION | kept, order);
+        // Release: partner is whatever hands the slot out next. (That is a magazine, which
+        // orders what comes before by itself: made Relaxed, no model missed it.)
+        self.0.store(u64::from(generation) << GENERATION | kept, Ordering::Release);
     }
 }
 

@@ -40,7 +40,10 @@ impl Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        self.0.set(POISON);
+        // A failure is told once.
+        if !std::thread::panicking() {
+            self.0.set(POISON);
+        }
     }
 }
 

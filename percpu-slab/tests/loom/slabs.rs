@@ -172,22 +172,24 @@ fn last_free_against_free_with_a_limit() {
 fn last_free_against_free_and_the_next_slab() {
     static AGAIN: Outcomes<usize> = Outcomes::new();
     Builder::new().check(|machine| {
-        let (model, objects) = Model::new(2, SlabOptions::default());
-        let (theirs, object) = (Arc::clone(&model), objects[0]);
-        let freer = machine.spawn_on(0, move || theirs.free(object));
+        let (model, objects) = Model::new(3, SlabOptions::default());
+        // So that the first of the two frees takes no lock.
+        assert!(!model.free(objects[0]));
         let (theirs, object) = (Arc::clone(&model), objects[1]);
+        let freer = machine.spawn_on(0, move || theirs.free(object));
+        let (theirs, object) = (Arc::clone(&model), objects[2]);
         let last = machine.spawn_on(1, move || {
             assert!(!theirs.free(object));
-            let mut out = [0; 2];
-            assert_eq!(theirs.slabs.refill(&mut out), Ok(2));
+            let mut out = [0; 3];
+            assert_eq!(theirs.slabs.refill(&mut out), Ok(3));
             out.iter().filter(|&&object| theirs.got(object)).count()
         });
         assert!(!freer.join().unwrap());
         AGAIN.saw(last.join().unwrap());
-        assert_eq!((model.slabs.stats().live, model.slabs.stats().double_frees), (2, 0));
+        assert_eq!((model.slabs.stats().live, model.slabs.stats().double_frees), (3, 0));
     });
-    // One, if the other one was still out.
-    AGAIN.assert_exactly([1, 2]);
+    // Two, if the other one was still out.
+    AGAIN.assert_exactly([2, 3]);
 }
 
 fn refill(model: &Model) -> Option<u64> {
