@@ -211,9 +211,7 @@ values_reserve_in_two_steps pools::get_against_get_at_the_limit
 pool_steals_one       pools::steal_against_get
 depot_pass_relaxed    pools::put_into_the_depot_against_get_elsewhere
 stack_no_fence        pools::drain_against_get_and_put
-stack_commit_first    pools::drain_against_get_and_put
 stack_no_fence        pools::fixed_get_against_get_of_one_object
-ids_push_relaxed      pools::fixed_get_against_get_of_one_object
 ids_look_again_relaxed ids::list_pop_against_use_of_what_it_walks
 ids_pop_again_relaxed ids::list_pop_against_a_change
 ids_no_tag            ids::list_pop_against_use_of_what_it_walks

@@ -12,8 +12,8 @@ use core::ops::Deref;
 use std::borrow::Cow;
 use std::sync::Mutex;
 
-use percpu_core::Unit;
 use percpu_core::__raw::mutated;
+use percpu_core::Unit;
 use percpu_core::hotplug::{HotplugError, State};
 
 use super::recycle::{AsIs, Recycle};

@@ -216,9 +216,8 @@ impl Slabs {
 fn in_one_step(
     number: &AtomicUsize,
     mutation: &str,
-    f: impl FnMut(usize) -> Option<usize>,
+    mut f: impl FnMut(usize) -> Option<usize>,
 ) -> Result<usize, usize> {
-    let mut f = f;
     if mutated(mutation) {
         let old = number.load(Ordering::Relaxed);
         number.store(f(old).ok_or(old)?, Ordering::Relaxed);

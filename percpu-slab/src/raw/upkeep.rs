@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use percpu_core::Unit;
 use percpu_core::__raw::mutated;
+use percpu_core::Unit;
 use percpu_core::atomic::{Ordering, fence};
 
 use super::depot::Depot;

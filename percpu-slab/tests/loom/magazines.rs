@@ -125,13 +125,8 @@ impl Cache {
     }
 
     fn of(magazine: usize, max_magazines: usize, depot: usize) -> Arc<Self> {
-        let options = MagazineOptions {
-            magazine,
-            magazines: 1,
-            max_magazines,
-            depot,
-            count_hits: false,
-        };
+        let options =
+            MagazineOptions { magazine, magazines: 1, max_magazines, depot, count_hits: false };
         let magazines = Magazines::new(options).unwrap();
         Arc::new(Self { magazines, numbers: Numbers::default() })
     }

@@ -128,12 +128,7 @@ fn get_against_get_at_the_limit() {
         assert_eq!(end(pool, &census), 1, "more than may exist");
         ENDS.saw(used);
     });
-    ENDS.assert_seen([
-        [Some(1), None],
-        [None, Some(1)],
-        [Some(1), Some(2)],
-        [Some(2), Some(1)],
-    ]);
+    ENDS.assert_seen([[Some(1), None], [None, Some(1)], [Some(1), Some(2)], [Some(2), Some(1)]]);
 }
 
 /// Whoever steals takes all that a CPU has, and keeps one.
@@ -234,12 +229,7 @@ fn fixed_get_against_get_of_one_object() {
         assert_eq!(census.dropped.load(Relaxed), 1);
         ENDS.saw(used);
     });
-    ENDS.assert_seen([
-        [Some(1), None],
-        [None, Some(1)],
-        [Some(1), Some(2)],
-        [Some(2), Some(1)],
-    ]);
+    ENDS.assert_seen([[Some(1), None], [None, Some(1)], [Some(1), Some(2)], [Some(2), Some(1)]]);
 }
 
 /// A guard that is dropped by another thread.
