@@ -48,6 +48,13 @@ use crate::raw::{Collector, MagazineStats, Magazines, Source};
 ///
 /// Not for signal handlers: it may allocate. See [`FixedPool`](super::FixedPool).
 ///
+/// # Forks
+/// A forked child goes on with its pools: getting a value and giving it back wait for
+/// nobody. What other threads of the parent had in hand is lost to the child. If one of
+/// them was in the middle of a drain, a drain of the child waits for ever; so does a
+/// [`try_get`](Self::try_get) at the limit that looks for values of other CPUs.
+///
+/// # Which values
 /// Values go from thread to thread, so they are `Send`:
 /// ```compile_fail,E0277
 /// let pool = percpu_slab::Pool::new(|| std::rc::Rc::new(1));
