@@ -16,20 +16,23 @@ impl Life {
     }
 
     pub(super) fn is_used(&self) {
-        self.0.with(|_| ());
+        // A failure is told once.
+        if !std::thread::panicking() {
+            self.0.with(|_| ());
+        }
     }
 
     /// Whoever ends it is told so: nobody uses it any more.
     pub(super) fn ends(&self) {
-        self.0.with_mut(|_| ());
+        if !std::thread::panicking() {
+            self.0.with_mut(|_| ());
+        }
     }
 }
 
 impl Drop for Life {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.ends();
-        }
+        self.ends();
     }
 }
 

@@ -106,7 +106,7 @@ fn free_elsewhere_against_alloc() {
 #[test]
 fn alloc_and_free_against_the_same_on_one_cpu() {
     static CACHED: Outcomes<usize> = Outcomes::new();
-    Builder::new().cpus(1).faults(1).preemptions(1).check(|machine| {
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
         let blocks = Blocks::new(2, 1);
         let threads = [(); 2].map(|()| {
             let theirs = Arc::clone(&blocks);
