@@ -121,7 +121,7 @@ impl RawStack {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(percpu_loom)))]
 mod tests {
     use super::*;
 

@@ -96,7 +96,6 @@ mod here;
 pub mod hotplug;
 mod index;
 mod info;
-#[cfg(not(percpu_loom))]
 mod inside;
 pub mod kernel;
 mod local_buffer;

@@ -29,7 +29,6 @@
 
 use core::cell::Cell;
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
@@ -38,6 +37,7 @@ use percpu_core::Unit;
 use percpu_core::hotplug::State;
 
 use crate::error::Error;
+use crate::handed::Handed;
 use crate::raw::Batches;
 
 /// The most objects of a batch: those of a magazine.
@@ -48,7 +48,7 @@ pub(crate) struct Deferred {
     /// `None` if there was no per-CPU memory for them: then each object goes by itself.
     batches: Option<Batches>,
     /// Objects with the epoch.
-    handed: AtomicUsize,
+    handed: Handed,
     /// Drops values and frees their objects.
     release: unsafe fn(&[u64]),
 }
@@ -56,7 +56,7 @@ pub(crate) struct Deferred {
 impl Deferred {
     fn new(batch: usize, release: unsafe fn(&[u64])) -> Arc<Self> {
         let batches = Batches::new(batch.clamp(2, MAX_BATCH)).ok();
-        Arc::new(Self { batches, handed: AtomicUsize::new(0), release })
+        Arc::new(Self { batches, handed: Handed::default(), release })
     }
 
     /// Releases an object when a grace period that begins now has passed.
@@ -83,8 +83,7 @@ impl Deferred {
     /// As [`defer`](Self::defer), for each.
     unsafe fn hand(self: &Arc<Self>, objects: &[u64], guard: &Guard, counted: bool) {
         if counted {
-            // Relaxed: whoever waits was told of these objects, or does not wait for them.
-            self.handed.fetch_add(objects.len(), Ordering::Relaxed);
+            self.handed.add(objects.len());
         }
         let mut items = [0; MAX_BATCH];
         items[..objects.len()].copy_from_slice(objects);
@@ -118,7 +117,7 @@ impl Deferred {
 
     /// How many objects wait; of a moment ago.
     fn waiting(&self) -> usize {
-        self.batches.as_ref().map_or(0, Batches::len) + self.handed.load(Ordering::Relaxed)
+        self.batches.as_ref().map_or(0, Batches::len) + self.handed.count()
     }
 
     /// Waits until all that was deferred before is free: `false` if this thread is
@@ -129,8 +128,7 @@ impl Deferred {
     fn barrier(self: &Arc<Self>) -> Result<bool, Error> {
         self.flush()?;
         let mut rounds = 0u32;
-        // Acquire: pairs with the Release in `release`: all that was done to the objects.
-        while self.handed.load(Ordering::Acquire) != 0 {
+        while !self.handed.is_none() {
             if is_pinned() {
                 return Ok(false);
             }
@@ -233,8 +231,7 @@ impl Batch {
         // SAFETY: a grace period has passed, and `defer` was promised the rest.
         turn(|| unsafe { (deferred.release)(&self.items[..self.len]) });
         if self.counted {
-            // Release: pairs with the Acquire in `barrier`.
-            deferred.handed.fetch_sub(self.len, Ordering::Release);
+            deferred.handed.done(self.len);
         }
     }
 }

@@ -52,8 +52,9 @@ pub mod compat;
 #[cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
 mod epoch;
 mod error;
-#[cfg(not(percpu_loom))]
 mod global;
+#[cfg(any(feature = "crossbeam-epoch", percpu_loom))]
+mod handed;
 pub mod hardened;
 pub mod kernel;
 pub mod keyed;
@@ -73,5 +74,8 @@ pub use pool::{FixedPool, IdPool, OwnedPoolGuard, Pool, PoolGuard};
 #[cfg(percpu_loom)]
 pub mod __model {
     pub use crate::compat::state::{Marked, State};
+    pub use crate::global::__Bucket as Bucket;
+    pub use crate::handed::Handed;
+    pub use crate::keyed::__Life as Life;
     pub use crate::pool::__FreeList as FreeList;
 }

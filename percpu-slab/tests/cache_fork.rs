@@ -1,4 +1,4 @@
-//! Caches in a child that was forked.
+//! Caches and pools in a child that was forked.
 //!
 //! # Safety
 //!
@@ -9,8 +9,10 @@
 
 mod common;
 
-use common::in_each_mode;
-use percpu_slab::{Cache, Object, free_bulk};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use common::{in_each_mode, scaled};
+use percpu_slab::{Cache, Object, Pool, free_bulk};
 
 /// Runs `f` in a forked child; whether it returned in time and did not panic.
 fn in_a_fork(f: impl FnOnce()) -> bool {
@@ -44,6 +46,42 @@ fn use_it(cache: &Cache<Vec<u64>>, mut objects: Vec<Object<Vec<u64>>>) {
     drop(objects);
     assert!(cache.stats().live < live);
     cache.shrink().unwrap();
+}
+
+/// Getting and giving back waits for nobody, so also not for who is not there.
+#[test]
+fn a_child_of_a_busy_process_goes_on_with_its_pools() {
+    in_each_mode("a_child_of_a_busy_process_goes_on_with_its_pools", || {
+        let pool = Pool::builder(|| vec![7_u64; 4]).magazine(4).depot(2).build().unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !over.load(Relaxed) {
+                        let values: Vec<_> = (0..20).map(|_| pool.get()).collect();
+                        assert!(values.iter().all(|value| **value == [7; 4]));
+                    }
+                });
+            }
+            let children = (0..scaled(10)).all(|_| {
+                in_a_fork(|| {
+                    for round in 0..50 {
+                        let mut values: Vec<_> = (0..40).map(|_| pool.get()).collect();
+                        for (i, value) in values.iter_mut().enumerate() {
+                            assert_eq!(**value, [7; 4], "somebody else has it");
+                            value.fill(round * 100 + i as u64);
+                        }
+                        for (i, value) in values.iter_mut().enumerate() {
+                            assert_eq!(**value, [round * 100 + i as u64; 4], "two have one");
+                            value.fill(7);
+                        }
+                    }
+                })
+            });
+            over.store(true, Relaxed);
+            assert!(children, "a child hung, or found what it should not");
+        });
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@
 #![cfg(all(feature = "crossbeam-epoch", not(percpu_loom)))]
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -170,6 +171,7 @@ fn another_collector_is_asked_for_each_object() {
         cache.defer_drop(object, &writer.pin());
     }
     cache.flush().unwrap();
+    assert_eq!(cache.deferred(), 0, "not the usual epoch's, which a barrier would wait for");
     assert!(cache.deferred_barrier().unwrap());
     assert_eq!(drops.load(Relaxed), 0, "the reader of that collector is pinned");
     drop(pinned);
@@ -258,6 +260,46 @@ fn a_long_list_whose_nodes_defer_each_other_does_not_need_a_long_stack() {
     });
     drops.unwrap().join().unwrap();
     assert_eq!(cache.deferred(), 0);
+}
+
+/// Many batches, all due at once, each of whose values defers another one when it is
+/// dropped: what that hands over is not collected inside of the drop, on top of whose
+/// stack the next batch would be released, and so on.
+#[test]
+fn values_that_defer_others_are_not_dropped_inside_of_each_other() {
+    thread_local! {
+        static DEPTH: Cell<usize> = const { Cell::new(0) };
+    }
+    static DEEPEST: AtomicUsize = AtomicUsize::new(0);
+    struct Node {
+        next: Option<Object<Node>>,
+        cache: Arc<Cache<Node>>,
+    }
+    impl Drop for Node {
+        fn drop(&mut self) {
+            DEPTH.set(DEPTH.get() + 1);
+            DEEPEST.fetch_max(DEPTH.get(), Relaxed);
+            if let Some(next) = self.next.take() {
+                self.cache.defer_drop(next, &epoch::pin());
+            }
+            DEPTH.set(DEPTH.get() - 1);
+        }
+    }
+    let cache = Arc::new(Cache::<Node>::new().unwrap());
+    let node = |next| {
+        let node = Node { next, cache: Arc::clone(&cache) };
+        cache.alloc(node).ok().unwrap()
+    };
+    // As long as this thread is pinned here, nothing of it is due.
+    let pinned = epoch::pin();
+    for _ in 0..if cfg!(miri) { 600 } else { 6000 } {
+        cache.defer_drop(node(Some(node(None))), &epoch::pin());
+    }
+    drop(pinned);
+    while cache.deferred() > 0 {
+        assert!(cache.deferred_barrier().unwrap());
+    }
+    assert_eq!((DEEPEST.load(Relaxed), Arc::strong_count(&cache)), (1, 1));
 }
 
 /// A stack without locks.

@@ -9,6 +9,7 @@
 
 use crate::atomic::{AtomicU64, Ordering};
 use crate::error::Error;
+use crate::ops::Refused;
 use crate::place::Place;
 use crate::process::{self, Admission};
 use crate::stack_copy::{StackCopy, StackPlace, StackRef};
@@ -75,6 +76,15 @@ impl StackArea {
         let at = self.place();
         // SAFETY: one of the place's own copies.
         process::admitted(at.place()).map(|head| unsafe { at.of(head) })
+    }
+
+    /// As `admit`, for an operation inside an allocation: there is no lock of units that
+    /// it would wait for.
+    ///
+    /// # Errors
+    /// None here.
+    pub(crate) fn try_admit(&self) -> Result<Option<StackRef<'_>>, Refused> {
+        Ok(self.admit())
     }
 
     /// The stack of `unit`; every unit is active.

@@ -287,7 +287,8 @@ impl State<'_> {
             generation = generation.wrapping_add(1);
         }
         let kept = if kept { KEPT } else { 0 };
-        // Release: partner is whatever hands the slot out next.
+        // Release: partner is whatever hands the slot out next. (That is a magazine, which
+        // orders what comes before by itself: made Relaxed, no model missed it.)
         self.0.store(u64::from(generation) << GENERATION | kept, Ordering::Release);
     }
 }

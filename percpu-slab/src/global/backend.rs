@@ -1,7 +1,9 @@
 //! [`Backend`]: requests to classes, magazines, slabs and mappings, and back.
 //!
 //! # Orderings
-//! - `heap`, `buckets`: Release by who made them, Acquire by who follows them.
+//! - `heap`, `buckets`: Release by who made them, Acquire by who follows them. No model
+//!   comes here, as a heap is a mapping of the process for ever; the test
+//!   `the_first_use_of_all_comes_while_others_allocate` does.
 //!
 //! # Safety
 //!

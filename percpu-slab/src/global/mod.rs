@@ -43,25 +43,37 @@
 //! child; a cell of a depot that one was about to fill or empty makes that depot look
 //! full or empty there, and blocks go to the slabs.
 
+#[cfg(not(percpu_loom))]
 mod alloc;
+#[cfg(not(percpu_loom))]
 mod stats;
 
-// The one choice of body: 64-bit Linux, or wherever there is a standard library.
+// The one choice of body: 64-bit Linux, or wherever there is a standard library. A model
+// has the part that is not about memory.
 #[cfg_attr(
     not(all(target_os = "linux", target_pointer_width = "64", not(miri))),
     path = "system.rs"
 )]
+#[cfg(not(percpu_loom))]
 mod backend;
-#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
+#[cfg(any(percpu_loom, all(target_os = "linux", target_pointer_width = "64", not(miri))))]
+#[cfg_attr(not(percpu_loom), allow(unreachable_pub, reason = "the models reach it"))]
 mod bucket;
-#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
 mod classes;
-#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
 mod heap;
-#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
 mod large;
-#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri)))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
 mod mapping;
 
+#[cfg(not(percpu_loom))]
 pub use alloc::PerCpuAlloc;
+#[cfg(not(percpu_loom))]
 pub use stats::{AllocStats, ClassStats, LargeStats};
+
+/// For the models.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub use bucket::Bucket as __Bucket;

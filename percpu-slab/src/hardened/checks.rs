@@ -17,7 +17,7 @@ use core::alloc::Layout;
 use core::fmt;
 use std::sync::Arc;
 
-use percpu_core::__raw::Mutex;
+use percpu_core::__raw::{Mutex, mutated};
 
 use super::memory;
 use super::registry;
@@ -118,8 +118,14 @@ impl Checks {
         let object = object as usize;
         let mut state = self.state.lock();
         let track = track(&mut state, site);
+        let was_live = mutated("checks_claim_in_two_steps")
+            && state.get(object).is_some_and(|record| record.doing == Doing::Live);
+        if was_live {
+            drop(state);
+            state = self.state.lock();
+        }
         let kind = match state.get_mut(object) {
-            Some(record) if record.doing == Doing::Live => {
+            Some(record) if record.doing == Doing::Live || was_live => {
                 record.doing = Doing::Freeing;
                 record.freed = Some(track);
                 return true;
@@ -165,7 +171,7 @@ impl Checks {
         let mut found = Vec::new();
         let mut state = self.state.lock();
         self.repair(&state, object, Action::Frozen, &mut found);
-        let closed = state.closed;
+        let closed = state.closed && !mutated("checks_forget_the_close");
         let record = state.get_mut(object).expect("it was claimed");
         found.iter_mut().for_each(|corruption| corruption.found_at = record.freed);
         let mut gone = false;

@@ -25,6 +25,7 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
+use percpu_core::__raw::mutated;
 use percpu_core::atomic::{AtomicPtr, Ordering};
 
 use super::slot::Slot;
@@ -96,7 +97,11 @@ impl<T> Directory<T> {
     pub(super) fn find(&self, index: u32) -> Option<&Slot<T>> {
         let (segment, offset) = Self::place(index);
         // Acquire: partner is the store in `prepare`.
-        let segment = self.segments.get(segment as usize)?.load(Ordering::Acquire);
+        let found = match mutated("directory_find_relaxed") {
+            true => Ordering::Relaxed,
+            false => Ordering::Acquire,
+        };
+        let segment = self.segments.get(segment as usize)?.load(found);
         if segment.is_null() {
             return None;
         }
@@ -124,7 +129,11 @@ impl<T> Directory<T> {
                 unsafe { slot.write(Slot::vacant()) };
             }
             // Release: partner is the load in `find`.
-            segment.store(slots, Ordering::Release);
+            let prepared = match mutated("directory_prepare_relaxed") {
+                true => Ordering::Relaxed,
+                false => Ordering::Release,
+            };
+            segment.store(slots, prepared);
         }
         Ok(())
     }

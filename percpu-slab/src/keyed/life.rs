@@ -137,7 +137,8 @@ fn read_first<T>(slot: &Slot<T>, generation: u32, mut state: u64) -> bool {
             return true;
         }
         let marked = state | READ;
-        // Acquire: partner is `fill`.
+        // Acquire: partner is `fill`. (Once more: the load that told this generation had it,
+        // and the value has not changed since. No model can miss it.)
         let set = slot.state.compare_exchange(state, marked, Ordering::Acquire, Ordering::Acquire);
         match set {
             Ok(_) => return true,
@@ -146,12 +147,24 @@ fn read_first<T>(slot: &Slot<T>, generation: u32, mut state: u64) -> bool {
     }
 }
 
+#[inline(always)]
+fn claimed() -> Ordering {
+    match mutated("slot_claim_relaxed") {
+        true => Ordering::Relaxed,
+        false => Ordering::Acquire,
+    }
+}
+
 /// Makes the slot vacant if the value of this generation is there.
 #[inline(always)]
 pub(super) fn claim<T>(slot: &Slot<T>, generation: u32) -> Claim {
     // Acquire: partner is `fill`.
     let (old, new) = (live(generation), next(generation));
-    match slot.state.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {
+    if mutated("slot_claim_in_two_steps") && slot.state.load(Ordering::Acquire) == old {
+        slot.state.store(new, Ordering::Relaxed);
+        return Claim::Alone;
+    }
+    match slot.state.compare_exchange(old, new, claimed(), Ordering::Relaxed) {
         Ok(_) => Claim::Alone,
         Err(state) => claim_read(slot, generation, state),
     }
@@ -165,8 +178,9 @@ fn claim_read<T>(slot: &Slot<T>, generation: u32, mut state: u64) -> Claim {
             return Claim::Gone;
         }
         let new = next(generation);
-        // Acquire: partner is `fill`.
-        match slot.state.compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed) {
+        // Acquire: partner is `fill`. (The grace period that follows hands on what a reader
+        // acquired; it is here for who is alone.)
+        match slot.state.compare_exchange(state, new, claimed(), Ordering::Relaxed) {
             Ok(_) if state == live(generation) => return Claim::Alone,
             Ok(_) if state & READ == 0 && mutated("slot_try_is_unread") => return Claim::Alone,
             Ok(_) => return Claim::Read,
@@ -177,8 +191,12 @@ fn claim_read<T>(slot: &Slot<T>, generation: u32, mut state: u64) -> Claim {
 
 /// The value that was claimed, and read, and is still where it was, is there again.
 pub(super) fn unclaim<T>(slot: &Slot<T>, generation: u32) {
+    let there = match mutated("slot_unclaim_relaxed") {
+        true => Ordering::Relaxed,
+        false => Ordering::Release,
+    };
     // Release: as in `fill`.
-    slot.state.store(live(generation) | READ, Ordering::Release);
+    slot.state.store(live(generation) | READ, there);
 }
 
 /// Begins to take a value without waiting.
@@ -198,7 +216,11 @@ pub(super) fn try_claim<T>(slot: &Slot<T>, generation: u32) -> Try {
         };
         // Acquire: partner is `fill`. Release: who reads from now on sees what was done
         // before the try.
-        match slot.state.compare_exchange(state, new, Ordering::AcqRel, Ordering::Relaxed) {
+        let tried = match mutated("slot_try_relaxed") {
+            true => Ordering::Relaxed,
+            false => Ordering::AcqRel,
+        };
+        match slot.state.compare_exchange(state, new, tried, Ordering::Relaxed) {
             Ok(_) => return outcome,
             Err(now) => state = now,
         }
@@ -208,7 +230,7 @@ pub(super) fn try_claim<T>(slot: &Slot<T>, generation: u32) -> Try {
 /// Takes the value after a grace period; whether it is the caller's (L3).
 pub(super) fn finish<T>(slot: &Slot<T>, generation: u32) -> bool {
     let (old, new) = (live(generation) | TRY, next(generation));
-    // Acquire: partner is `fill`.
+    // Acquire: partner is `fill`. (Once more, after the one of `try_claim`.)
     if slot.state.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed).is_ok() {
         return true;
     }
@@ -222,7 +244,8 @@ pub(super) fn finish<T>(slot: &Slot<T>, generation: u32) -> bool {
 
 /// Leaves the value as one that somebody may have, if it is still there.
 pub(super) fn give_up<T>(slot: &Slot<T>, generation: u32) {
-    let end = |state| is_of(state, generation).then_some((state | READ) & !TRY);
+    let read = if mutated("slot_give_up_is_unread") { 0 } else { READ };
+    let end = |state| is_of(state, generation).then_some((state | read) & !TRY);
     // Relaxed: nothing is read; the flags hand on what `fill` released.
     let _ = slot.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, end);
 }

@@ -14,6 +14,8 @@ mod guard;
 mod iter;
 mod key;
 mod life;
+#[cfg(percpu_loom)]
+mod model;
 mod owned;
 mod page;
 mod removed;
@@ -33,6 +35,11 @@ pub use owned::OwnedGuard;
 pub use slab::Slab;
 pub use stats::SlabStats;
 pub use vacant::VacantEntry;
+
+/// For the models.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+pub use model::Life as __Life;
 
 #[allow(unused_imports, reason = "the other face of the slots, `compat`, stands on them")]
 pub(crate) use {

@@ -72,14 +72,15 @@ impl FreeList {
     /// Takes ids out, as many as `out` has room for or the list has; how many.
     pub fn pop(&self, out: &mut [u32]) -> usize {
         // Acquire: pairs with the Release of `push`.
-        let mut seen = self.head.load(match mutated("ids_pop_relaxed") {
+        let acquire = |mutation| match mutated(mutation) {
             true => Ordering::Relaxed,
             false => Ordering::Acquire,
-        });
+        };
+        let mut seen = self.head.load(acquire("ids_pop_relaxed"));
         loop {
             let Some((found, rest)) = self.walk(seen as u32, out) else {
                 // Not a load, which may return the old one for a while.
-                seen = self.head.fetch_add(0, Ordering::Acquire);
+                seen = self.head.fetch_add(0, acquire("ids_look_again_relaxed"));
                 continue;
             };
             if found == 0 {
@@ -88,7 +89,8 @@ impl FreeList {
             // Relaxed: as a read-modify-write it passes on the Releases before it. If it
             // fails, Acquire as above.
             let new = head(next_tag(seen), rest);
-            match self.head.compare_exchange_weak(seen, new, Ordering::Relaxed, Ordering::Acquire) {
+            let again = acquire("ids_pop_again_relaxed");
+            match self.head.compare_exchange_weak(seen, new, Ordering::Relaxed, again) {
                 Ok(_) => return found,
                 Err(now) => seen = now,
             }

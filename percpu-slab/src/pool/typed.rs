@@ -12,6 +12,7 @@ use core::ops::Deref;
 use std::borrow::Cow;
 use std::sync::Mutex;
 
+use percpu_core::__raw::mutated;
 use percpu_core::Unit;
 use percpu_core::hotplug::{HotplugError, State};
 
@@ -47,6 +48,13 @@ use crate::raw::{Collector, MagazineStats, Magazines, Source};
 ///
 /// Not for signal handlers: it may allocate. See [`FixedPool`](super::FixedPool).
 ///
+/// # Forks
+/// A forked child goes on with its pools: getting a value and giving it back wait for
+/// nobody. What other threads of the parent had in hand is lost to the child. If one of
+/// them was in the middle of a drain, a drain of the child waits for ever; so does a
+/// [`try_get`](Self::try_get) at the limit that looks for values of other CPUs.
+///
+/// # Which values
 /// Values go from thread to thread, so they are `Send`:
 /// ```compile_fail,E0277
 /// let pool = percpu_slab::Pool::new(|| std::rc::Rc::new(1));
@@ -118,7 +126,9 @@ impl<T, R: Recycle<T>> Pool<T, R> {
         let value = unsafe { from_item(found.pop()?) };
         // Dropped for good if a destructor panics that this runs.
         let mut stolen = Returned { value: Some(value), values: &self.values };
-        magazines.put_batch(&found, &self.values);
+        if !mutated("pool_steals_one") {
+            magazines.put_batch(&found, &self.values);
+        }
         stolen.value.take()
     }
 

@@ -20,6 +20,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::ptr;
 
+use percpu_core::__raw::mutated;
 use percpu_core::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::Error;
@@ -130,6 +131,12 @@ impl<'a, T> Reserved<'a, T> {
     fn new(values: &'a Values<T>) -> Result<Self, Error> {
         let limit = values.limit;
         let more = |live| (live < limit).then_some(live + 1);
+        if mutated("values_reserve_in_two_steps") {
+            let live = values.live.load(Ordering::Relaxed);
+            let more = more(live).ok_or(Error::LimitReached { limit })?;
+            values.live.store(more, Ordering::Relaxed);
+            return Ok(Self(values));
+        }
         match values.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
             Ok(_) => Ok(Self(values)),
             Err(_) => Err(Error::LimitReached { limit }),

@@ -1,5 +1,7 @@
 //! Many items at a time from [`Magazines`], and to them.
 
+use percpu_core::__raw::mutated;
+
 use super::magazines::{GET_MISSES, GETS, Held, Magazines, PUTS, REFILLS};
 use super::source::Source;
 
@@ -42,7 +44,10 @@ impl Magazines {
                     got += count;
                 }
                 Err(error) => {
-                    held.put_back();
+                    match mutated("magazines_batch_forgets") {
+                        true => held.keep(),
+                        false => held.put_back(),
+                    }
                     break Err(error);
                 }
             }

@@ -206,37 +206,33 @@ pub(super) unsafe fn end_if(last: bool, core: *mut Core) {
 /// somebody uses it.
 #[cfg(percpu_loom)]
 pub(super) mod life {
-    use percpu_core::model::loom::cell::UnsafeCell;
     use std::cell::Cell;
+
+    use crate::raw::life;
 
     std::thread_local! {
         // All threads of a model are one.
         pub(in crate::raw) static CORES: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// A use is a read and the end a write: loom demands that each read happens before.
-    pub(in crate::raw) struct Life(UnsafeCell<()>);
+    pub(in crate::raw) struct Life(life::Life);
 
     impl Life {
         pub(in crate::raw) fn new() -> Self {
             CORES.set(CORES.get() + 1);
-            Self(UnsafeCell::new(()))
+            Self(life::Life::new())
         }
 
         pub(in crate::raw) fn is_used(&self) {
-            self.0.with(|_| ());
+            self.0.is_used();
         }
     }
 
     impl Drop for Life {
         fn drop(&mut self) {
             CORES.set(CORES.get() - 1);
-            self.0.with_mut(|_| ());
         }
     }
-
-    // SAFETY: nothing is in the cell.
-    unsafe impl Sync for Life {}
 }
 
 #[inline(always)]

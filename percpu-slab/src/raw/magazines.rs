@@ -109,6 +109,9 @@ pub(super) struct Parts {
     pub(super) options: MagazineOptions,
     pub(super) depots: Box<[Depot]>,
     pub(super) words: PerCpu<[AtomicU64; WORDS]>,
+    /// Models see M2 held.
+    #[cfg(percpu_loom)]
+    life: super::life::Life,
 }
 
 // Of each CPU, counts but for the first.
@@ -149,6 +152,8 @@ impl Magazines {
             depots: (0..nodes).map(|_| Depot::new(options.depot, options.magazine)).collect(),
             words: PerCpu::zeroed()?,
             options,
+            #[cfg(percpu_loom)]
+            life: super::life::Life::new(),
         })))
     }
 
@@ -157,6 +162,13 @@ impl Magazines {
     pub(crate) fn never_closed(mut self) -> Self {
         self.0.closes = false;
         self
+    }
+
+    /// In models: these are not freed beside whoever says so.
+    #[inline(always)]
+    fn is_used(&self) {
+        #[cfg(percpu_loom)]
+        self.0.life.is_used();
     }
 
     /// Takes an item of this CPU's, if it has one.
@@ -277,6 +289,10 @@ impl Magazines {
             let mut buffer = [0; MAX_MAGAZINE];
             let magazine = &mut buffer[..self.0.options.magazine];
             if let Ok(count) = self.stack().pop_into(magazine, 1) {
+                if mutated("magazines_item_first") {
+                    held.put_back();
+                    return self.store(&magazine[..count], source);
+                }
                 self.store(&magazine[..count], source);
             }
         }
@@ -339,13 +355,16 @@ impl Magazines {
     /// below.
     fn store<S: Source>(&self, items: &[u64], source: &S) {
         if self.depot().put(items) {
+            self.is_used();
             self.0.words.at(DEPOT_PUTS).inc();
             if !self.0.closes {
                 return;
             }
             // A light Dekker: the put before the look; in `close` the mark before the
             // look into the depot.
-            fence(Ordering::SeqCst);
+            if !mutated("magazines_no_fence") {
+                fence(Ordering::SeqCst);
+            }
             if self.0.closed.load(Ordering::Relaxed) && !mutated("magazines_no_look") {
                 self.empty_depots(source);
             }
@@ -369,7 +388,8 @@ impl Magazines {
     /// `limit` as `f` has it; `false` if it wants nothing changed, or all is closed.
     pub(super) fn update_limit(&self, f: impl Fn(usize) -> Option<usize>) -> bool {
         // 0 stays 0: closed.
-        self.stack().update_limit(|limit| if limit == 0 { None } else { f(limit) })
+        let reopens = mutated("magazines_limit_reopens");
+        self.stack().update_limit(|limit| if limit == 0 && !reopens { None } else { f(limit) })
     }
 
     /// This node's.

@@ -18,6 +18,8 @@ mod claim;
 mod collector;
 mod depot;
 mod hooks;
+#[cfg(percpu_loom)]
+mod life;
 mod list;
 mod magazine_options;
 mod magazine_stats;

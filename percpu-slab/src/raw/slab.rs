@@ -151,9 +151,14 @@ impl Slab {
     }
 
     /// The state a moment ago. Acquire: what was done with objects that it says are
-    /// free has happened.
+    /// free has happened. (Who discards has that by its own free as well: one of the two
+    /// would do, so the mutation takes both.)
     pub(super) fn state(&self) -> State {
-        State(self.head().state.load(Ordering::Acquire))
+        let seen = match mutated("slab_free_no_acquire") {
+            true => Ordering::Relaxed,
+            false => Ordering::Acquire,
+        };
+        State(self.head().state.load(seen))
     }
 
     /// Whether an object is in use.
@@ -209,15 +214,16 @@ impl Slab {
     ) -> Option<(State, State)> {
         // SAFETY: it is an object of the chain, so of this slab.
         let last = unsafe { self.next(usize::from(chain.last)) };
-        let released = match mutated("slab_free_relaxed") {
-            true => Ordering::Relaxed,
-            false => Ordering::AcqRel,
+        let released = match () {
+            () if mutated("slab_free_relaxed") => Ordering::Relaxed,
+            () if mutated("slab_free_no_acquire") => Ordering::Release,
+            () => Ordering::AcqRel,
         };
         let state = &self.head().state;
         let mut old = State(state.load(Ordering::Relaxed));
         loop {
             let edge = old.in_use() >= objects || old.in_use() <= chain.len;
-            if edge && !locked {
+            if edge && !locked && !mutated("slab_edge_without_lock") {
                 return None;
             }
             last.store(old.first(), Ordering::Relaxed);

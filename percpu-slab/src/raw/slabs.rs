@@ -27,7 +27,7 @@
 use core::alloc::Layout;
 use core::fmt;
 
-use percpu_core::__raw::Unfrozen;
+use percpu_core::__raw::{Unfrozen, mutated};
 use percpu_core::atomic::{AtomicUsize, Ordering};
 
 use super::memory;
@@ -84,6 +84,9 @@ pub(super) struct Parts {
     /// Models see S1 held: `pins` was brought to 0.
     #[cfg(percpu_loom)]
     gone: core::sync::atomic::AtomicBool,
+    /// The same, and that whoever is told comes after all who used it.
+    #[cfg(percpu_loom)]
+    life: super::life::Life,
 }
 
 impl Slabs {
@@ -129,6 +132,8 @@ impl Slabs {
             others,
             #[cfg(percpu_loom)]
             gone: core::sync::atomic::AtomicBool::new(false),
+            #[cfg(percpu_loom)]
+            life: super::life::Life::new(),
         })))
     }
 
@@ -239,9 +244,15 @@ impl Slabs {
     #[must_use]
     pub(super) fn unpin(&self, pins: usize) -> bool {
         // AcqRel: what all others did with this comes before its end.
-        let last = self.0.pins.fetch_sub(pins, Ordering::AcqRel) == pins;
+        let given = match () {
+            () if mutated("slabs_unpin_relaxed") => Ordering::Relaxed,
+            () if mutated("slabs_unpin_no_acquire") => Ordering::Release,
+            () => Ordering::AcqRel,
+        };
+        let last = self.0.pins.fetch_sub(pins, given) == pins;
         #[cfg(percpu_loom)]
         if last {
+            self.0.life.ends();
             assert!(
                 !self.0.gone.swap(true, core::sync::atomic::Ordering::Relaxed),
                 "twice the end"
@@ -255,6 +266,7 @@ impl Slabs {
         #[cfg(percpu_loom)]
         if !std::thread::panicking() {
             assert!(!self.0.gone.load(core::sync::atomic::Ordering::Relaxed), "used after its end");
+            self.0.life.is_used();
         }
     }
 

@@ -7,7 +7,8 @@
 
 #![allow(unsafe_code)]
 
-use percpu_core::atomic::Ordering;
+use percpu_core::__raw::mutated;
+use percpu_core::atomic::{AtomicUsize, Ordering};
 
 use super::node::Lists;
 use super::sizes::SPAN;
@@ -36,7 +37,7 @@ impl Slabs {
             (more > 0).then_some(live + more)
         };
         // Relaxed: a number, and nothing hangs on it.
-        match self.0.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow) {
+        match in_one_step(&self.0.live, "slabs_reserve_in_two_steps", grow) {
             Ok(live) => Ok(wanted.min(self.0.limit - live)),
             Err(_) => Err(Error::LimitReached { limit: self.0.limit }),
         }
@@ -120,9 +121,7 @@ impl Slabs {
         let grow = |slabs| (slabs < self.0.max_slabs).then_some(slabs + 1);
         let objects = self.0.max_slabs.saturating_mul(self.0.geometry.objects);
         // Relaxed: a number, and nothing hangs on it.
-        self.0
-            .slabs
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow)
+        in_one_step(&self.0.slabs, "slabs_count_in_two_steps", grow)
             .map(drop)
             .map_err(|_| Error::LimitReached { limit: objects })
     }
@@ -211,6 +210,20 @@ impl Slabs {
     fn distance(&self, from: usize, to: usize) -> u32 {
         (self.0.numa.distance)(from, to)
     }
+}
+
+/// Changes a number as `f` wants, unless `mutation` has it done in two steps.
+fn in_one_step(
+    number: &AtomicUsize,
+    mutation: &str,
+    mut f: impl FnMut(usize) -> Option<usize>,
+) -> Result<usize, usize> {
+    if mutated(mutation) {
+        let old = number.load(Ordering::Relaxed);
+        number.store(f(old).ok_or(old)?, Ordering::Relaxed);
+        return Ok(old);
+    }
+    number.fetch_update(Ordering::Relaxed, Ordering::Relaxed, f)
 }
 
 /// Gives a slab back whose objects could not be made.

@@ -150,3 +150,135 @@ fn put_against_put() {
     });
     ENDS.assert_exactly([(true, false), (false, true)]);
 }
+
+/// Whoever finds the list changed between the look and the change looks again, and sees
+/// that list as it was pushed, and its ids as they were left.
+#[test]
+fn list_pop_against_a_change() {
+    static ENDS: Outcomes<Vec<u32>> = Outcomes::new();
+    Builder::new().faults(0).preemptions(3).check(|machine| {
+        let list = Arc::new(FreeList::new(3));
+        let users = Arc::new([(); 3].map(|()| AtomicU64::new(0)));
+        let mut two = [9; 2];
+        assert_eq!(list.pop(&mut two), 2);
+        let (theirs, marks) = (Arc::clone(&list), Arc::clone(&users));
+        let pushes = machine.spawn_on(0, move || {
+            two.iter().for_each(|&id| marks[id as usize].store(7, Relaxed));
+            theirs.push(&[1, 0]);
+        });
+        let (theirs, marks) = (Arc::clone(&list), Arc::clone(&users));
+        let pops = machine.spawn_on(1, move || {
+            let mut ids = [9; 3];
+            let found = theirs.pop(&mut ids);
+            for &id in ids[..found].iter().filter(|&&id| id < 2) {
+                assert_eq!(marks[id as usize].load(Relaxed), 7, "as its last user left it");
+            }
+            ids[..found].to_vec()
+        });
+        pushes.join().unwrap();
+        let mut all = pops.join().unwrap();
+        ENDS.saw(all.clone());
+        let mut rest = [9; 3];
+        let found = list.pop(&mut rest);
+        all.extend(&rest[..found]);
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2], "lost or twice");
+    });
+    ENDS.assert_exactly([vec![2], vec![1, 0, 2]]);
+}
+
+/// A walk that comes to an id in use, whose word is no next one, begins again.
+#[test]
+fn list_pop_against_use_of_what_it_walks() {
+    static ENDS: Outcomes<Vec<u32>> = Outcomes::new();
+    Builder::new().faults(0).preemptions(3).check(|machine| {
+        let list = Arc::new(FreeList::new(2));
+        let users = Arc::new([(); 2].map(|()| AtomicU64::new(0)));
+        let (theirs, marks) = (Arc::clone(&list), Arc::clone(&users));
+        let uses = machine.spawn_on(0, move || {
+            let mut id = [9];
+            if theirs.pop(&mut id) == 0 {
+                return false;
+            }
+            theirs.take(id[0]);
+            marks[id[0] as usize].store(7, Relaxed);
+            assert!(theirs.give_up(id[0]), "it was in use");
+            theirs.push(&id);
+            true
+        });
+        let (theirs, marks) = (Arc::clone(&list), Arc::clone(&users));
+        let pops = machine.spawn_on(1, move || {
+            let mut ids = [9; 2];
+            let found = theirs.pop(&mut ids);
+            let mark = |&id: &u32| marks[id as usize].load(Relaxed);
+            (ids[..found].to_vec(), ids[..found].iter().map(mark).collect::<Vec<_>>())
+        });
+        let used = uses.join().unwrap();
+        let (popped, marks) = pops.join().unwrap();
+        let mut all = popped.clone();
+        let mut rest = [9; 2];
+        let found = list.pop(&mut rest);
+        all.extend(&rest[..found]);
+        all.sort_unstable();
+        assert_eq!(all, [0, 1], "lost or twice");
+        // After the other one, before it, or while it had the first one.
+        match (used, &popped[..]) {
+            (true, [0, 1]) => assert!(marks == [7, 0] || marks == [0, 0], "{marks:?}"),
+            (true, [1]) | (false, [0, 1]) => {}
+            other => panic!("{other:?}"),
+        }
+        ENDS.saw(popped);
+    });
+    ENDS.assert_exactly([vec![0, 1], vec![1]]);
+}
+
+/// As many threads as ids: each has one, as nobody needs two, and what one gives back may
+/// go to the other.
+#[test]
+fn get_against_get_of_the_last_ids() {
+    static ENDS: Outcomes<[Option<u32>; 2]> = Outcomes::new();
+    Builder::new().faults(0).preemptions(2).check(|machine| {
+        let table = Table::new(2);
+        let threads = [1, 2].map(|user| {
+            let theirs = Arc::clone(&table);
+            machine.spawn_on(user - 1, move || {
+                let id = theirs.take(u64::from(user)).expect("there is one for each");
+                theirs.put(id);
+                theirs.take(u64::from(user))
+            })
+        });
+        let ids = threads.map(|thread| thread.join().unwrap());
+        let in_use: Vec<u32> = ids.iter().copied().flatten().collect();
+        table.rest(&in_use);
+        ENDS.saw(ids);
+    });
+    ENDS.assert_seen([[Some(0), Some(1)], [Some(1), Some(0)]]);
+}
+
+/// Guards: held and let go, beside one that becomes a number.
+#[test]
+fn guard_against_number() {
+    static ENDS: Outcomes<(bool, bool)> = Outcomes::new();
+    Builder::new().faults(0).preemptions(2).check(|machine| {
+        let table = Table::new(1);
+        let theirs = Arc::clone(&table);
+        let guard = machine.spawn_on(0, move || {
+            let Ok(id) = theirs.ids.get() else { return false };
+            theirs.used_by(id.number(), 1);
+            assert!(theirs.ids.put(id.number()).is_err(), "a guard's");
+            theirs.users[id.number() as usize].store(0, Relaxed);
+            true
+        });
+        let theirs = Arc::clone(&table);
+        let number = machine.spawn_on(1, move || {
+            let Ok(id) = theirs.ids.get() else { return false };
+            let id = id.into_number();
+            theirs.used_by(id, 2);
+            theirs.put(id);
+            true
+        });
+        ENDS.saw((guard.join().unwrap(), number.join().unwrap()));
+        table.rest(&[]);
+    });
+    ENDS.assert_seen([(true, true), (true, false), (false, true)]);
+}

@@ -14,7 +14,7 @@ use percpu_core::model::loom::cell::Cell;
 use percpu_core::model::{Builder, Outcomes};
 use percpu_slab::keyed::{SlabBuilder, TryTakeError};
 use percpu_slab::raw::MagazineOptions;
-use percpu_slab::{Key, Slab};
+use percpu_slab::{__model::Life, Key, Slab};
 
 const POISON: u32 = 99;
 
@@ -40,7 +40,10 @@ impl Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        self.0.set(POISON);
+        // A failure is told once.
+        if !std::thread::panicking() {
+            self.0.set(POISON);
+        }
     }
 }
 
@@ -259,4 +262,127 @@ fn page_that_goes_against_get_and_insert() {
         drop(slab);
     });
     FOUND.assert_exactly([None, Some(1)]);
+}
+
+/// Who removes by a key that it knew before the value came has the value as it came.
+#[test]
+fn insert_against_take_by_a_key_known_before() {
+    static TAKEN: Outcomes<Option<u32>> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(3).check(|machine| {
+        let slab = Arc::new(builder().build().unwrap());
+        let key = slab.vacant_entry().unwrap().key();
+        let theirs = Arc::clone(&slab);
+        let inserter = machine.spawn_on(0, move || {
+            assert_eq!(theirs.insert(Value::new(2)).unwrap(), key);
+        });
+        let theirs = Arc::clone(&slab);
+        let taker = machine.spawn_without_rseq(move || taken(theirs.take(key)));
+        inserter.join().unwrap();
+        TAKEN.saw(taker.join().unwrap());
+        drop(slab);
+    });
+    TAKEN.assert_exactly([None, Some(2)]);
+}
+
+/// The same, by a try.
+#[test]
+fn insert_against_try_take_by_a_key_known_before() {
+    static TAKEN: Outcomes<Option<u32>> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(3).check(|machine| {
+        let slab = Arc::new(builder().build().unwrap());
+        let key = slab.vacant_entry().unwrap().key();
+        let theirs = Arc::clone(&slab);
+        let inserter = machine.spawn_on(0, move || {
+            assert_eq!(theirs.insert(Value::new(2)).unwrap(), key);
+        });
+        let theirs = Arc::clone(&slab);
+        let taker = machine.spawn_without_rseq(move || taken(theirs.try_take(key).ok()));
+        inserter.join().unwrap();
+        TAKEN.saw(taker.join().unwrap());
+        drop(slab);
+    });
+    TAKEN.assert_exactly([None, Some(2)]);
+}
+
+/// A try that somebody was in the way of leaves a value that somebody may have.
+#[test]
+fn take_after_a_try_that_failed_against_get() {
+    static SEEN: Outcomes<(Option<u32>, bool)> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(3).check(|machine| {
+        let (slab, key) = slab(true);
+        let theirs = Arc::clone(&slab);
+        let reader = machine.spawn_on(0, move || read(&theirs, key));
+        let theirs = Arc::clone(&slab);
+        let taker = machine.spawn_without_rseq(move || match theirs.try_take(key) {
+            Ok(value) => (value.number(), false),
+            Err(_) => (taken(theirs.take(key)).expect("it was left"), true),
+        });
+        let found = reader.join().unwrap();
+        let (number, again) = taker.join().unwrap();
+        assert_eq!(number, 1);
+        SEEN.saw((found, again));
+        drop(slab);
+    });
+    SEEN.assert_exactly([(None, false), (None, true), (Some(1), false), (Some(1), true)]);
+}
+
+/// A value that was claimed and could not be taken is there again, for who comes with its
+/// key only then.
+#[test]
+fn get_against_a_claim_that_is_taken_back() {
+    /// A slot's life, and its value.
+    struct Place(Life, Cell<u32>);
+    // SAFETY: loom orders the accesses, or fails.
+    unsafe impl Sync for Place {}
+    // SAFETY: as above.
+    unsafe impl Send for Place {}
+    static SEEN: Outcomes<(bool, bool)> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(3).check(|machine| {
+        let place = Arc::new(Place(Life::vacant(), Cell::new(0)));
+        let theirs = Arc::clone(&place);
+        let inserter = machine.spawn_on(0, move || {
+            theirs.1.set(7);
+            theirs.0.fill(3);
+        });
+        let theirs = Arc::clone(&place);
+        let taker = machine.spawn_on(0, move || {
+            let claimed = theirs.0.claim(3);
+            if claimed {
+                theirs.0.unclaim(3);
+            }
+            claimed
+        });
+        let theirs = Arc::clone(&place);
+        let reader = machine.spawn_on(0, move || {
+            let found = theirs.0.read(3);
+            assert!(!found || theirs.1.get() == 7, "as it was inserted");
+            found
+        });
+        inserter.join().unwrap();
+        SEEN.saw((taker.join().unwrap(), reader.join().unwrap()));
+        assert!(place.0.read(3), "it is there");
+    });
+    SEEN.assert_exactly([(false, false), (false, true), (true, false), (true, true)]);
+}
+
+/// A key that nobody has been given yet leads to no slot, or to one that is made: never to
+/// one half way.
+#[test]
+fn get_by_a_guessed_key_against_the_first_slot_of_a_segment() {
+    static FOUND: Outcomes<Option<u32>> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(3).check(|machine| {
+        let slab = Arc::new(builder().build().unwrap());
+        let first = slab.insert(Value::new(1)).unwrap();
+        let guess = Key::from_u64(u64::from(first.index()) + 1).unwrap();
+        let theirs = Arc::clone(&slab);
+        let inserter = machine.spawn_on(0, move || {
+            assert_eq!(theirs.insert(Value::new(2)).unwrap(), guess);
+        });
+        let theirs = Arc::clone(&slab);
+        let reader = machine.spawn_without_rseq(move || read(&theirs, guess));
+        inserter.join().unwrap();
+        FOUND.saw(reader.join().unwrap());
+        drop(slab);
+    });
+    FOUND.assert_exactly([None, Some(2)]);
 }

@@ -2,9 +2,14 @@
 #![cfg(percpu_loom)]
 
 mod batches;
+mod bucket;
 mod cache;
 mod compat;
+mod compat_pool;
+mod deferred;
+mod hardened;
 mod ids;
 mod keyed;
 mod magazines;
+mod pools;
 mod slabs;

@@ -13,7 +13,13 @@ use std::sync::Arc;
 
 use percpu_core::model::loom::cell::Cell;
 use percpu_core::model::{Builder, Outcomes};
-use percpu_slab::raw::{SlabOptions, Slabs, Source};
+use percpu_slab::raw::{Numa, SlabOptions, Slabs, Source};
+
+/// Slabs, for models that free what they were given, once.
+pub(super) fn new(layout: Layout, options: SlabOptions) -> Slabs {
+    // SAFETY: as said.
+    unsafe { Slabs::new(layout, options) }.unwrap()
+}
 
 /// Slabs, and what their objects hold.
 struct Model {
@@ -33,8 +39,7 @@ impl Model {
         options.min_objects = Some(objects);
         options.min_partial = Some(0);
         let layout = Layout::from_size_align(4096 / objects / 8 * 8, 8).unwrap();
-        // SAFETY: the models free what they were given, once.
-        let slabs = unsafe { Slabs::new(layout, options) }.unwrap();
+        let slabs = new(layout, options);
         assert_eq!(slabs.geometry().objects, objects);
         let mut all = vec![0; objects];
         assert_eq!(slabs.refill(&mut all), Ok(objects));
@@ -83,6 +88,7 @@ fn free_against_reuse() {
 /// The first free of a full slab puts it on the list, once; both objects are there.
 #[test]
 fn free_against_free_of_a_full_slab() {
+    static FIRST: Outcomes<bool> = Outcomes::new();
     Builder::new().check(|machine| {
         let (model, objects) = Model::new(3, SlabOptions::default());
         let freers = [0_u32, 1].map(|i| {
@@ -95,7 +101,10 @@ fn free_against_free_of_a_full_slab() {
         assert_eq!(model.slabs.refill(&mut out), Ok(2));
         assert!(out.iter().all(|&object| model.got(object)));
         assert_eq!(model.slabs.stats().slabs, 1);
+        // The one that was freed last is the first of the list.
+        FIRST.saw(out[0] == objects[0]);
     });
+    FIRST.assert_exactly([false, true]);
 }
 
 /// An emptied slab goes once, whoever meets it there.
@@ -155,4 +164,107 @@ fn last_free_against_free_with_a_limit() {
         TOLD.saw((a, b));
     });
     TOLD.assert_exactly([(true, false), (false, true)]);
+}
+
+/// Whoever empties a slab discards it, after all that others did with its objects: it is
+/// made anew where it was.
+#[test]
+fn last_free_against_free_and_the_next_slab() {
+    static AGAIN: Outcomes<usize> = Outcomes::new();
+    Builder::new().check(|machine| {
+        let (model, objects) = Model::new(3, SlabOptions::default());
+        // So that the first of the two frees takes no lock.
+        assert!(!model.free(objects[0]));
+        let (theirs, object) = (Arc::clone(&model), objects[1]);
+        let freer = machine.spawn_on(0, move || theirs.free(object));
+        let (theirs, object) = (Arc::clone(&model), objects[2]);
+        let last = machine.spawn_on(1, move || {
+            assert!(!theirs.free(object));
+            let mut out = [0; 3];
+            assert_eq!(theirs.slabs.refill(&mut out), Ok(3));
+            out.iter().filter(|&&object| theirs.got(object)).count()
+        });
+        assert!(!freer.join().unwrap());
+        AGAIN.saw(last.join().unwrap());
+        assert_eq!((model.slabs.stats().live, model.slabs.stats().double_frees), (3, 0));
+    });
+    // Two, if the other one was still out.
+    AGAIN.assert_exactly([2, 3]);
+}
+
+fn refill(model: &Model) -> Option<u64> {
+    let mut out = [0];
+    model.slabs.refill(&mut out).ok().map(|_| out[0])
+}
+
+/// No more objects are out than may be.
+#[test]
+fn refill_against_refill_at_the_limit() {
+    static GOT: Outcomes<[bool; 2]> = Outcomes::new();
+    Builder::new().check(|machine| {
+        let mut options = SlabOptions::default();
+        options.limit = Some(3);
+        let (model, _) = Model::new(2, options);
+        let refills = [0, 1].map(|cpu| {
+            let theirs = Arc::clone(&model);
+            machine.spawn_on(cpu, move || refill(&theirs))
+        });
+        let got = refills.map(|refill| refill.join().unwrap().is_some());
+        assert_eq!(model.slabs.stats().live, 3, "the limit");
+        GOT.saw(got);
+    });
+    GOT.assert_exactly([[true, false], [false, true]]);
+}
+
+/// No more slabs are made than may be.
+#[test]
+fn refill_against_refill_of_the_last_slab() {
+    static GOT: Outcomes<[bool; 2]> = Outcomes::new();
+    Builder::new().check(|machine| {
+        let mut options = SlabOptions::default();
+        options.max_bytes = Some(2 * 4096);
+        let (model, _) = Model::new(1, options);
+        let refills = [0, 1].map(|cpu| {
+            let theirs = Arc::clone(&model);
+            machine.spawn_on(cpu, move || refill(&theirs))
+        });
+        let got = refills.map(|refill| refill.join().unwrap().is_some());
+        assert_eq!(model.slabs.stats().slabs, 2, "the limit");
+        GOT.saw(got);
+    });
+    GOT.assert_exactly([[true, false], [false, true]]);
+}
+
+/// Two nodes of memory, by which thread it is.
+fn two_nodes() -> Numa {
+    let here = || percpu_core::current_cpu().map_or(0, |cpu| cpu.get() as usize % 2);
+    Numa { nodes: 2, here, distance: |from, to| from.abs_diff(to) as u32, real: false }
+}
+
+/// Whoever has no more memory takes of another node what is freed there: each object goes
+/// to one.
+#[test]
+fn refill_from_another_node_against_free_and_refill() {
+    static GOT: Outcomes<(bool, bool)> = Outcomes::new();
+    Builder::new().faults(0).preemptions(3).check(|machine| {
+        let mut options = SlabOptions::default();
+        options.numa = Some(two_nodes());
+        options.max_bytes = Some(4096);
+        let (model, objects) = Model::new(2, options);
+        let (theirs, object) = (Arc::clone(&model), objects[0]);
+        let local = machine.spawn_on(0, move || {
+            assert!(!theirs.free(object));
+            let again = refill(&theirs);
+            again.is_some_and(|object| theirs.got(object))
+        });
+        let theirs = Arc::clone(&model);
+        let remote = machine.spawn_on(1, move || {
+            let other = refill(&theirs);
+            other.is_some_and(|object| theirs.got(object))
+        });
+        let got = (local.join().unwrap(), remote.join().unwrap());
+        assert_eq!(model.slabs.stats().live, 1 + usize::from(got.0 || got.1), "two have one");
+        GOT.saw(got);
+    });
+    GOT.assert_exactly([(true, false), (false, true)]);
 }
