@@ -197,25 +197,64 @@ stack_no_fence        ids::get_against_steal
 
 cfg_flags percpu_loom
 models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
-cargo test -q "${models[@]}" --test loom --no-run
 
-log=$(mktemp)
-wanted=" $* "
-missed=0
-while read -r mutation model; do
-    [ -n "$mutation" ] || continue
-    [ $# -eq 0 ] || [[ $wanted == *" $mutation "* ]] || continue
-    PERCPU_LOOM_MUTATE=$mutation \
-        cargo test -q "${models[@]}" --test loom --no-fail-fast -- --exact "$model" > "$log" 2>&1 ||
-        true
+# Every name in the sources has a row, and every name in a row is in the sources.
+names() { sed 's/#.*//' <<< "$rows" | awk 'NF { print $1 }' | sort -u; }
+# Whatever lies on one line or on several.
+in_sources() {
+    find percpu-core/src percpu-counter/src percpu-slab/src -name '*.rs' -exec cat {} + |
+        tr -d ' \n' |
+        grep -oE '(mutated|order)\((Ordering::[A-Za-z]+,)?"[a-z0-9_]+",?\)' |
+        sed -E 's/.*"([^"]+)".*/\1/' | sort -u
+}
+if ! diff <(in_sources) <(names) > /dev/null; then
+    echo "without a row (<), or in no source (>):"
+    diff <(in_sources) <(names) | grep '^[<>]'
+    exit 1
+fi
+
+# The test binaries are run as they are: cargo would take longer to find that there is
+# nothing to build than most models take to fail.
+read -ra binaries <<< "$(cargo test -q "${models[@]}" --test loom --no-run --message-format=json |
+    grep '"kind":\["test"\]' | sed -nE 's/.*"executable":"([^"]+)".*/\1/p' | tr '\n' ' ')"
+
+logs=$(mktemp -d)
+# Which model is in which binary.
+for binary in "${binaries[@]}"; do
+    "$binary" --list | sed -nE "s|^(.*): test\$|\1 $binary|p"
+done > "$logs/models"
+
+# One row: the mutation, the model, and a number for its log.
+run_row() {
+    local mutation=$1 model=$2 log=$logs/$3 binary where cause start=$SECONDS
+    binary=$(awk -v model="$model" '$1 == model { print $2 }' "$logs/models")
+    if [ -z "$binary" ]; then
+        echo "MISSED  $mutation by $model: there is no such model"
+        return
+    fi
+    PERCPU_LOOM_MUTATE=$mutation timeout 600 "$binary" --exact "$model" > "$log" 2>&1 || true
     # Only a failed execution counts: not a missing outcome, not a missing model.
     if where=$(grep -m 1 '^percpu model: failed in ' "$log"); then
         cause=$(grep -m 1 -A 1 'panicked at' "$log" | tail -n 1)
-        echo "caught  $mutation by $model (${where#percpu model: failed in }): $cause"
+        where=${where#percpu model: failed in }
+        echo "caught  $mutation by $model ($where, $((SECONDS - start)) s): $cause"
     else
         echo "MISSED  $mutation by $model"
-        missed=1
     fi
-done <<< "$rows"
-rm -f "$log"
-[ "$missed" -eq 0 ]
+}
+export -f run_row
+export logs
+
+# As many at a time as there are processors.
+wanted=" $* "
+sed 's/#.*//' <<< "$rows" | while read -r mutation model; do
+    [ -n "$mutation" ] || continue
+    [ $# -eq 0 ] || [[ $wanted == *" $mutation "* ]] || continue
+    echo "$mutation $model $((++row))"
+done | xargs -r -P "$(nproc)" -L 1 bash -c 'run_row "$@"' run_row | tee "$logs/all"
+
+caught=$(grep -c '^caught' "$logs/all" || true)
+missed=$(grep -c '^MISSED' "$logs/all" || true)
+rm -rf "$logs"
+echo "$caught caught, $missed missed"
+[ "$missed" -eq 0 ] && [ "$caught" -gt 0 ]

@@ -33,7 +33,7 @@
 
 use std::fmt;
 
-use percpu_core::__private::mutated;
+use percpu_core::__private::{mutated, order};
 use percpu_core::__raw::{InTurn, Turn};
 use percpu_core::atomic::{AtomicU64, Ordering};
 use percpu_core::{Error, PerCpu, fence};
@@ -102,7 +102,7 @@ impl GracePeriods {
         // two must come first: after the start the sequence is odd here.
         let now = match mutated("ticket_loaded") {
             true => self.sequence.load(Ordering::Relaxed),
-            false => self.sequence.fetch_add(0, Ordering::AcqRel),
+            false => self.sequence.fetch_add(0, order(Ordering::AcqRel, "ticket_relaxed")),
         };
         if mutated("ticket_of_the_one_under_way") {
             return Ticket((now + 2) & !1);
@@ -172,7 +172,7 @@ impl GracePeriods {
     fn step(&self, phase: &mut Phase) -> Result<bool, Error> {
         if let Phase::Idle = *phase {
             // AcqRel: partner is `ticket`.
-            self.sequence.fetch_add(1, Ordering::AcqRel);
+            self.sequence.fetch_add(1, order(Ordering::AcqRel, "domain_start_relaxed"));
             *phase = Phase::Changed(self.read.turn.change());
         }
         if let Phase::Changed(old) = *phase {
@@ -191,7 +191,7 @@ impl GracePeriods {
             }
             *phase = Phase::Idle;
             // Release: partner is `is_past`.
-            self.sequence.fetch_add(1, Ordering::Release);
+            self.sequence.fetch_add(1, order(Ordering::Release, "domain_end_relaxed"));
         }
         Ok(true)
     }

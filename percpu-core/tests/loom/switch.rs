@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use percpu_core::__raw::{Refused, Switch};
-use percpu_core::PerCpu;
 use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::model::{Builder, Outcomes};
+use percpu_core::{PerCpu, Unit};
 
 /// Something that is read by who counts as inside, and written by who closed the
 /// switch and found nobody inside.
@@ -48,6 +48,18 @@ impl Room {
         }
         self.switch.open(&*self.inside);
         inside
+    }
+
+    /// The same with the word of one unit, where all visitors are.
+    fn work_on(&self, unit: Unit) -> u64 {
+        let work = |inside| {
+            if inside == 0 {
+                self.thing.store(1, Relaxed);
+                self.thing.store(2, Relaxed);
+            }
+            inside
+        };
+        self.switch.take_on(&*self.inside, unit, work).unwrap()
     }
 }
 
@@ -97,6 +109,43 @@ fn portable_visit_against_work() {
     ENDS.assert_exactly([(true, 0), (true, 1), (false, 0)]);
 }
 
+/// The switch closed for one unit's sake: the same holds for visitors there.
+#[test]
+fn visit_against_work_on_one_unit() {
+    static ENDS: Outcomes<(bool, u64)> = Outcomes::new();
+    Builder::new().cpus(1).check(|machine| {
+        let room = Room::new();
+        let theirs = Arc::clone(&room);
+        let visits = machine.spawn_on(0, move || theirs.visit());
+        let works =
+            machine.spawn_without_rseq(move || room.work_on(Unit::all().unwrap().next().unwrap()));
+        ENDS.saw((visits.join().unwrap(), works.join().unwrap()));
+    });
+    ENDS.assert_exactly([(true, 0), (true, 1), (false, 0)]);
+}
+
+/// The same on the shared unit, and in portable mode.
+#[test]
+fn portable_visit_against_work_on_one_unit() {
+    static ENDS: Outcomes<(bool, u64)> = Outcomes::new();
+    for portable in [false, true] {
+        let builder = Builder::new().cpus(1);
+        let builder = if portable { builder.portable() } else { builder };
+        builder.check(move |machine| {
+            let room = Room::new();
+            let theirs = Arc::clone(&room);
+            let visits = machine.spawn_without_rseq(move || theirs.visit());
+            let works = machine.spawn_on(0, move || {
+                let mut units = Unit::all().unwrap();
+                let theirs = if portable { units.next() } else { units.next_back() };
+                room.work_on(theirs.unwrap())
+            });
+            ENDS.saw((visits.join().unwrap(), works.join().unwrap()));
+        });
+    }
+    ENDS.assert_exactly([(true, 0), (true, 1), (false, 0)]);
+}
+
 /// What went in is taken once: now or later.
 #[test]
 fn bounded_adds_against_close() {
@@ -136,7 +185,7 @@ fn add_against_take_on() {
         let adder = machine.spawn_on(0, move || theirs.add(&**their_words, 1).is_ok());
         let (theirs, their_words) = (Arc::clone(&switch), Arc::clone(&words));
         let taker = machine.spawn_without_rseq(move || {
-            let first = percpu_core::Unit::all().unwrap().next().unwrap();
+            let first = Unit::all().unwrap().next().unwrap();
             theirs.take_on(&**their_words, first, |taken| taken).unwrap()
         });
         let (added, taken) = (adder.join().unwrap(), taker.join().unwrap());

@@ -8,6 +8,7 @@
 //! it is, and one load tells exactly what is left. Amount and mode in one word make
 //! that load an instant.
 
+use percpu_core::__private::order;
 use percpu_core::atomic::{AtomicI64, Ordering};
 
 const OPEN: i64 = 1;
@@ -50,7 +51,7 @@ impl Central {
 
     pub(crate) fn look(&self) -> Level {
         // Acquire: with `give`, as for `take`.
-        Level::of(self.0.load(Ordering::Acquire))
+        Level::of(self.0.load(order(Ordering::Acquire, "budget_look_relaxed")))
     }
 
     /// Takes `n`, if so much is left in mode `open`; what is left then.
@@ -67,7 +68,7 @@ impl Central {
             }
             let left = Level { amount: level.amount - n as i64, open };
             // Acquire: who takes comes after who gave (Release there).
-            let both = Ordering::AcqRel;
+            let both = order(Ordering::AcqRel, "budget_take_relaxed");
             match self.0.compare_exchange_weak(word, left.word(), both, Ordering::Acquire) {
                 Ok(_) => return Ok(left),
                 Err(found) => word = found,
@@ -78,17 +79,19 @@ impl Central {
     /// Adds `n`, which may be negative; what there is then.
     pub(crate) fn give(&self, n: i64) -> Level {
         // Release: partner is the acquire of `take`.
-        Level::of(self.0.fetch_add(n << 1, Ordering::AcqRel).wrapping_add(n << 1))
+        let both = order(Ordering::AcqRel, "budget_give_relaxed");
+        Level::of(self.0.fetch_add(n << 1, both).wrapping_add(n << 1))
     }
 
     /// From now on units may have some too. For who has the budget's lock.
     pub(crate) fn open(&self) {
-        self.0.fetch_add(OPEN, Ordering::AcqRel);
+        self.0.fetch_add(OPEN, order(Ordering::AcqRel, "budget_open_relaxed"));
     }
 
     /// Adds what the units had, `n`: this is all there is, from now on. For who
     /// has the budget's lock.
     pub(crate) fn close(&self, n: u64) {
-        self.0.fetch_add(((n as i64) << 1) - OPEN, Ordering::AcqRel);
+        let both = order(Ordering::AcqRel, "budget_close_relaxed");
+        self.0.fetch_add(((n as i64) << 1) - OPEN, both);
     }
 }

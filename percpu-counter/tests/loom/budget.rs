@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::model::{Builder, Machine, Outcomes};
 use percpu_counter::Budget;
 
@@ -84,6 +85,71 @@ fn a_charge_beside_a_stock_that_is_filled() {
         assert!(got, "a refusal without reason");
         assert_eq!(budget.used(), 5);
         GOT.saw(got);
+    });
+    GOT.assert_exactly([true]);
+}
+
+/// All but one is charged. Whoever charges the last one sees what was done by who
+/// uncharged it, by way of a stock or of the middle.
+fn last_one_goes_round(builder: Builder, others: [Other; 3]) {
+    static GOT: Outcomes<u64> = Outcomes::new();
+    builder.check(move |machine| {
+        let limit = 2 * u64::from(machine.cpus() + 1);
+        let (budget, turns) = (budget(limit), Arc::new(AtomicU64::new(0)));
+        budget.try_charge(1).unwrap();
+        budget.try_charge(limit - 2).unwrap();
+        let threads = others.map(|other| {
+            let (budget, turns) = (Arc::clone(&budget), Arc::clone(&turns));
+            let work = move || {
+                let got = budget.try_charge(1).is_ok();
+                if got {
+                    // In two steps: alone, or a turn is lost.
+                    let turn = turns.load(Relaxed);
+                    turns.store(turn + 1, Relaxed);
+                    budget.uncharge(1);
+                }
+                u64::from(got)
+            };
+            match other {
+                Other::On(cpu) => machine.spawn_on(cpu, work),
+                Other::WithoutRseq => machine.spawn_without_rseq(work),
+            }
+        });
+        let got = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert_eq!(turns.load(Relaxed), got, "two had the last one");
+        assert_eq!(budget.used(), limit - 1);
+        GOT.saw(got);
+    });
+    GOT.assert_seen([1, 2, 3]);
+}
+
+#[test]
+fn the_last_one_goes_round() {
+    let builder = Builder::new().cpus(1).faults(0).preemptions(2);
+    last_one_goes_round(builder, [Other::On(0), Other::WithoutRseq, Other::WithoutRseq]);
+}
+
+#[test]
+fn portable_the_last_one_goes_round() {
+    let builder = Builder::new().cpus(1).portable().preemptions(2);
+    last_one_goes_round(builder, [Other::On(0); 3]);
+}
+
+/// Too little for one is enough for the other: what is being taken out of the stocks is
+/// not gone meanwhile.
+#[test]
+fn refusal_beside_a_charge_with_reason() {
+    static GOT: Outcomes<bool> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let budget = budget(4);
+        budget.try_charge(1).unwrap();
+        budget.try_charge(2).unwrap();
+        let theirs = Arc::clone(&budget);
+        let two = machine.spawn_without_rseq(move || theirs.try_charge(2).is_ok());
+        let theirs = Arc::clone(&budget);
+        let one = machine.spawn_without_rseq(move || theirs.try_charge(1).is_ok());
+        assert!(!two.join().unwrap(), "two of one");
+        GOT.saw(one.join().unwrap());
     });
     GOT.assert_exactly([true]);
 }

@@ -235,6 +235,61 @@ fn token_against_read_and_poll() {
     FOUND.assert_exactly(looks.into_iter().flat_map(|looks| [(0, looks), (1, looks)]));
 }
 
+/// Callbacks wait in the order of their tickets, whoever defers them.
+#[test]
+fn defer_against_defer() {
+    static RAN: Outcomes<usize> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let place = Place::new();
+        let one = Arc::clone(&place);
+        let one = machine.spawn_on(0, move || one.domain.defer(|| ()));
+        let other = Arc::clone(&place);
+        let other = machine.spawn_without_rseq(move || {
+            other.domain.defer(|| ());
+            other.domain.poll().unwrap();
+            other.domain.defer(|| ());
+            other.domain.poll().unwrap()
+        });
+        one.join().unwrap();
+        RAN.saw(other.join().unwrap());
+        place.domain.barrier().unwrap();
+        assert_eq!(place.domain.pending(), 0);
+    });
+    RAN.assert_seen([1, 2]);
+}
+
+/// Who waits for what was deferred finds it done, though another thread runs it and a
+/// third one runs what was deferred later.
+#[test]
+fn barrier_against_callbacks_elsewhere() {
+    static LATER: Outcomes<bool> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let place = Place::new();
+        let theirs = Arc::clone(&place);
+        // Two steps: somebody may look in between.
+        place.domain.defer(move || {
+            yield_now();
+            theirs.slots[0].replace();
+        });
+        let runs = Arc::clone(&place);
+        let runs = machine.spawn_on(0, move || runs.domain.poll().unwrap());
+        let waits = Arc::clone(&place);
+        let waits = machine.spawn_without_rseq(move || {
+            waits.domain.barrier().unwrap();
+            assert_eq!(waits.slots[0].current.load(Relaxed), 1, "not done yet");
+        });
+        let defers = Arc::clone(&place);
+        let defers = machine.spawn_without_rseq(move || {
+            defers.domain.defer(|| ());
+            defers.domain.poll().unwrap() > 0
+        });
+        runs.join().unwrap();
+        waits.join().unwrap();
+        LATER.saw(defers.join().unwrap());
+    });
+    LATER.assert_exactly([true, false]);
+}
+
 /// A callback runs once, in the thread that defers, in one that polls, or when the
 /// domain goes; never while a section is there that found what it writes over.
 #[test]
