@@ -5,7 +5,7 @@ use super::error::{RefError, underflow};
 use super::options::Modes;
 use super::raw::RawRef;
 use crate::atomic::Ordering;
-use crate::mutate::{mutated, order};
+use crate::mutate::mutated;
 use crate::sys::sync::MutexGuard;
 use crate::trace;
 
@@ -53,8 +53,9 @@ impl RawRef {
         if !modes.closed {
             self.close(&mut modes, DEAD)?;
         } else if !mutated("ref_atomic_not_dead") {
-            // R4. AcqRel: a link in the chain from each put to the last one.
-            self.count.fetch_or(DEAD, order(Ordering::AcqRel, "ref_condemn_relaxed"));
+            // R4. AcqRel: a link in the chain from each put to the last one. It would be
+            // one if it were Relaxed, as read-modify-writes are, so no model misses it.
+            self.count.fetch_or(DEAD, Ordering::AcqRel);
         }
         confirm();
         Ok(())
@@ -140,7 +141,7 @@ impl RawRef {
             return;
         }
         // R1. AcqRel: as in `condemn`.
-        self.count.fetch_add(BIAS, order(Ordering::AcqRel, "ref_opened_relaxed"));
+        self.count.fetch_add(BIAS, Ordering::AcqRel);
         self.switch.open(&*self.words);
         modes.closed = false;
     }

@@ -50,8 +50,8 @@ impl Central {
     }
 
     pub(crate) fn look(&self) -> Level {
-        // Acquire: with `give`, as for `take`.
-        Level::of(self.0.load(order(Ordering::Acquire, "budget_look_relaxed")))
+        // Relaxed: whoever takes acquires by `take`, and all else is done under the lock.
+        Level::of(self.0.load(Ordering::Relaxed))
     }
 
     /// Takes `n`, if so much is left in mode `open`; what is left then.
@@ -85,12 +85,15 @@ impl Central {
 
     /// From now on units may have some too. For who has the budget's lock.
     pub(crate) fn open(&self) {
-        self.0.fetch_add(OPEN, order(Ordering::AcqRel, "budget_open_relaxed"));
+        // Relaxed: under the lock; who takes from an open one has it, too. What was given
+        // before is handed on all the same, as read-modify-writes do.
+        self.0.fetch_add(OPEN, Ordering::Relaxed);
     }
 
     /// Adds what the units had, `n`: this is all there is, from now on. For who
     /// has the budget's lock.
     pub(crate) fn close(&self, n: u64) {
+        // Release: `n` was given by whoever left it in a stock. Partner: `take`.
         let both = order(Ordering::AcqRel, "budget_close_relaxed");
         self.0.fetch_add(((n as i64) << 1) - OPEN, both);
     }

@@ -89,50 +89,65 @@ fn a_charge_beside_a_stock_that_is_filled() {
     GOT.assert_exactly([true]);
 }
 
-/// All but one is charged. Whoever charges the last one sees what was done by who
-/// uncharged it, by way of a stock or of the middle.
-fn last_one_goes_round(builder: Builder, others: [Other; 3]) {
+/// In two steps: alone, or a turn is lost.
+fn take_turn(turns: &AtomicU64) {
+    let turn = turns.load(Relaxed);
+    turns.store(turn + 1, Relaxed);
+}
+
+/// All is charged. One is given back, to a stock or to the middle; who gets it sees what
+/// was done before by who gave it.
+#[test]
+fn charges_against_uncharge() {
+    static GOT: Outcomes<(bool, bool)> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let (budget, turns) = (budget(4), Arc::new(AtomicU64::new(0)));
+        // Not more than a stock holds at a time, or the stock would be closed.
+        [1, 1, 2].iter().for_each(|&n| budget.try_charge(n).unwrap());
+        let (theirs, turn) = (Arc::clone(&budget), Arc::clone(&turns));
+        let gives = machine.spawn_on(0, move || {
+            take_turn(&turn);
+            theirs.uncharge(1);
+        });
+        let charges = [(), ()].map(|()| {
+            let (theirs, turn) = (Arc::clone(&budget), Arc::clone(&turns));
+            machine.spawn_without_rseq(move || {
+                theirs.try_charge(1).is_ok().then(|| take_turn(&turn)).is_some()
+            })
+        });
+        gives.join().unwrap();
+        let [one, other] = charges.map(|thread| thread.join().unwrap());
+        assert!(!(one && other), "two of one");
+        assert_eq!(turns.load(Relaxed), 1 + u64::from(one || other), "not seen");
+        GOT.saw((one, other));
+    });
+    GOT.assert_exactly([(false, false), (true, false), (false, true)]);
+}
+
+/// One is left, and goes round.
+#[test]
+fn portable_charge_and_uncharge_against_each_other() {
     static GOT: Outcomes<u64> = Outcomes::new();
-    builder.check(move |machine| {
-        let limit = 2 * u64::from(machine.cpus() + 1);
-        let (budget, turns) = (budget(limit), Arc::new(AtomicU64::new(0)));
-        budget.try_charge(1).unwrap();
-        budget.try_charge(limit - 2).unwrap();
-        let threads = others.map(|other| {
-            let (budget, turns) = (Arc::clone(&budget), Arc::clone(&turns));
-            let work = move || {
-                let got = budget.try_charge(1).is_ok();
+    Builder::new().cpus(1).portable().preemptions(2).check(|machine| {
+        let (budget, turns) = (budget(4), Arc::new(AtomicU64::new(0)));
+        [1, 2].iter().for_each(|&n| budget.try_charge(n).unwrap());
+        let threads = [(), (), ()].map(|()| {
+            let (theirs, turn) = (Arc::clone(&budget), Arc::clone(&turns));
+            machine.spawn_on(0, move || {
+                let got = theirs.try_charge(1).is_ok();
                 if got {
-                    // In two steps: alone, or a turn is lost.
-                    let turn = turns.load(Relaxed);
-                    turns.store(turn + 1, Relaxed);
-                    budget.uncharge(1);
+                    take_turn(&turn);
+                    theirs.uncharge(1);
                 }
                 u64::from(got)
-            };
-            match other {
-                Other::On(cpu) => machine.spawn_on(cpu, work),
-                Other::WithoutRseq => machine.spawn_without_rseq(work),
-            }
+            })
         });
         let got = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
         assert_eq!(turns.load(Relaxed), got, "two had the last one");
-        assert_eq!(budget.used(), limit - 1);
+        assert_eq!(budget.used(), 3);
         GOT.saw(got);
     });
     GOT.assert_seen([1, 2, 3]);
-}
-
-#[test]
-fn the_last_one_goes_round() {
-    let builder = Builder::new().cpus(1).faults(0).preemptions(2);
-    last_one_goes_round(builder, [Other::On(0), Other::WithoutRseq, Other::WithoutRseq]);
-}
-
-#[test]
-fn portable_the_last_one_goes_round() {
-    let builder = Builder::new().cpus(1).portable().preemptions(2);
-    last_one_goes_round(builder, [Other::On(0); 3]);
 }
 
 /// Too little for one is enough for the other: what is being taken out of the stocks is
@@ -149,7 +164,9 @@ fn refusal_beside_a_charge_with_reason() {
         let theirs = Arc::clone(&budget);
         let one = machine.spawn_without_rseq(move || theirs.try_charge(1).is_ok());
         assert!(!two.join().unwrap(), "two of one");
-        GOT.saw(one.join().unwrap());
+        let got = one.join().unwrap();
+        assert!(got, "a refusal without reason");
+        GOT.saw(got);
     });
     GOT.assert_exactly([true]);
 }

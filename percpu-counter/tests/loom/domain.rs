@@ -203,6 +203,26 @@ fn synchronize_against_synchronize() {
     PERIODS.assert_exactly([1, 2]);
 }
 
+/// Who waits for a grace period that another thread, which asked for nothing, takes from
+/// its start to its end: what came before the wait began is seen by who enters later.
+#[test]
+fn synchronize_against_poll() {
+    static FOUND: Outcomes<usize> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(3).check(|machine| {
+        let place = Place::new();
+        place.domain.defer(|| ());
+        let theirs = Arc::clone(&place);
+        let reader = machine.spawn_on(0, move || theirs.read());
+        let theirs = Arc::clone(&place);
+        let poller = machine.spawn_without_rseq(move || theirs.domain.poll().unwrap());
+        let writer = machine.spawn_without_rseq(move || place.replace_and_wait(0));
+        FOUND.saw(reader.join().unwrap());
+        poller.join().unwrap();
+        writer.join().unwrap();
+    });
+    FOUND.assert_exactly([0, 1]);
+}
+
 /// Who asked for a grace period that another thread takes to its end.
 #[test]
 fn token_against_read_and_poll() {
