@@ -33,6 +33,8 @@ atomic_unlock_relaxed local_lock::portable_lock_on_against_lock
 atomic_no_wake        local_lock::lock_on_against_lock_on_the_shared_unit
 atomic_wait_relaxed   local_lock::lock_on_against_lock_on_the_shared_unit
 remote_lockers_together local_lock::lock_on_against_lock_on
+acquire_no_stop       local_lock::lock_on_against_lock
+acquire_no_held       local_lock::lock_against_lock_on_one_cpu
 no_restart            stack::push_against_push_on_one_cpu
 no_restart            stack::pop_against_pop_batch_on_one_cpu
 no_arm                stack::migrated_between_address_and_commit
@@ -53,6 +55,7 @@ stack_close_no_wait   stack::portable_push_against_close
 stack_atomic_relaxed  stack::operations_against_drain_on_the_shared_unit
 stack_atomic_unlocked stack::operations_against_drain_on_the_shared_unit
 stack_atomic_unlock_relaxed stack::operations_against_drain_on_the_shared_unit
+stack_opened_relaxed  stack::pop_and_push_against_drain
 take_sums_twice       take_against_add
 sum_before_the_lock   values::set_against_add
 record_stores         values::record_against_record_on_one_cpu
@@ -63,6 +66,7 @@ float_add_keeps_what_was_set float::float_add_after_set_against_a_late_add
 limit_uncharge_relaxed accounting::allocation_against_free_at_the_limit
 limit_charge_relaxed  accounting::allocation_against_free_at_the_limit
 limit_not_checked     accounting::allocation_against_free_at_the_limit
+limit_collect_relaxed accounting::allocations_of_everything_against_free_to_a_stock
 limit_stock_over_it   accounting::allocation_against_a_lower_limit
 limit_keeps_stock     accounting::allocations_against_each_other_by_a_stock
 limit_batch_lost      accounting::allocations_against_each_other_by_a_stock
@@ -92,6 +96,9 @@ defer_at_once         domain::defer_against_read_and_poll
 past_relaxed          domain::token_against_read_and_poll
 ticket_relaxed        domain::synchronize_against_synchronize
 domain_start_relaxed  domain::synchronize_against_poll
+domain_two_drivers    domain::synchronize_against_synchronize
+domain_waiters_not_woken domain::synchronize_against_synchronize
+fence_no_barrier      domain::portable_read_against_synchronize
 defer_ticket_before_lock domain::defer_against_defer
 defer_runs_beside     domain::barrier_against_callbacks_elsewhere
 no_restart            structures::double_words_of_one_cpu
@@ -109,6 +116,7 @@ gate_no_fence         structures::list_drain_against_pop_and_push
 gate_opened_relaxed   structures::list_drain_against_pop_and_push
 gate_entered_relaxed  structures::list_drain_against_pop_and_push
 gate_drains_together  structures::list_drain_against_drain
+gate_alone_unlocked   structures::portable_list_drain_against_pop_and_push
 gate_no_stop          structures::buffer_drain_against_push_and_pop
 gate_no_fence         structures::buffer_drain_against_push_and_pop
 no_membarrier         structures::buffer_drain_against_push_and_pop
@@ -128,14 +136,17 @@ take_on_frozen_relaxed switch::portable_visit_against_work_on_one_unit
 take_on_thawed_relaxed switch::portable_visit_against_work_on_one_unit
 approx_sum_unlocked   approx::sum_against_folds
 approx_fold_unlocked  approx::fold_against_fold
+approx_limited_unlocked approx::limited_add_against_limited_add
 no_membarrier         approx::add_against_fold_on
 budget_fill_unlocked  budget::a_charge_beside_a_stock_that_is_filled
 budget_limit_while_open budget::reserve_against_limit_change
 budget_closed_first   budget::refusal_beside_a_charge_with_reason
+budget_open_unlocked  budget::uncharge_against_uncharge
 budget_give_relaxed   budget::charges_against_uncharge
 budget_take_relaxed   budget::charges_against_uncharge
 budget_take_relaxed   budget::portable_charge_and_uncharge_against_each_other
 budget_close_relaxed  budget::charges_against_uncharge
+budget_close_relaxed  budget::portable_charge_and_uncharge_against_each_other
 switch_no_fence       budget::charge_against_charge
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
 word_lock_wait_relaxed structures::portable_list_drain_against_drain
@@ -248,7 +259,7 @@ models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
 names() { sed 's/#.*//' <<< "$rows" | awk 'NF { print $1 }' | sort -u; }
 # Whatever lies on one line or on several.
 in_sources() {
-    find percpu-core/src percpu-counter/src percpu-slab/src -name '*.rs' -exec cat {} + |
+    find percpu-{core,counter,slab}/{src,tests/loom} -name '*.rs' -exec cat {} + |
         tr -d ' \n' |
         grep -oE '(mutated|order)\((Ordering::[A-Za-z]+,)?"[a-z0-9_]+",?\)' |
         sed -E 's/.*"([^"]+)".*/\1/' | sort -u

@@ -118,8 +118,8 @@ impl Switch {
     /// Whether the switch is closed, or about to be.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        // Acquire: partner is `open`, as for sections.
-        self.0.load(Ordering::Acquire) != 0
+        // Relaxed: a hint, but for the owner, who opens and closes. Sections look anew.
+        self.0.load(Ordering::Relaxed) != 0
     }
 
     /// Closes the switch and takes what the words add up to; they are zero after.

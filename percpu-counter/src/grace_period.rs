@@ -129,7 +129,7 @@ impl GracePeriods {
     pub(crate) fn wait(&self, ticket: Ticket) -> Result<(), Error> {
         let mut driver = self.driver.lock();
         while !self.is_past(ticket) {
-            driver = match driver.is_busy {
+            driver = match driver.is_busy && !mutated("domain_two_drivers") {
                 true => self.ended.wait(driver),
                 false => self.drive(driver)?,
             };
@@ -155,7 +155,9 @@ impl GracePeriods {
         let mut driver = self.driver.lock();
         *driver = Driver { phase, is_busy: false };
         // Whose ticket is past goes; one of the others takes the next one on.
-        self.ended.wake_all();
+        if !mutated("domain_waiters_not_woken") {
+            self.ended.wake_all();
+        }
         ended.map(|_| driver)
     }
 

@@ -188,7 +188,8 @@ impl Limit {
         };
         let room = |stock: u64| stock.checked_add(batch).filter(|&stock| stock <= zone.most);
         if batch > 0 && words.update(Count::Stock, room).is_none() && !mutated("limit_batch_lost") {
-            // Release: what of it was given back may have been somebody's (`collect`).
+            // Release: as all that is given back. It was nobody's since it was charged, and
+            // frees before that are handed on by read-modify-writes anyway.
             self.shared.charged.fetch_sub(batch, Ordering::Release);
         }
         true
@@ -199,7 +200,8 @@ impl Limit {
         let above = words.update(Count::Stock, |stock| (stock > keep).then_some(keep));
         if let Some(stock) = above {
             // Release: as for an uncharge, which the stock may have come from.
-            self.shared.charged.fetch_sub(stock - keep, Ordering::Release);
+            let given = order(Ordering::Release, "limit_collect_relaxed");
+            self.shared.charged.fetch_sub(stock - keep, given);
         }
         above.is_some()
     }

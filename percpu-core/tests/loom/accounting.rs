@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Tally;
 
 use percpu_core::AccountingAlloc;
-use percpu_core::atomic::Ordering::Relaxed;
+use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::model::loom::cell::UnsafeCell;
 use percpu_core::model::{Builder, Outcomes};
 
@@ -122,6 +122,37 @@ fn allocations_against_each_other_by_a_stock() {
     });
     // One filled it for both, or each did; the second gave what was too much back.
     LEFT.assert_seen([3, 4]);
+}
+
+/// A block is freed into its CPU's stock. Who gets that, by way of a thread that gave the
+/// stock back, comes after the free.
+#[test]
+fn allocations_of_everything_against_free_to_a_stock() {
+    static GOT: Outcomes<(bool, bool)> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let (alloc, turns) = (limited(128, false), Arc::new(AtomicU64::new(0)));
+        assert!(fetch(&alloc, 1));
+        // In two steps: who does not see the one before loses it.
+        let take_turn = |turns: &AtomicU64| {
+            let turn = turns.load(Relaxed);
+            turns.store(turn + 1, Relaxed);
+        };
+        let (theirs, turn) = (Arc::clone(&alloc), Arc::clone(&turns));
+        let frees = machine.spawn_on(0, move || {
+            take_turn(&turn);
+            free(&theirs, 1);
+        });
+        let all = |theirs: Alloc, turn: Arc<AtomicU64>| {
+            move || fetch(&theirs, 128).then(|| take_turn(&turn)).is_some()
+        };
+        let here = machine.spawn_on(0, all(Arc::clone(&alloc), Arc::clone(&turns)));
+        let elsewhere = machine.spawn_without_rseq(all(Arc::clone(&alloc), Arc::clone(&turns)));
+        frees.join().unwrap();
+        let (here, elsewhere) = (here.join().unwrap(), elsewhere.join().unwrap());
+        assert_eq!(turns.load(Relaxed), 1 + u64::from(here || elsewhere), "not seen");
+        GOT.saw((here, elsewhere));
+    });
+    GOT.assert_exactly([(false, false), (true, false), (false, true)]);
 }
 
 /// A limit that is lowered below what is charged: no stock is for use any more.

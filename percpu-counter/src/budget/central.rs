@@ -59,7 +59,8 @@ impl Central {
     /// # Errors
     /// What there was: too little, or the other mode.
     pub(crate) fn take(&self, n: u64, open: bool) -> Result<Level, Level> {
-        let mut word = self.0.load(Ordering::Acquire);
+        // Relaxed: the exchange acquires, and a refusal takes nothing.
+        let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let level = Level::of(word);
             // `n` is below `MOST`.
@@ -69,7 +70,7 @@ impl Central {
             let left = Level { amount: level.amount - n as i64, open };
             // Acquire: who takes comes after who gave (Release there).
             let both = order(Ordering::AcqRel, "budget_take_relaxed");
-            match self.0.compare_exchange_weak(word, left.word(), both, Ordering::Acquire) {
+            match self.0.compare_exchange_weak(word, left.word(), both, Ordering::Relaxed) {
                 Ok(_) => return Ok(left),
                 Err(found) => word = found,
             }

@@ -45,6 +45,24 @@ fn fold_against_fold() {
     READ.assert_exactly([2, 3]);
 }
 
+/// Two who may add one more: one of them does.
+#[test]
+fn limited_add_against_limited_add() {
+    static ADDED: Outcomes<[bool; 2]> = Outcomes::new();
+    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
+        let counter = Arc::new(ApproxCounter::with_batch(9).unwrap());
+        let threads = [(), ()].map(|()| {
+            let theirs = Arc::clone(&counter);
+            machine.spawn_on(0, move || theirs.add_limited(1, 1))
+        });
+        let added = threads.map(|thread| thread.join().unwrap());
+        assert!(added[0] != added[1], "over the limit, or refused without reason");
+        assert_eq!(counter.sum(), 1);
+        ADDED.saw(added);
+    });
+    ADDED.assert_exactly([[true, false], [false, true]]);
+}
+
 /// A fold from afar takes all there is, once.
 #[test]
 fn add_against_fold_on() {

@@ -124,6 +124,30 @@ fn charges_against_uncharge() {
     GOT.assert_exactly([(false, false), (true, false), (false, true)]);
 }
 
+/// Two who give back so much that the budget opens, which one of them does.
+#[test]
+fn uncharge_against_uncharge() {
+    static OPEN: Outcomes<(u64, u64)> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let budget = budget(8);
+        budget.try_charge(8).unwrap();
+        assert!(budget.try_charge(1).is_err(), "closed");
+        let threads = [(), ()].map(|()| {
+            let theirs = Arc::clone(&budget);
+            machine.spawn_without_rseq(move || {
+                theirs.uncharge(4);
+                theirs.available()
+            })
+        });
+        let [one, other] = threads.map(|thread| thread.join().unwrap());
+        assert_eq!(budget.used(), 0);
+        budget.try_charge(8).expect("all of it");
+        assert!(budget.try_charge(1).is_err(), "opened twice, which makes one more");
+        OPEN.saw((one, other));
+    });
+    OPEN.assert_seen([(4, 8), (8, 4), (8, 8)]);
+}
+
 /// One is left, and goes round.
 #[test]
 fn portable_charge_and_uncharge_against_each_other() {
