@@ -145,7 +145,6 @@ budget_open_unlocked  budget::uncharge_against_uncharge
 budget_give_relaxed   budget::charges_against_uncharge
 budget_take_relaxed   budget::charges_against_uncharge
 budget_take_relaxed   budget::portable_charge_and_uncharge_against_each_other
-budget_close_relaxed  budget::charges_against_uncharge
 budget_close_relaxed  budget::portable_charge_and_uncharge_against_each_other
 switch_no_fence       budget::charge_against_charge
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push

@@ -153,6 +153,7 @@ impl GracePeriods {
             }
         };
         let mut driver = self.driver.lock();
+        debug_assert!(driver.is_busy, "two at a time");
         *driver = Driver { phase, is_busy: false };
         // Whose ticket is past goes; one of the others takes the next one on.
         if !mutated("domain_waiters_not_woken") {
