@@ -4,7 +4,7 @@
 # that is.
 #
 #   ci/loom.sh [filter]           the searches that each model asks for (see below)
-#   ci/loom.sh --deep [filter]    2 faults with 3 preemptions; by hand, hours for all
+#   ci/loom.sh --deep [filter]    2 faults with 3 preemptions, which takes long; by hand
 #
 # A model that asks for nothing is searched twice: 2 faults a plan with 2 preemptions an
 # execution, and 1 fault with 3. One that names a bound is searched once, and what it
