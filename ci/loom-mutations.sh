@@ -31,6 +31,10 @@ no_let_go_fence       local_lock::lock_on_against_lock
 atomic_lock_relaxed   local_lock::portable_lock_on_against_lock
 atomic_unlock_relaxed local_lock::portable_lock_on_against_lock
 atomic_no_wake        local_lock::lock_on_against_lock_on_the_shared_unit
+atomic_wait_relaxed   local_lock::lock_on_against_lock_on_the_shared_unit
+remote_lockers_together local_lock::lock_on_against_lock_on
+acquire_no_stop       local_lock::lock_on_against_lock
+acquire_no_held       local_lock::lock_against_lock_on_one_cpu
 no_restart            stack::push_against_push_on_one_cpu
 no_restart            stack::pop_against_pop_batch_on_one_cpu
 no_arm                stack::migrated_between_address_and_commit
@@ -50,6 +54,8 @@ stack_close_once      stack::push_against_close
 stack_close_no_wait   stack::portable_push_against_close
 stack_atomic_relaxed  stack::operations_against_drain_on_the_shared_unit
 stack_atomic_unlocked stack::operations_against_drain_on_the_shared_unit
+stack_atomic_unlock_relaxed stack::operations_against_drain_on_the_shared_unit
+stack_opened_relaxed  stack::pop_and_push_against_drain
 take_sums_twice       take_against_add
 sum_before_the_lock   values::set_against_add
 record_stores         values::record_against_record_on_one_cpu
@@ -57,6 +63,19 @@ no_restart            values::record_against_record_on_one_cpu
 set_take_in_two_steps set::take_against_update
 float_add_goes_back   float::float_add_after_set_against_a_late_add
 float_add_keeps_what_was_set float::float_add_after_set_against_a_late_add
+limit_uncharge_relaxed accounting::allocation_against_free_at_the_limit
+limit_charge_relaxed  accounting::allocation_against_free_at_the_limit
+limit_not_checked     accounting::allocation_against_free_at_the_limit
+limit_collect_relaxed accounting::allocations_of_everything_against_free_to_a_stock
+limit_stock_over_it   accounting::allocation_against_a_lower_limit
+limit_keeps_stock     accounting::allocations_against_each_other_by_a_stock
+limit_batch_lost      accounting::allocations_against_each_other_by_a_stock
+unit_usable_relaxed   units::activate_against_pass_over_the_active_ones
+unit_base_relaxed     units::activate_against_pass_over_the_active_ones
+unit_counted_relaxed  units::activate_against_pass_over_the_active_ones
+unit_counted_look_relaxed units::activate_against_pass_over_the_active_ones
+unit_counted_late     units::activate_against_pass_over_the_active_ones
+unit_settle_does_nothing units::activate_against_settle
 no_restart            domain::section_against_two_grace_periods
 no_membarrier         domain::section_against_synchronize
 domain_no_change_fence domain::section_against_synchronize
@@ -75,6 +94,13 @@ ticket_loaded         domain::synchronize_against_synchronize
 turn_one_unit         domain::reader_that_leaves_on_another_cpu
 defer_at_once         domain::defer_against_read_and_poll
 past_relaxed          domain::token_against_read_and_poll
+ticket_relaxed        domain::synchronize_against_synchronize
+domain_start_relaxed  domain::synchronize_against_poll
+domain_two_drivers    domain::synchronize_against_synchronize
+domain_waiters_not_woken domain::synchronize_against_synchronize
+fence_no_barrier      domain::portable_read_against_synchronize
+defer_ticket_before_lock domain::defer_against_defer
+defer_runs_beside     domain::barrier_against_callbacks_elsewhere
 no_restart            structures::double_words_of_one_cpu
 no_restart            structures::pop_against_pop_pop_push
 no_restart            structures::buffer_push_against_push
@@ -84,10 +110,13 @@ pair_commit_relaxed   structures::remote_read_of_a_double_word_against_changes
 pair_no_acquire_fence structures::remote_read_of_a_double_word_against_changes
 pair_no_release_fence structures::remote_read_of_a_double_word_against_changes
 pair_no_lock          structures::double_words_without_rseq
+pair_read_relaxed     structures::remote_read_of_a_double_word_against_changes
 gate_no_stop          structures::list_drain_against_pop_and_push
 gate_no_fence         structures::list_drain_against_pop_and_push
 gate_opened_relaxed   structures::list_drain_against_pop_and_push
 gate_entered_relaxed  structures::list_drain_against_pop_and_push
+gate_drains_together  structures::list_drain_against_drain
+gate_alone_unlocked   structures::portable_list_drain_against_pop_and_push
 gate_no_stop          structures::buffer_drain_against_push_and_pop
 gate_no_fence         structures::buffer_drain_against_push_and_pop
 no_membarrier         structures::buffer_drain_against_push_and_pop
@@ -99,12 +128,29 @@ switch_opened_relaxed switch::visit_against_work
 switch_not_frozen     switch::visit_against_work_on_the_shared_unit
 switch_change_relaxed switch::portable_visit_against_work
 switch_no_fence       switch::bounded_adds_against_close
+switch_frozen_relaxed rwlock::write_against_read_on_the_shared_unit
+take_on_no_stop       switch::visit_against_work_on_one_unit
+take_on_no_fence      switch::visit_against_work_on_one_unit
+take_on_opened_relaxed switch::visit_against_work_on_one_unit
+take_on_frozen_relaxed switch::portable_visit_against_work_on_one_unit
+take_on_thawed_relaxed switch::portable_visit_against_work_on_one_unit
 approx_sum_unlocked   approx::sum_against_folds
+approx_fold_unlocked  approx::fold_against_fold
+approx_limited_unlocked approx::limited_add_against_limited_add
 no_membarrier         approx::add_against_fold_on
 budget_fill_unlocked  budget::a_charge_beside_a_stock_that_is_filled
 budget_limit_while_open budget::reserve_against_limit_change
+budget_closed_first   budget::refusal_beside_a_charge_with_reason
+budget_open_unlocked  budget::uncharge_against_uncharge
+budget_give_relaxed   budget::charges_against_uncharge
+budget_take_relaxed   budget::charges_against_uncharge
+budget_take_relaxed   budget::portable_charge_and_uncharge_against_each_other
+budget_close_relaxed  budget::portable_charge_and_uncharge_against_each_other
 switch_no_fence       budget::charge_against_charge
 word_lock_relaxed     structures::portable_list_drain_against_pop_and_push
+word_lock_wait_relaxed structures::portable_list_drain_against_drain
+word_unlock_relaxed   structures::list_drain_against_drain
+word_lock_no_wake     structures::list_drain_against_drain
 switch_not_set        reference::kill_against_get_and_put_in_sections
 switch_no_fence       reference::kill_against_get_and_put_in_sections
 no_membarrier         reference::kill_against_get_and_put_in_sections
@@ -126,6 +172,13 @@ switch_entered_relaxed reference::reinit_against_try_get_in_sections
 ref_revive_relaxed    reference::reinit_against_try_get_in_atomic_mode
 ref_resurrects_zero   reference::last_put_against_resurrect_and_reinit
 ref_reinit_early      reference::reinit_against_release
+ref_tryget_relaxed    reference::reinit_against_try_get_in_atomic_mode
+ref_put_shared_relaxed reference::initial_put_by_hand_after_a_switch_in_sections
+ref_now_relaxed       reference::is_zero_against_last_put
+ref_vacant_relaxed    reference::reinit_against_release
+ref_ended_relaxed     reference::reinit_against_release
+ref_share_relaxed     reference::owner_that_goes_against_last_put
+ref_freed_no_fence    reference::owner_that_goes_against_last_put
 no_membarrier         rwlock::write_against_read
 switch_not_set        rwlock::write_against_read
 switch_no_fence       rwlock::write_against_read
@@ -147,6 +200,9 @@ rwlock_left_relaxed   rwlock::write_against_leaving_elsewhere
 rwlock_drained_relaxed rwlock::write_against_leaving_elsewhere
 rwlock_writer_not_woken rwlock::write_against_leaving_elsewhere
 rwlock_granted_relaxed rwlock::write_against_write_and_read
+rwlock_grant_relaxed  rwlock::write_against_write_and_read
+rwlock_told_relaxed   rwlock::write_against_leaving_elsewhere
+rwlock_look_relaxed   rwlock::write_against_leaving_elsewhere
 rwlock_waiters_not_woken rwlock::write_against_write_and_read
 rwlock_claims_what_is_claimed rwlock::write_against_write_and_read
 rwlock_downgrade_leaves rwlock::downgrade_against_write
@@ -237,25 +293,64 @@ stack_atomic_unlocked bucket::portable_flush_against_alloc_and_free
 
 cfg_flags percpu_loom
 models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
-cargo test -q "${models[@]}" --test loom --no-run
 
-log=$(mktemp)
-wanted=" $* "
-missed=0
-while read -r mutation model; do
-    [ -n "$mutation" ] || continue
-    [ $# -eq 0 ] || [[ $wanted == *" $mutation "* ]] || continue
-    PERCPU_LOOM_MUTATE=$mutation \
-        cargo test -q "${models[@]}" --test loom --no-fail-fast -- --exact "$model" > "$log" 2>&1 ||
-        true
+# Every name in the sources has a row, and every name in a row is in the sources.
+names() { sed 's/#.*//' <<< "$rows" | awk 'NF { print $1 }' | sort -u; }
+# Whatever lies on one line or on several.
+in_sources() {
+    find percpu-{core,counter,slab}/{src,tests/loom} -name '*.rs' -exec cat {} + |
+        tr -d ' \n' |
+        grep -oE '(mutated|order)\((Ordering::[A-Za-z]+,)?"[a-z0-9_]+",?\)' |
+        sed -E 's/.*"([^"]+)".*/\1/' | sort -u
+}
+if ! diff <(in_sources) <(names) > /dev/null; then
+    echo "without a row (<), or in no source (>):"
+    diff <(in_sources) <(names) | grep '^[<>]'
+    exit 1
+fi
+
+# The test binaries are run as they are: cargo would take longer to find that there is
+# nothing to build than most models take to fail.
+read -ra binaries <<< "$(cargo test -q "${models[@]}" --test loom --no-run --message-format=json |
+    grep '"kind":\["test"\]' | sed -nE 's/.*"executable":"([^"]+)".*/\1/p' | tr '\n' ' ')"
+
+logs=$(mktemp -d)
+# Which model is in which binary.
+for binary in "${binaries[@]}"; do
+    "$binary" --list | sed -nE "s|^(.*): test\$|\1 $binary|p"
+done > "$logs/models"
+
+# One row: the mutation, the model, and a number for its log.
+run_row() {
+    local mutation=$1 model=$2 log=$logs/$3 binary where cause start=$SECONDS
+    binary=$(awk -v model="$model" '$1 == model { print $2 }' "$logs/models")
+    if [ -z "$binary" ]; then
+        echo "MISSED  $mutation by $model: there is no such model"
+        return
+    fi
+    PERCPU_LOOM_MUTATE=$mutation timeout 600 "$binary" --exact "$model" > "$log" 2>&1 || true
     # Only a failed execution counts: not a missing outcome, not a missing model.
     if where=$(grep -m 1 '^percpu model: failed in ' "$log"); then
         cause=$(grep -m 1 -A 1 'panicked at' "$log" | tail -n 1)
-        echo "caught  $mutation by $model (${where#percpu model: failed in }): $cause"
+        where=${where#percpu model: failed in }
+        echo "caught  $mutation by $model ($where, $((SECONDS - start)) s): $cause"
     else
         echo "MISSED  $mutation by $model"
-        missed=1
     fi
-done <<< "$rows"
-rm -f "$log"
-[ "$missed" -eq 0 ]
+}
+export -f run_row
+export logs
+
+# As many at a time as there are processors.
+wanted=" $* "
+sed 's/#.*//' <<< "$rows" | while read -r mutation model; do
+    [ -n "$mutation" ] || continue
+    [ $# -eq 0 ] || [[ $wanted == *" $mutation "* ]] || continue
+    echo "$mutation $model $((++row))"
+done | xargs -r -P "$(nproc)" -L 1 bash -c 'run_row "$@"' run_row | tee "$logs/all"
+
+caught=$(grep -c '^caught' "$logs/all" || true)
+missed=$(grep -c '^MISSED' "$logs/all" || true)
+rm -rf "$logs"
+echo "$caught caught, $missed missed"
+[ "$missed" -eq 0 ] && [ "$caught" -gt 0 ]

@@ -36,10 +36,14 @@ pub(crate) fn stopped<R>(gate: &Gate, unit: Unit, f: impl FnOnce() -> R) -> Resu
                 false => Ordering::Release,
             };
             self.0.stop.store(0, opened);
-            self.0.lock.unlock();
+            if !mutated("gate_drains_together") {
+                self.0.lock.unlock();
+            }
         }
     }
-    gate.lock.lock();
+    if !mutated("gate_drains_together") {
+        gate.lock.lock();
+    }
     let _closed = Closed(gate);
     if process::has_sections(unit.index()) {
         if !mutated("gate_no_stop") {

@@ -15,6 +15,7 @@
 
 use crate::atomic::Ordering;
 use crate::error::Error;
+use crate::mutate::mutated;
 use crate::process;
 use crate::unit::Unit;
 
@@ -63,13 +64,17 @@ fn run(unit: Option<Unit>) -> Result<(), Error> {
     // A full fence of our own before and after, in every mode: what the caller
     // stored is visible to sections that start later, and what it loads
     // afterwards is no older than the sections that ended.
-    crate::atomic::fence(Ordering::SeqCst);
+    if !mutated("fence_no_barrier") {
+        crate::atomic::fence(Ordering::SeqCst);
+    }
     let fenced = match process::existing() {
         Some(process) if process.mode.is_rseq() => {
             process::restart_sections(process, unit.map(Unit::index))
         }
         _ => Ok(()),
     };
-    crate::atomic::fence(Ordering::SeqCst);
+    if !mutated("fence_no_barrier") {
+        crate::atomic::fence(Ordering::SeqCst);
+    }
     fenced.map_err(|errno| Error::FenceRefused { errno })
 }

@@ -76,7 +76,6 @@
 //!                  table, place, sys       the fast path's table | the outside world
 //! ```
 
-#[cfg(not(percpu_loom))]
 mod accounting;
 pub mod atomic;
 #[cfg(not(percpu_loom))]
@@ -155,7 +154,6 @@ mod sys;
 #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twins do without"))]
 mod table;
 
-#[cfg(not(percpu_loom))]
 pub use accounting::{AccountingAlloc, AccountingSnapshot};
 pub use area::{
     AddressSpace, AddressSpaceError, Balanced, ChunkKind, ChunkRow, ChunkStats, Group, Layout,
@@ -244,7 +242,7 @@ pub mod __private {
         CacheAligned, Declared, LinkUnit, PageAligned, SectionRange, Template,
     };
     pub use crate::home::Home;
-    pub use crate::mutate::mutated;
+    pub use crate::mutate::{mutated, order};
     pub use crate::static_var::{only_words, unregister};
     #[cfg(percpu_loom)]
     pub use {crate::home::per_unit, loom::lazy_static::Lazy};
@@ -266,7 +264,7 @@ pub mod __inject {
 /// What counters and caches build on; no promise is made about it.
 #[doc(hidden)]
 pub mod __raw {
-    pub use crate::mutate::mutated;
+    pub use crate::mutate::{mutated, order};
     pub use crate::ops::Refused;
     pub use crate::raw_stack::RawStack;
     pub use crate::switch::Switch;
@@ -289,6 +287,12 @@ pub mod __raw {
         copies.whole()
     }
 }
+
+/// What models of this crate's own parts reach into; no promise is made about it.
+#[doc(hidden)]
+#[cfg(percpu_loom)]
+#[path = "model/units.rs"]
+pub mod __units;
 
 /// What fuzz targets reach into; no promise is made about it.
 #[doc(hidden)]

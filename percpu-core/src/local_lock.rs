@@ -56,19 +56,12 @@ use crate::copies::Copies;
 use crate::error::Error;
 use crate::fence;
 use crate::index::Index;
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::ops::{self, Attempt};
 use crate::process::{self, Admission};
 use crate::sys::nesting;
 use crate::sys::sync::{self, Mutex, MutexGuard};
 use crate::unit::Unit;
-
-/// The ordering, but Relaxed where a model is to notice its loss.
-macro_rules! order {
-    ($order:ident, unless $mutation:literal) => {
-        if mutated($mutation) { Ordering::Relaxed } else { Ordering::$order }
-    };
-}
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -364,7 +357,7 @@ impl<T> LocalLock<T> {
 
     fn unlock_section(&self) {
         // Release: the next holder's section acquires it.
-        self.held.store(FREE, order!(Release, unless "unlock_relaxed"));
+        self.held.store(FREE, order(Ordering::Release, "unlock_relaxed"));
         // The dear half is the waiter's, in `announce`.
         if !mutated("no_light_fence") {
             fence::light();
@@ -376,7 +369,11 @@ impl<T> LocalLock<T> {
 
     #[cold]
     fn lock_remote(&self, unit: Unit) -> Result<Way<'_>, Error> {
-        let remote = self.remote.lock();
+        let remote = if mutated("remote_lockers_together") {
+            Box::leak(Box::new(Mutex::new(()))).lock()
+        } else {
+            self.remote.lock()
+        };
         // Relaxed: the fence orders it before every section that starts later.
         if !mutated("stop_after_fence") {
             self.stop.store(1, Ordering::Relaxed);
@@ -391,7 +388,7 @@ impl<T> LocalLock<T> {
             self.stop.store(1, Ordering::Relaxed);
         }
         // Acquire: what the last local holder wrote (its store-release).
-        while self.held.load(order!(Acquire, unless "remote_relaxed")) != FREE {
+        while self.held.load(order(Ordering::Acquire, "remote_relaxed")) != FREE {
             let limit = self.announce();
             if self.held.load(Ordering::Relaxed) != FREE {
                 sync::wait(&self.held, HELD, limit);
@@ -404,7 +401,7 @@ impl<T> LocalLock<T> {
     /// Ends a stop.
     fn let_go(&self) {
         // Release: the next local holder's section acquires `stop`.
-        self.stop.store(0, order!(Release, unless "stop_relaxed"));
+        self.stop.store(0, order(Ordering::Release, "stop_relaxed"));
         // A remote locker can afford the fence that pairs with the waiter's.
         if !mutated("no_let_go_fence") {
             crate::atomic::fence(Ordering::SeqCst);
@@ -416,7 +413,7 @@ impl<T> LocalLock<T> {
 
     fn try_atomic(&self) -> bool {
         // Acquire: pairs with the release in `unlock_atomic`.
-        let taken = order!(Acquire, unless "atomic_lock_relaxed");
+        let taken = order(Ordering::Acquire, "atomic_lock_relaxed");
         self.held.compare_exchange(FREE, HELD, taken, Ordering::Relaxed).is_ok()
     }
 
@@ -426,14 +423,14 @@ impl<T> LocalLock<T> {
             return;
         }
         // Acquire: as above. Whoever waited cannot know whether others do.
-        while self.held.swap(CONTENDED, Ordering::Acquire) != FREE {
+        while self.held.swap(CONTENDED, order(Ordering::Acquire, "atomic_wait_relaxed")) != FREE {
             sync::wait(&self.held, CONTENDED, None);
         }
     }
 
     fn unlock_atomic(&self) {
         // Release: pairs with the acquires above.
-        let was = self.held.swap(FREE, order!(Release, unless "atomic_unlock_relaxed"));
+        let was = self.held.swap(FREE, order(Ordering::Release, "atomic_unlock_relaxed"));
         if was == CONTENDED && !mutated("atomic_no_wake") {
             sync::wake_all(&self.held);
         }

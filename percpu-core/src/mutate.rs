@@ -2,6 +2,8 @@
 //!
 //! The sections in assembly have mutations of their own, by `percpu_mutate`.
 
+use core::sync::atomic::Ordering;
+
 /// Whether the thing called `name` is to be broken: only under loom, and only
 /// if `PERCPU_LOOM_MUTATE` says so. `ci/loom-mutations.sh` goes through all.
 #[doc(hidden)]
@@ -18,4 +20,11 @@ pub fn mutated(name: &str) -> bool {
         let _ = name;
         false
     }
+}
+
+/// `right`, but Relaxed if the thing called `name` is to be broken.
+#[doc(hidden)]
+#[inline(always)]
+pub fn order(right: Ordering, name: &str) -> Ordering {
+    if mutated(name) { Ordering::Relaxed } else { right }
 }

@@ -59,7 +59,7 @@ use crate::atomic::Ordering;
 use crate::error::Error;
 use crate::fence;
 use crate::index::Index;
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::ops::{self, Refused};
 use crate::process;
 use crate::stack_area::StackArea;
@@ -413,6 +413,7 @@ fn take(stack: StackRef<'_>) -> Option<u64> {
     let top = stack.len().checked_sub(1)?;
     let word = stack.head().word.load(Ordering::Relaxed);
     assert_eq!(word, top + 1 + STOPPED, "somebody else changes a stopped unit");
+    stack.look();
     let bits = stack.slot(top).load(Ordering::Relaxed);
     stack.head().word.store(top | STOPPED, Ordering::Relaxed);
     Some(bits)
@@ -452,6 +453,7 @@ impl<'a> Stop<'a> {
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
         // Release: what was loaded from the slots comes before sections' stores there.
-        self.0.head().word.fetch_and(!STOPPED, Ordering::Release);
+        let opened = order(Ordering::Release, "stack_opened_relaxed");
+        self.0.head().word.fetch_and(!STOPPED, opened);
     }
 }

@@ -33,7 +33,15 @@ pub(crate) struct StackCopy {
     // loom's words are more than their bytes.
     #[cfg(percpu_loom)]
     slots: Box<[AtomicU64]>,
+    /// Stands for the slots: loom notices a section that writes there although a
+    /// drain may still load what was there.
+    #[cfg(percpu_loom)]
+    inside: loom::cell::UnsafeCell<()>,
 }
+
+// SAFETY: there is nothing in the cell. loom orders accesses to it, or fails.
+#[cfg(percpu_loom)]
+unsafe impl Sync for StackCopy {}
 
 impl StackCopy {
     /// Bytes of a stack of `capacity` items; more than there is if that is too many.
@@ -45,7 +53,11 @@ impl StackCopy {
     /// An empty stack.
     #[cfg(percpu_loom)]
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { word: AtomicU64::new(0), slots: (0..capacity).map(|_| AtomicU64::new(0)).collect() }
+        Self {
+            word: AtomicU64::new(0),
+            slots: (0..capacity).map(|_| AtomicU64::new(0)).collect(),
+            inside: loom::cell::UnsafeCell::new(()),
+        }
     }
 }
 
@@ -75,6 +87,19 @@ impl<'a> StackRef<'a> {
         // Relaxed: ordered by what the caller holds, and by whoever changed it to
         // what must be seen.
         self.limit.load(Ordering::Relaxed).min(self.capacity.into())
+    }
+
+    /// A drain loads from the slots.
+    #[inline(always)]
+    pub(crate) fn look(self) {
+        #[cfg(percpu_loom)]
+        self.head.inside.with(|_| ());
+    }
+
+    /// A section stores to the slots.
+    #[cfg(percpu_loom)]
+    pub(crate) fn touch(self) {
+        self.head.inside.with_mut(|_| ());
     }
 
     /// # Panics

@@ -38,7 +38,7 @@ use crate::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::error::Error;
 use crate::fence;
 use crate::index::Index;
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::ops::portable_switch::{self as portable, FROZEN};
 use crate::ops::{self, Refused};
 use crate::place::Place;
@@ -118,8 +118,8 @@ impl Switch {
     /// Whether the switch is closed, or about to be.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        // Acquire: partner is `open`, as for sections.
-        self.0.load(Ordering::Acquire) != 0
+        // Relaxed: a hint, but for the owner, who opens and closes. Sections look anew.
+        self.0.load(Ordering::Relaxed) != 0
     }
 
     /// Closes the switch and takes what the words add up to; they are zero after.
@@ -145,7 +145,7 @@ impl Switch {
         for unit in Unit::all()? {
             let taken = if !process::has_sections(unit.index()) {
                 // Also of an idle unit: who wakes it must find it closed.
-                copy_on(place, unit).swap(FROZEN, Ordering::AcqRel)
+                copy_on(place, unit).swap(FROZEN, order(Ordering::AcqRel, "switch_frozen_relaxed"))
             } else if unit.is_active() {
                 // Relaxed: nobody else changes it (S1).
                 copy_on(place, unit).swap(0, Ordering::Relaxed)
@@ -174,19 +174,25 @@ impl Switch {
         impl Drop for Closed<'_> {
             fn drop(&mut self) {
                 // Release: as in `open`.
-                self.0.store(0, Ordering::Release);
+                self.0.store(0, order(Ordering::Release, "take_on_opened_relaxed"));
             }
         }
         let word = copy_on(words.resolve(), unit);
         if !process::has_sections(unit.index()) {
-            let result = f(word.swap(FROZEN, Ordering::AcqRel));
-            word.store(0, Ordering::Release);
+            let both = order(Ordering::AcqRel, "take_on_frozen_relaxed");
+            let result = f(word.swap(FROZEN, both));
+            // Release: as in `open`.
+            word.store(0, order(Ordering::Release, "take_on_thawed_relaxed"));
             return Ok(result);
         }
         // Relaxed: ordered by the fence.
-        self.0.store(1, Ordering::Relaxed);
+        if !mutated("take_on_no_stop") {
+            self.0.store(1, Ordering::Relaxed);
+        }
         let _closed = Closed(&self.0);
-        fence::unit(unit)?;
+        if !mutated("take_on_no_fence") {
+            fence::unit(unit)?;
+        }
         Ok(f(word.swap(0, Ordering::Relaxed)))
     }
 

@@ -37,9 +37,11 @@ impl Deferred {
     }
 
     /// Puts `callback` in; how many were put in so far.
-    pub(crate) fn add(&self, ticket: impl FnOnce() -> Ticket, callback: Callback) -> u64 {
+    pub(crate) fn add(&self, ticket: impl Fn() -> Ticket, callback: Callback) -> u64 {
+        let early = mutated("defer_ticket_before_lock").then(&ticket);
         let mut queue = self.0.lock();
-        let ticket = ticket();
+        let ticket = early.unwrap_or_else(&ticket);
+        debug_assert!(queue.waiting.back().is_none_or(|(last, _)| *last <= ticket), "out of turn");
         queue.wanted = queue.wanted.max(ticket);
         queue.waiting.push_back((ticket, callback));
         queue.added += 1;
@@ -88,7 +90,7 @@ impl Deferred {
     /// If one of them does, after all of them have run.
     pub(crate) fn run(&self, is_past: impl Fn(Ticket) -> bool) -> usize {
         let mut queue = self.0.lock();
-        if queue.runner.is_some() {
+        if queue.runner.is_some() && !mutated("defer_runs_beside") {
             return 0;
         }
         let ready = queue

@@ -110,7 +110,7 @@ impl Delta<'_> {
     #[cold]
     #[inline(never)]
     pub(crate) fn fold(self, n: i64) {
-        let _alone = self.lock.lock();
+        let _alone = (!mutated("approx_fold_unlocked")).then(|| self.lock.lock());
         let untold = self.words.swap(FOLDING) as i64;
         // Relaxed: a number of its own.
         self.count.fetch_add(untold.wrapping_add(n), Ordering::Relaxed);
@@ -153,7 +153,7 @@ impl Delta<'_> {
         if n == 0 {
             return true;
         }
-        let _alone = self.lock.lock();
+        let _alone = (!mutated("approx_limited_unlocked")).then(|| self.lock.lock());
         let fits = |sum: i64, unknown: i64| match n > 0 {
             true => sum.saturating_add(unknown).checked_add(n).is_some_and(|sum| sum <= limit),
             false => sum.saturating_sub(unknown).checked_add(n).is_some_and(|sum| sum >= limit),

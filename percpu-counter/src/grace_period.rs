@@ -33,7 +33,7 @@
 
 use std::fmt;
 
-use percpu_core::__private::mutated;
+use percpu_core::__private::{mutated, order};
 use percpu_core::__raw::{InTurn, Turn};
 use percpu_core::atomic::{AtomicU64, Ordering};
 use percpu_core::{Error, PerCpu, fence};
@@ -102,7 +102,7 @@ impl GracePeriods {
         // two must come first: after the start the sequence is odd here.
         let now = match mutated("ticket_loaded") {
             true => self.sequence.load(Ordering::Relaxed),
-            false => self.sequence.fetch_add(0, Ordering::AcqRel),
+            false => self.sequence.fetch_add(0, order(Ordering::AcqRel, "ticket_relaxed")),
         };
         if mutated("ticket_of_the_one_under_way") {
             return Ticket((now + 2) & !1);
@@ -129,7 +129,7 @@ impl GracePeriods {
     pub(crate) fn wait(&self, ticket: Ticket) -> Result<(), Error> {
         let mut driver = self.driver.lock();
         while !self.is_past(ticket) {
-            driver = match driver.is_busy {
+            driver = match driver.is_busy && !mutated("domain_two_drivers") {
                 true => self.ended.wait(driver),
                 false => self.drive(driver)?,
             };
@@ -153,9 +153,12 @@ impl GracePeriods {
             }
         };
         let mut driver = self.driver.lock();
+        debug_assert!(driver.is_busy, "two at a time");
         *driver = Driver { phase, is_busy: false };
         // Whose ticket is past goes; one of the others takes the next one on.
-        self.ended.wake_all();
+        if !mutated("domain_waiters_not_woken") {
+            self.ended.wake_all();
+        }
         ended.map(|_| driver)
     }
 
@@ -172,7 +175,7 @@ impl GracePeriods {
     fn step(&self, phase: &mut Phase) -> Result<bool, Error> {
         if let Phase::Idle = *phase {
             // AcqRel: partner is `ticket`.
-            self.sequence.fetch_add(1, Ordering::AcqRel);
+            self.sequence.fetch_add(1, order(Ordering::AcqRel, "domain_start_relaxed"));
             *phase = Phase::Changed(self.read.turn.change());
         }
         if let Phase::Changed(old) = *phase {
@@ -190,7 +193,8 @@ impl GracePeriods {
                 fence::all()?;
             }
             *phase = Phase::Idle;
-            // Release: partner is `is_past`.
+            // Release: partner is `is_past`. The fence above does as much, so no model
+            // would miss this.
             self.sequence.fetch_add(1, Ordering::Release);
         }
         Ok(true)

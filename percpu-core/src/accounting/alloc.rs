@@ -10,12 +10,12 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
 use core::ptr;
-use core::sync::atomic::{Ordering, fence};
 use std::alloc::System;
 
 use super::limit::Limit;
 use super::snapshot::{AccountingSnapshot, difference};
 use super::words::{Count, Words};
+use crate::atomic::{Ordering, fence};
 use crate::error::Error;
 
 /// A global allocator that counts what it passes on to `A`, on per-CPU words, and can
@@ -100,7 +100,14 @@ pub struct AccountingAlloc<A = System> {
 
 impl<A> AccountingAlloc<A> {
     /// Counts what is passed on to `inner`; without a limit, for good.
+    #[cfg(not(percpu_loom))]
     pub const fn new(inner: A) -> Self {
+        Self { inner, words: Words::new(), limit: Limit::none() }
+    }
+
+    /// Counts what is passed on to `inner`; without a limit, for good.
+    #[cfg(percpu_loom)]
+    pub fn new(inner: A) -> Self {
         Self { inner, words: Words::new(), limit: Limit::none() }
     }
 
@@ -108,7 +115,16 @@ impl<A> AccountingAlloc<A> {
     /// refused, until [`set_limit`](Self::set_limit) says otherwise.
     #[must_use]
     #[doc(alias = "memory.max")]
+    #[cfg(not(percpu_loom))]
     pub const fn with_limit(mut self, bytes: usize) -> Self {
+        self.limit = Limit::of(bytes);
+        self
+    }
+
+    /// Refuses what would make it more than `bytes`.
+    #[must_use]
+    #[cfg(percpu_loom)]
+    pub fn with_limit(mut self, bytes: usize) -> Self {
         self.limit = Limit::of(bytes);
         self
     }

@@ -25,6 +25,7 @@
 //! `A` is asked: who has the room of a block that was freed comes after its free.
 
 use crate::atomic::{AtomicU64, Ordering};
+use crate::mutate::{mutated, order};
 
 use super::words::{Count, Words};
 
@@ -52,6 +53,7 @@ struct Shared {
     refusals: AtomicU64,
 }
 
+#[cfg(not(percpu_loom))]
 impl Limit {
     /// Allocations are not charged.
     pub(super) const fn none() -> Self {
@@ -67,7 +69,27 @@ impl Limit {
         let (limit, refusals) = (AtomicU64::new(limit), AtomicU64::new(0));
         Self { charges, shared: Shared { limit, charged: zero, refusals } }
     }
+}
 
+#[cfg(percpu_loom)]
+impl Limit {
+    /// Allocations are not charged.
+    pub(super) fn none() -> Self {
+        Self::new(false, UNLIMITED)
+    }
+
+    pub(super) fn of(bytes: usize) -> Self {
+        Self::new(true, from_usize(bytes))
+    }
+
+    fn new(charges: bool, limit: u64) -> Self {
+        let zero = AtomicU64::new(0);
+        let (limit, refusals) = (AtomicU64::new(limit), AtomicU64::new(0));
+        Self { charges, shared: Shared { limit, charged: zero, refusals } }
+    }
+}
+
+impl Limit {
     /// Whether it could be set: allocations are not charged otherwise.
     pub(super) fn set(&self, limit: Option<usize>) -> bool {
         if self.charges {
@@ -110,7 +132,8 @@ impl Limit {
     fn take(&self, words: &Words, n: u64) -> bool {
         // Over it, as after it was lowered, no stock is for use.
         let within = self.shared.charged.load(Ordering::Relaxed)
-            <= self.shared.limit.load(Ordering::Relaxed);
+            <= self.shared.limit.load(Ordering::Relaxed)
+            || mutated("limit_stock_over_it");
         (within && words.update(Count::Stock, |stock| stock.checked_sub(n)).is_some())
             || self.charge_shared(words, n)
     }
@@ -129,7 +152,7 @@ impl Limit {
     fn charge_shared(&self, words: &Words, n: u64) -> bool {
         let charged = self.try_charge(words, n)
             // Perhaps what this CPU has is what is missing.
-            || (self.collect(words, 0) && self.try_charge(words, n));
+            || (!mutated("limit_keeps_stock") && self.collect(words, 0) && self.try_charge(words, n));
         if !charged {
             self.shared.refusals.fetch_add(1, Ordering::Relaxed);
         }
@@ -141,7 +164,7 @@ impl Limit {
     fn uncharge_shared(&self, words: &Words, n: u64, zone: Zone) {
         self.collect(words, zone.most / 2);
         // Release: see above.
-        self.shared.charged.fetch_sub(n, Ordering::Release);
+        self.shared.charged.fetch_sub(n, order(Ordering::Release, "limit_uncharge_relaxed"));
     }
 
     /// Charges `n`, and far from the limit something for the stock.
@@ -153,16 +176,20 @@ impl Limit {
             let batch = if n < zone.most { zone.most / 2 } else { 0 };
             let limit = self.shared.limit.load(Ordering::Relaxed);
             let new = n.checked_add(batch).and_then(|bytes| charged.checked_add(bytes));
-            let Some(new) = new.filter(|&new| new <= limit) else { return false };
+            let fits = |&new: &u64| new <= limit || mutated("limit_not_checked");
+            let Some(new) = new.filter(fits) else { return false };
             // Acquire: see above.
-            let (done, failed) = (Ordering::Acquire, Ordering::Relaxed);
+            let (done, failed) =
+                (order(Ordering::Acquire, "limit_charge_relaxed"), Ordering::Relaxed);
             match self.shared.charged.compare_exchange_weak(charged, new, done, failed) {
                 Ok(_) => break (zone, batch),
                 Err(now) => charged = now,
             }
         };
         let room = |stock: u64| stock.checked_add(batch).filter(|&stock| stock <= zone.most);
-        if batch > 0 && words.update(Count::Stock, room).is_none() {
+        if batch > 0 && words.update(Count::Stock, room).is_none() && !mutated("limit_batch_lost") {
+            // Release: as all that is given back. It was nobody's since it was charged, and
+            // frees before that are handed on by read-modify-writes anyway.
             self.shared.charged.fetch_sub(batch, Ordering::Release);
         }
         true
@@ -172,7 +199,9 @@ impl Limit {
     fn collect(&self, words: &Words, keep: u64) -> bool {
         let above = words.update(Count::Stock, |stock| (stock > keep).then_some(keep));
         if let Some(stock) = above {
-            self.shared.charged.fetch_sub(stock - keep, Ordering::Release);
+            // Release: as for an uncharge, which the stock may have come from.
+            let given = order(Ordering::Release, "limit_collect_relaxed");
+            self.shared.charged.fetch_sub(stock - keep, given);
         }
         above.is_some()
     }

@@ -53,6 +53,7 @@
 mod alloc;
 mod limit;
 mod snapshot;
+#[cfg_attr(percpu_loom, path = "../model/words.rs")]
 mod words;
 
 pub use alloc::AccountingAlloc;

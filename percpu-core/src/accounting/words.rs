@@ -5,6 +5,8 @@
 //! memory is there: for a program's global allocator that is the first allocation
 //! after `init`. Another one counts in its own atomics.
 //!
+//! `model/words.rs` is its twin on loom's pretend machine.
+//!
 //! # Safety
 //!
 //! Makes the place of the core's own words.

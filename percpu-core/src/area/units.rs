@@ -28,16 +28,18 @@
 
 #![allow(unsafe_code)]
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::AtomicUsize as Pointer;
 
 #[cfg(percpu_linux)]
 use super::hidden::Hidden;
 use super::image::Image;
 use super::pointer::BIAS;
 use super::section::Declared;
+use crate::atomic::{AtomicUsize, Ordering};
 use crate::cpu::CpuId;
 use crate::error::Error;
 use crate::index::Index;
+use crate::mutate::{mutated, order};
 #[cfg(percpu_linux)]
 use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
@@ -68,7 +70,14 @@ pub(crate) struct Units {
     /// By which index sections find active units, if there are sections.
     sections: Option<Index>,
     state: Mutex<State>,
+    /// Stands for what units hold: loom notices who looks before it is written.
+    #[cfg(percpu_loom)]
+    contents: Box<[loom::cell::UnsafeCell<()>]>,
 }
+
+// SAFETY: there is nothing in the cells. loom orders accesses to them, or fails.
+#[cfg(percpu_loom)]
+unsafe impl Sync for Units {}
 
 #[derive(Debug, Default)]
 struct State {
@@ -102,7 +111,7 @@ pub(crate) struct Room {
 pub(crate) struct Asked {
     pub(crate) declared: &'static Declared,
     /// The pointer in its handle.
-    pub(crate) handle: &'static AtomicUsize,
+    pub(crate) handle: &'static Pointer,
 }
 
 const NONE: UnitIndex = UnitIndex::MAX;
@@ -138,6 +147,8 @@ impl Units {
             #[cfg(percpu_linux)]
             hidden: hardened.then(Hidden::default),
             state: Mutex::new(State::default()),
+            #[cfg(percpu_loom)]
+            contents: addresses.iter().map(|_| loom::cell::UnsafeCell::new(())).collect(),
         }
     }
 
@@ -183,10 +194,35 @@ impl Units {
     /// Base of an active unit.
     pub(crate) fn base(&self, unit: UnitIndex) -> Option<usize> {
         // Acquire: see U3.
-        match self.bases[unit as usize].load(Ordering::Acquire) {
+        match self.bases[unit as usize].load(order(Ordering::Acquire, "unit_base_relaxed")) {
             0 => None,
-            base => Some(base),
+            base => {
+                self.look(base);
+                Some(base)
+            }
         }
+    }
+
+    /// What the unit holds may be looked at from now on.
+    #[inline(always)]
+    fn look(&self, base: usize) {
+        #[cfg(percpu_loom)]
+        for (&home, contents) in self.homes.iter().zip(&self.contents) {
+            if home == base {
+                contents.with(|_| ());
+            }
+        }
+        #[cfg(not(percpu_loom))]
+        let _ = base;
+    }
+
+    /// What the unit holds is written.
+    #[inline(always)]
+    fn fill(&self, unit: UnitIndex) {
+        #[cfg(percpu_loom)]
+        self.contents[unit as usize].with_mut(|_| ());
+        #[cfg(not(percpu_loom))]
+        let _ = unit;
     }
 
     /// Base of a unit that may be inactive: what lies there is zero or written
@@ -199,9 +235,11 @@ impl Units {
     #[inline]
     pub(crate) fn active(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         // Acquire: U3, for all that are counted. Partner: the Release in `activate`.
-        let count = self.active_count.load(Ordering::Acquire);
+        let count = self.active_count.load(order(Ordering::Acquire, "unit_counted_look_relaxed"));
         // Relaxed: written before they were counted.
-        self.active[..count].iter().map(|base| base.load(Ordering::Relaxed))
+        self.active[..count].iter().map(|base| base.load(Ordering::Relaxed)).inspect(|&base| {
+            self.look(base);
+        })
     }
 
     /// Makes the unit active, if it is not, and returns its base.
@@ -215,7 +253,7 @@ impl Units {
     /// As `activate`, without waiting and without memory: for an operation inside
     /// an allocation. `None` while anybody holds the lock, this thread included:
     /// `register` allocates under it.
-    #[cfg_attr(percpu_loom, allow(dead_code, reason = "accounting is not there"))]
+    #[cfg_attr(percpu_loom, allow(dead_code, reason = "the twin does without"))]
     pub(crate) fn try_activate(&self, unit: UnitIndex) -> Option<usize> {
         if let Some(base) = self.base(unit) {
             return Some(base);
@@ -226,24 +264,31 @@ impl Units {
     /// Whatever the caller wrote before is seen by whoever uses a unit that is not
     /// active when this returns.
     pub(crate) fn settle(&self) {
-        without_signals(|| drop(self.state.lock()));
+        if !mutated("unit_settle_does_nothing") {
+            without_signals(|| drop(self.state.lock()));
+        }
     }
 
     /// `state` is that of `self`, locked.
     fn activate_locked(&self, state: &State, unit: UnitIndex) -> usize {
         let base = self.home(unit);
         if self.base(unit).is_none() {
+            self.fill(unit);
             for section in &state.sections {
                 self.copy(section, base);
+            }
+            if mutated("unit_counted_late") {
+                self.bases[unit as usize].store(base, Ordering::Release);
             }
             // Relaxed: the lock is held, and the count below publishes it.
             let nth = self.active_count.load(Ordering::Relaxed);
             self.active[nth].store(base, Ordering::Relaxed);
             // Counted before it can be used, so that nobody's zeroing misses
             // what was written in it. Release: U3. Partner: `active`.
-            self.active_count.store(nth + 1, Ordering::Release);
+            self.active_count.store(nth + 1, order(Ordering::Release, "unit_counted_relaxed"));
             // Release: U3.
-            self.bases[unit as usize].store(base, Ordering::Release);
+            let usable = order(Ordering::Release, "unit_usable_relaxed");
+            self.bases[unit as usize].store(base, usable);
             if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
                 let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
                 // Release: U3; the partners are the sections.

@@ -123,14 +123,14 @@ pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>, _: Index) -> Option<Attemp
         // SAFETY: the caller's word: `stop` is the word behind it.
         let stop = unsafe { &*words.wrapping_add(1) };
         // Acquire: what the last remote holder wrote.
-        if stop.load(last) != 0 {
+        if stop.load(last) != 0 && !mutated("acquire_no_stop") {
             return Ok(Attempt::Busy(copy));
         }
         armed.point()?;
         // Acquire: what the last local holder wrote. As `load` does, and for
         // the same reason; no holder stores this value.
         let (Ok(found) | Err(found)) = held.compare_exchange(u32::MAX, u32::MAX, last, last);
-        if found != 0 {
+        if found != 0 && !mutated("acquire_no_held") {
             return Ok(Attempt::Busy(copy));
         }
         armed.point()?;

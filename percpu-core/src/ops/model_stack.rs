@@ -9,7 +9,8 @@
 
 use core::mem::MaybeUninit;
 
-use crate::atomic::Ordering::Relaxed;
+use crate::atomic::Ordering::{Acquire, Relaxed};
+use crate::atomic::fence;
 use crate::index::Index;
 use crate::model::machine::{self, Aborted, Armed};
 use crate::mutate::mutated;
@@ -74,6 +75,10 @@ pub(crate) fn push_batch(
             commit(stack, top);
             armed.point()?;
         }
+        // What is stored comes after the load of the word by which it is decided that
+        // it is. loom knows no such order of a load and a store, but that of a fence.
+        fence(Acquire);
+        stack.touch();
         for (slot, &bits) in (len..top).zip(items) {
             stack.slot(slot).store(bits, Relaxed);
         }

@@ -36,7 +36,7 @@
 use core::fmt;
 
 use crate::atomic::{AtomicU64, Ordering, fence};
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::sys::lock::WordLock;
 use crate::sys::sync::without_signals;
 
@@ -103,7 +103,7 @@ impl DoubleWord {
     #[inline]
     pub fn load(&self) -> (u64, u64) {
         loop {
-            let sequence = self.sequence.load(Ordering::Acquire);
+            let sequence = self.sequence.load(order(Ordering::Acquire, "pair_read_relaxed"));
             let found = self.slot(sequence);
             if !mutated("pair_no_acquire_fence") {
                 fence(Ordering::Acquire);

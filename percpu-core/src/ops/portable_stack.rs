@@ -11,7 +11,7 @@ use core::mem::MaybeUninit;
 
 use super::refused::Refused;
 use crate::atomic::Ordering;
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::stack_copy::{BATCH, STOPPED, StackRef};
 use crate::sys::sync;
 
@@ -69,7 +69,10 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // Release: pairs with the Acquire above. A store, as nobody else changes the
         // word while it is locked.
-        self.stack.head().word.store(self.len, Ordering::Release);
+        self.stack
+            .head()
+            .word
+            .store(self.len, order(Ordering::Release, "stack_atomic_unlock_relaxed"));
     }
 }
 

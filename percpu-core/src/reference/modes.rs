@@ -53,7 +53,8 @@ impl RawRef {
         if !modes.closed {
             self.close(&mut modes, DEAD)?;
         } else if !mutated("ref_atomic_not_dead") {
-            // R4. AcqRel: a link in the chain from each put to the last one.
+            // R4. AcqRel: a link in the chain from each put to the last one. It would be
+            // one if it were Relaxed, as read-modify-writes are, so no model misses it.
             self.count.fetch_or(DEAD, Ordering::AcqRel);
         }
         confirm();

@@ -68,7 +68,7 @@ use super::options::{Modes, RefOptions};
 use super::putter::Putter;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::error::Error;
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::per_cpu::PerCpu;
 use crate::place::Place;
 use crate::switch::Switch;
@@ -259,7 +259,8 @@ impl RawRef {
             return true;
         }
         // Acquire: partner is `revive`, for who comes by this word.
-        let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |word| {
+        let acquired = order(Ordering::Acquire, "ref_tryget_relaxed");
+        let taken = self.count.fetch_update(acquired, Ordering::Relaxed, |word| {
             let count = Count(word);
             let refused = count.whole() == Some(0)
                 || count.is_at_limit()
@@ -278,7 +279,8 @@ impl RawRef {
     /// A put where the switch is closed.
     pub(super) fn put_shared(&self, n: u64) -> Result<bool, RefError> {
         // Release, and Acquire by the last one: as in `Putter`.
-        let put = self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
+        let both = order(Ordering::AcqRel, "ref_put_shared_relaxed");
+        let put = self.count.fetch_update(both, Ordering::Relaxed, |word| {
             let enough = Count(word).whole().is_none_or(|whole| whole >= n);
             enough.then(|| word.wrapping_sub(references(n)))
         });
@@ -290,7 +292,7 @@ impl RawRef {
 
     /// The shared word. Acquire: who finds it zero sees what came before the puts.
     pub(super) fn now(&self) -> Count {
-        Count(self.count.load(Ordering::Acquire))
+        Count(self.count.load(order(Ordering::Acquire, "ref_now_relaxed")))
     }
 
     /// Whether the last reference was put. Never while CPUs count by themselves.

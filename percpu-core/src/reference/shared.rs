@@ -39,7 +39,7 @@ use super::options::RefOptions;
 use super::raw::RawRef;
 use crate::atomic::{AtomicBool, AtomicUsize, Ordering, acquire};
 use crate::error::Error;
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 
 /// What is done with the object of a life that ended.
 pub(super) type Release<T> = Box<dyn Fn(T) + Send + Sync>;
@@ -53,6 +53,9 @@ pub(super) struct Shared<T> {
     /// Whether there is no value, nor anybody who still does something with it.
     vacant: AtomicBool,
     release: Option<Release<T>>,
+    /// Stands for the allocation: loom notices who frees it too early.
+    #[cfg(percpu_loom)]
+    alive: loom::cell::UnsafeCell<()>,
     /// O3.
     value: UnsafeCell<MaybeUninit<T>>,
 }
@@ -70,6 +73,8 @@ impl<T> Shared<T> {
             shares: AtomicUsize::new(1 + usize::from(value.is_some())),
             vacant: AtomicBool::new(value.is_none()),
             release,
+            #[cfg(percpu_loom)]
+            alive: loom::cell::UnsafeCell::new(()),
             value: UnsafeCell::new(value.map_or(MaybeUninit::uninit(), MaybeUninit::new)),
         };
         Ok(NonNull::from(Box::leak(Box::new(shared))))
@@ -90,7 +95,7 @@ impl<T> Shared<T> {
     /// Whether no object is there and nobody is releasing one.
     pub(super) fn is_vacant(&self) -> bool {
         // Acquire: partner is `Ended`.
-        self.vacant.load(Ordering::Acquire)
+        self.vacant.load(order(Ordering::Acquire, "ref_vacant_relaxed"))
     }
 
     /// Starts another life with `value`. By the owner.
@@ -132,7 +137,7 @@ pub(super) unsafe fn end<T>(this: NonNull<Shared<T>>) {
             let shared = unsafe { self.0.as_ref() };
             // Release: what was done with the object comes before the next one;
             // partner: `is_vacant`.
-            shared.vacant.store(true, Ordering::Release);
+            shared.vacant.store(true, order(Ordering::Release, "ref_ended_relaxed"));
             // SAFETY: the life's share, given back once.
             unsafe { leave(self.0) };
         }
@@ -157,11 +162,19 @@ pub(super) unsafe fn end<T>(this: NonNull<Shared<T>>) {
 pub(super) unsafe fn leave<T>(this: NonNull<Shared<T>>) {
     // SAFETY: O1: the share is there.
     let shares = unsafe { &this.as_ref().shares };
+    #[cfg(percpu_loom)]
+    // SAFETY: O1: the share is there.
+    unsafe { this.as_ref() }.alive.with(|_| ());
     // Release: what this one did is done; partner: the fence of who frees.
-    if shares.fetch_sub(1, Ordering::Release) != 1 {
+    if shares.fetch_sub(1, order(Ordering::Release, "ref_share_relaxed")) != 1 {
         return;
     }
-    acquire(|order| shares.load(order));
+    if !mutated("ref_freed_no_fence") {
+        acquire(|order| shares.load(order));
+    }
+    #[cfg(percpu_loom)]
+    // SAFETY: O1: the last share.
+    unsafe { this.as_ref() }.alive.with_mut(|_| ());
     // SAFETY: O1: the last share; it came from a box. No life is there, as it would
     // have a share, so there is no value to drop.
     drop(unsafe { Box::from_raw(this.as_ptr()) });

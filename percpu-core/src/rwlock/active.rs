@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use super::queue::Until;
 use crate::atomic::{AtomicI64, AtomicU32, Ordering};
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::sys::sync;
 
 /// One reader.
@@ -61,7 +61,7 @@ impl Active {
             false => Ordering::Release,
         };
         if self.word.fetch_sub(READER, released) == READER + WAITING {
-            self.drained.fetch_add(1, Ordering::Release);
+            self.drained.fetch_add(1, order(Ordering::Release, "rwlock_told_relaxed"));
             if !mutated("rwlock_writer_not_woken") {
                 sync::wake_all(&self.drained);
             }
@@ -79,7 +79,7 @@ impl Active {
         let more = WAITING.wrapping_add(READER.wrapping_mul(taken.cast_signed()));
         let mut now = self.word.fetch_add(more, acquired).wrapping_add(more);
         while now != WAITING {
-            let told = self.drained.load(Ordering::Acquire);
+            let told = self.drained.load(order(Ordering::Acquire, "rwlock_look_relaxed"));
             now = self.word.load(acquired);
             if now == WAITING {
                 break;

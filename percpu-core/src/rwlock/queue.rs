@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::atomic::{AtomicU32, Ordering};
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 use crate::sys::sync;
 
 /// How long somebody waits.
@@ -68,7 +68,7 @@ impl Waiter {
     }
 
     fn grant(&self) {
-        self.granted.store(1, Ordering::Release);
+        self.granted.store(1, order(Ordering::Release, "rwlock_grant_relaxed"));
         if !mutated("rwlock_waiters_not_woken") {
             sync::wake_all(&self.granted);
         }

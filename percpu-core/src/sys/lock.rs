@@ -7,7 +7,7 @@ use core::fmt;
 
 use super::sync;
 use crate::atomic::{AtomicU32, Ordering};
-use crate::mutate::mutated;
+use crate::mutate::{mutated, order};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -43,7 +43,7 @@ impl WordLock {
             return;
         }
         // Acquire: as above. Whoever waited cannot know whether others do.
-        while self.0.swap(CONTENDED, Ordering::Acquire) != FREE {
+        while self.0.swap(CONTENDED, order(Ordering::Acquire, "word_lock_wait_relaxed")) != FREE {
             sync::wait(&self.0, CONTENDED, None);
         }
     }
@@ -51,7 +51,8 @@ impl WordLock {
     /// Only by the holder.
     pub(crate) fn unlock(&self) {
         // Release: partners are the acquires above.
-        if self.0.swap(FREE, Ordering::Release) == CONTENDED {
+        let was = self.0.swap(FREE, order(Ordering::Release, "word_unlock_relaxed"));
+        if was == CONTENDED && !mutated("word_lock_no_wake") {
             sync::wake_all(&self.0);
         }
     }

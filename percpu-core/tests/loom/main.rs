@@ -3,6 +3,7 @@
 //! one thing after the other and expects the model named there to notice.
 #![cfg(percpu_loom)]
 
+mod accounting;
 mod fence;
 mod local_lock;
 mod plan;
@@ -10,4 +11,5 @@ mod reference;
 mod stack;
 mod structures;
 mod switch;
+mod units;
 mod words;

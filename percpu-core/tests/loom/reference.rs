@@ -390,27 +390,81 @@ fn initial_put_by_hand_after_a_switch_on_the_shared_unit() {
     initial_put_by_hand_after_a_switch(Place::Shared, &ENDS);
 }
 
-/// An object that is dropped where it lies: nobody puts another one there meanwhile.
+/// An object that is dropped where it lies: nobody puts another one there meanwhile, and
+/// who does after that sees what the drop did.
 #[test]
 fn reinit_against_release() {
-    struct Life(Tally);
+    struct Life(Tally, Arc<Thing>);
     impl Drop for Life {
         fn drop(&mut self) {
             let before = self.0.load(Relaxed);
             yield_now();
+            self.1.store(before, Relaxed);
             assert_eq!(self.0.load(Relaxed), before, "written over while it was dropped");
         }
     }
     static ENDS: Outcomes<bool> = Outcomes::new();
     Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
-        let owner = PerCpuRef::builder().allow_reinit().build(Life(Tally::new(1))).unwrap();
+        let ended = Arc::new(Thing::new(0));
+        let life = |n| Life(Tally::new(n), Arc::clone(&ended));
+        let owner = PerCpuRef::builder().allow_reinit().build(life(1)).unwrap();
         let last = owner.get();
         let owner = Arc::new(owner);
         owner.kill().unwrap();
         let user = machine.spawn_on(0, move || drop(last));
-        let filler = machine.spawn_without_rseq(move || owner.reinit(Life(Tally::new(2))).is_ok());
+        let (next, told) = (life(2), Arc::clone(&ended));
+        let filler = machine.spawn_without_rseq(move || {
+            let filled = owner.reinit(next).is_ok();
+            assert!(!filled || told.load(Relaxed) == 1, "filled before the last one was dropped");
+            filled
+        });
         user.join().unwrap();
         ENDS.saw(filler.join().unwrap());
+    });
+    ENDS.assert_exactly([true, false]);
+}
+
+/// Who finds that the last reference was put sees what its holder did.
+#[test]
+fn is_zero_against_last_put() {
+    static ENDS: Outcomes<bool> = Outcomes::new();
+    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
+        let (count, used) = (Arc::new(RawRef::new().unwrap()), Arc::new(Thing::new(0)));
+        count.get();
+        count.kill().unwrap();
+        let (theirs, thing) = (Arc::clone(&count), Arc::clone(&used));
+        let user = machine.spawn_on(0, move || {
+            thing.store(1, Relaxed);
+            assert!(theirs.put(1).unwrap(), "the last one");
+        });
+        let watcher = machine.spawn_on(0, move || {
+            let is_zero = count.is_zero();
+            assert!(!is_zero || used.load(Relaxed) == 1, "zero before its user was done");
+            is_zero
+        });
+        user.join().unwrap();
+        ENDS.saw(watcher.join().unwrap());
+    });
+    ENDS.assert_exactly([true, false]);
+}
+
+/// The owner goes while the last reference is put: whoever is later frees the allocation.
+#[test]
+fn owner_that_goes_against_last_put() {
+    static ENDS: Outcomes<bool> = Outcomes::new();
+    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
+        let (builder, releases) = watched(0);
+        let owner = builder.build(Thing::new(0)).unwrap();
+        let last = owner.get();
+        let user = machine.spawn_on(0, move || drop(last));
+        let told = Arc::clone(&releases);
+        let goes = machine.spawn_without_rseq(move || {
+            drop(owner);
+            told.load(Relaxed) == 1
+        });
+        user.join().unwrap();
+        ENDS.saw(goes.join().unwrap());
+        assert_eq!(releases.load(Relaxed), 1, "releases");
     });
     ENDS.assert_exactly([true, false]);
 }

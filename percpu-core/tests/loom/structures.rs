@@ -205,6 +205,39 @@ fn portable_list_drain_against_pop_and_push() {
     DRAINED.assert_seen([(2, false), (1, false), (2, true)]);
 }
 
+fn drains_of_a_list(builder: Builder, drained: &'static Outcomes<(usize, usize)>) {
+    builder.check(move |machine| {
+        let list = list([1, 2]);
+        let drains = [(), ()].map(|()| {
+            let theirs = Arc::clone(&list);
+            machine.spawn_without_rseq(move || {
+                let mut out = Nodes::new();
+                theirs.drain_on(cpu0(), |node| out.push(node)).expect("no filter");
+                out
+            })
+        });
+        let [mut one, other] = drains.map(|thread| thread.join().unwrap());
+        drained.saw((one.len(), other.len()));
+        one.extend(other);
+        conserved(&list, one, &[1, 2]);
+    });
+    drained.assert_exactly([(2, 0), (0, 2)]);
+}
+
+/// Two drains, of which one waits for the other's lock.
+#[test]
+fn list_drain_against_drain() {
+    static DRAINED: Outcomes<(usize, usize)> = Outcomes::new();
+    drains_of_a_list(Builder::new().cpus(1).faults(1).preemptions(2), &DRAINED);
+}
+
+/// The same where no fence comes after the lock.
+#[test]
+fn portable_list_drain_against_drain() {
+    static DRAINED: Outcomes<(usize, usize)> = Outcomes::new();
+    drains_of_a_list(Builder::new().cpus(1).portable(), &DRAINED);
+}
+
 type Buffer = Arc<PerCpu<LocalBuffer<(u64, u64), 2>>>;
 
 /// Two threads of one CPU and a drain: each record comes out once, and whole.

@@ -319,7 +319,7 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
     /// Opens the middle if so much is left that it pays.
     fn open_if_rich(&self, level: Level) {
         if self.is_rich(level) {
-            let _alone = self.lock.lock();
+            let _alone = (!mutated("budget_open_unlocked")).then(|| self.lock.lock());
             self.open_alone(self.middle.look());
         }
     }
@@ -349,6 +349,11 @@ impl<S: Storage<Item = AtomicU64>> Budget<S> {
 
     /// For who has the lock.
     fn close_alone(&self) -> Result<(), Error> {
+        if mutated("budget_closed_first") {
+            self.middle.close(0);
+            self.middle.give(self.switch.close(self.stocks.copies())? as i64);
+            return Ok(());
+        }
         let taken = self.switch.close(self.stocks.copies())?;
         // This last: B3.
         self.middle.close(taken);

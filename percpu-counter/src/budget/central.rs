@@ -8,6 +8,7 @@
 //! it is, and one load tells exactly what is left. Amount and mode in one word make
 //! that load an instant.
 
+use percpu_core::__private::order;
 use percpu_core::atomic::{AtomicI64, Ordering};
 
 const OPEN: i64 = 1;
@@ -49,8 +50,8 @@ impl Central {
     }
 
     pub(crate) fn look(&self) -> Level {
-        // Acquire: with `give`, as for `take`.
-        Level::of(self.0.load(Ordering::Acquire))
+        // Relaxed: whoever takes acquires by `take`, and all else is done under the lock.
+        Level::of(self.0.load(Ordering::Relaxed))
     }
 
     /// Takes `n`, if so much is left in mode `open`; what is left then.
@@ -58,7 +59,8 @@ impl Central {
     /// # Errors
     /// What there was: too little, or the other mode.
     pub(crate) fn take(&self, n: u64, open: bool) -> Result<Level, Level> {
-        let mut word = self.0.load(Ordering::Acquire);
+        // Relaxed: the exchange acquires, and a refusal takes nothing.
+        let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let level = Level::of(word);
             // `n` is below `MOST`.
@@ -67,8 +69,8 @@ impl Central {
             }
             let left = Level { amount: level.amount - n as i64, open };
             // Acquire: who takes comes after who gave (Release there).
-            let both = Ordering::AcqRel;
-            match self.0.compare_exchange_weak(word, left.word(), both, Ordering::Acquire) {
+            let both = order(Ordering::AcqRel, "budget_take_relaxed");
+            match self.0.compare_exchange_weak(word, left.word(), both, Ordering::Relaxed) {
                 Ok(_) => return Ok(left),
                 Err(found) => word = found,
             }
@@ -78,17 +80,22 @@ impl Central {
     /// Adds `n`, which may be negative; what there is then.
     pub(crate) fn give(&self, n: i64) -> Level {
         // Release: partner is the acquire of `take`.
-        Level::of(self.0.fetch_add(n << 1, Ordering::AcqRel).wrapping_add(n << 1))
+        let both = order(Ordering::AcqRel, "budget_give_relaxed");
+        Level::of(self.0.fetch_add(n << 1, both).wrapping_add(n << 1))
     }
 
     /// From now on units may have some too. For who has the budget's lock.
     pub(crate) fn open(&self) {
-        self.0.fetch_add(OPEN, Ordering::AcqRel);
+        // Relaxed: under the lock; who takes from an open one has it, too. What was given
+        // before is handed on all the same, as read-modify-writes do.
+        self.0.fetch_add(OPEN, Ordering::Relaxed);
     }
 
     /// Adds what the units had, `n`: this is all there is, from now on. For who
     /// has the budget's lock.
     pub(crate) fn close(&self, n: u64) {
-        self.0.fetch_add(((n as i64) << 1) - OPEN, Ordering::AcqRel);
+        // Release: `n` was given by whoever left it in a stock. Partner: `take`.
+        let both = order(Ordering::AcqRel, "budget_close_relaxed");
+        self.0.fetch_add(((n as i64) << 1) - OPEN, both);
     }
 }

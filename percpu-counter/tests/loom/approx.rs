@@ -26,6 +26,43 @@ fn sum_against_folds() {
     SUMS.assert_exactly([1, 2]);
 }
 
+/// Two threads of one CPU that carry what is there to the count: each addition once.
+#[test]
+fn fold_against_fold() {
+    static READ: Outcomes<i64> = Outcomes::new();
+    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
+        let counter = Arc::new(ApproxCounter::with_batch(2).unwrap());
+        counter.inc();
+        let folds = [(), ()].map(|()| {
+            let theirs = Arc::clone(&counter);
+            machine.spawn_on(0, move || theirs.inc())
+        });
+        folds.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(counter.sum(), 3, "lost or twice");
+        READ.saw(counter.read());
+    });
+    // The second one came before the word was open again, or after.
+    READ.assert_exactly([2, 3]);
+}
+
+/// Two who may add one more: one of them does.
+#[test]
+fn limited_add_against_limited_add() {
+    static ADDED: Outcomes<[bool; 2]> = Outcomes::new();
+    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
+        let counter = Arc::new(ApproxCounter::with_batch(9).unwrap());
+        let threads = [(), ()].map(|()| {
+            let theirs = Arc::clone(&counter);
+            machine.spawn_on(0, move || theirs.add_limited(1, 1))
+        });
+        let added = threads.map(|thread| thread.join().unwrap());
+        assert!(added[0] != added[1], "over the limit, or refused without reason");
+        assert_eq!(counter.sum(), 1);
+        ADDED.saw(added);
+    });
+    ADDED.assert_exactly([[true, false], [false, true]]);
+}
+
 /// A fold from afar takes all there is, once.
 #[test]
 fn add_against_fold_on() {

@@ -203,6 +203,26 @@ fn synchronize_against_synchronize() {
     PERIODS.assert_exactly([1, 2]);
 }
 
+/// Who waits for a grace period that another thread, which asked for nothing, takes from
+/// its start to its end: what came before the wait began is seen by who enters later.
+#[test]
+fn synchronize_against_poll() {
+    static FOUND: Outcomes<usize> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(3).check(|machine| {
+        let place = Place::new();
+        place.domain.defer(|| ());
+        let theirs = Arc::clone(&place);
+        let reader = machine.spawn_on(0, move || theirs.read());
+        let theirs = Arc::clone(&place);
+        let poller = machine.spawn_without_rseq(move || theirs.domain.poll().unwrap());
+        let writer = machine.spawn_without_rseq(move || place.replace_and_wait(0));
+        FOUND.saw(reader.join().unwrap());
+        poller.join().unwrap();
+        writer.join().unwrap();
+    });
+    FOUND.assert_exactly([0, 1]);
+}
+
 /// Who asked for a grace period that another thread takes to its end.
 #[test]
 fn token_against_read_and_poll() {
@@ -233,6 +253,61 @@ fn token_against_read_and_poll() {
     });
     let looks = [[false; 3], [false, false, true], [false, true, true], [true; 3]];
     FOUND.assert_exactly(looks.into_iter().flat_map(|looks| [(0, looks), (1, looks)]));
+}
+
+/// Callbacks wait in the order of their tickets, whoever defers them.
+#[test]
+fn defer_against_defer() {
+    static RAN: Outcomes<usize> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let place = Place::new();
+        let one = Arc::clone(&place);
+        let one = machine.spawn_on(0, move || one.domain.defer(|| ()));
+        let other = Arc::clone(&place);
+        let other = machine.spawn_without_rseq(move || {
+            other.domain.defer(|| ());
+            other.domain.poll().unwrap();
+            other.domain.defer(|| ());
+            other.domain.poll().unwrap()
+        });
+        one.join().unwrap();
+        RAN.saw(other.join().unwrap());
+        place.domain.barrier().unwrap();
+        assert_eq!(place.domain.pending(), 0);
+    });
+    RAN.assert_seen([1, 2]);
+}
+
+/// Who waits for what was deferred finds it done, though another thread runs it and a
+/// third one runs what was deferred later.
+#[test]
+fn barrier_against_callbacks_elsewhere() {
+    static LATER: Outcomes<bool> = Outcomes::new();
+    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+        let place = Place::new();
+        let theirs = Arc::clone(&place);
+        // Two steps: somebody may look in between.
+        place.domain.defer(move || {
+            yield_now();
+            theirs.slots[0].replace();
+        });
+        let runs = Arc::clone(&place);
+        let runs = machine.spawn_on(0, move || runs.domain.poll().unwrap());
+        let waits = Arc::clone(&place);
+        let waits = machine.spawn_without_rseq(move || {
+            waits.domain.barrier().unwrap();
+            assert_eq!(waits.slots[0].current.load(Relaxed), 1, "not done yet");
+        });
+        let defers = Arc::clone(&place);
+        let defers = machine.spawn_without_rseq(move || {
+            defers.domain.defer(|| ());
+            defers.domain.poll().unwrap() > 0
+        });
+        runs.join().unwrap();
+        waits.join().unwrap();
+        LATER.saw(defers.join().unwrap());
+    });
+    LATER.assert_exactly([true, false]);
 }
 
 /// A callback runs once, in the thread that defers, in one that polls, or when the
