@@ -63,6 +63,7 @@ where
             State::start(cpus, has_sections, Chances::drawn(plan.clone()));
             // Priorities want two threads that could run at the same time.
             let nobody = shuttle::thread::spawn(|| ());
+            shuttle::thread::yield_now();
             nobody.join().expect("it does nothing");
             model(machine());
         })
