@@ -66,7 +66,6 @@ slabs_lock_late       slabs::free_against_free_of_a_full_slab
 compat_same_generation compat::create_against_get_of_a_stale_key
 slot_try_is_unread    keyed::try_take_against_take_and_get
 take_does_not_wait    keyed::get_against_take_of_what_was_read
-removed_at_once       keyed::get_against_remove_and_the_next_value
 ids_no_tag            ids::list_pop_against_pop_and_push
 '
 log=$(mktemp)
