@@ -38,7 +38,7 @@ table() {
 cfg_flags percpu_loom
 models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
 log=$(mktemp)
-cargo test "${models[@]}" --test loom -- --nocapture "$@" 2>&1 | tee "$log"
+cargo test "${models[@]}" -p tickets --test loom -- --nocapture "$@" 2>&1 | tee "$log"
 # The examples of docs/loom.md and of the module.
 RUSTDOCFLAGS="$RUSTFLAGS" cargo test "${models[@]}" --doc model
 echo "what each model explored, the longest first; several run at a time:"

@@ -1,11 +1,12 @@
 //! Models of counters; run by `ci/loom.sh`.
-#![cfg(percpu_loom)]
+#![cfg(all(percpu_loom, not(percpu_plain)))]
 
 mod approx;
 mod budget;
 mod domain;
 mod float;
 mod rwlock;
+mod scaled;
 mod set;
 mod values;
 

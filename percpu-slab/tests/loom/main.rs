@@ -1,5 +1,5 @@
 //! Models of what percpu-slab is made of; run by `ci/loom.sh`.
-#![cfg(percpu_loom)]
+#![cfg(all(percpu_loom, not(percpu_plain)))]
 
 mod batches;
 mod bucket;
@@ -12,4 +12,5 @@ mod ids;
 mod keyed;
 mod magazines;
 mod pools;
+mod scaled;
 mod slabs;
