@@ -81,6 +81,8 @@ mod accounting;
 pub mod atomic;
 #[cfg(not(percpu_loom))]
 mod balance;
+#[macro_use]
+mod broken;
 #[cfg(not(percpu_loom))]
 mod bytes;
 mod config;

@@ -195,6 +195,8 @@ pub(crate) fn configure(new: Config) -> Result<(), Error> {
 }
 
 fn build(mut config: Config) -> Result<Process, Error> {
+    #[cfg(all(percpu_inject, not(percpu_loom)))]
+    crate::mutate::choose();
     let mut warnings = config.apply_environment(|name| std::env::var_os(name));
     if config.hardened && cfg!(not(percpu_linux)) {
         warnings.push("hardened mode needs Linux: templates stay accessible".into());
