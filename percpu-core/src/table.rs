@@ -24,10 +24,10 @@
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize};
 
-#[cfg(all(percpu_inject, percpu_rseq))]
-use crate::broken::section;
 #[cfg(percpu_inject)]
 use crate::broken::SECTIONS;
+#[cfg(all(percpu_inject, percpu_rseq))]
+use crate::broken::section;
 use crate::index::Index;
 
 /// `cpu_id` is read as 16 bits, so that -1 and -2 (not registered) land on

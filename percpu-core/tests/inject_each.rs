@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use percpu_core::__raw::{InTurn, Refused, Switch, Turn};
 use percpu_core::atomic::AtomicU64;
 use percpu_core::{
-    DoubleWord, ListNode, LocalBuffer, LocalList, LocalLock, Mode, PerCpuStack, Registration, Unit, fence, info,
-    percpu,
+    DoubleWord, ListNode, LocalBuffer, LocalList, LocalLock, Mode, PerCpuStack, Registration, Unit,
+    fence, info, percpu,
 };
 
 /// Words of 64 bits each of which is set, cleared or flipped by one step.
-const BITS: usize = 1 << 10;
+const BITS: usize = 1 << 11;
 
 percpu! {
     static WORD: AtomicU64 = AtomicU64::new(0);
@@ -179,7 +179,11 @@ fn acquire() -> Case {
     let beside = || {
         for unit in Unit::all().unwrap().filter(|unit| unit.is_active()) {
             PUT.fetch_add(1, Relaxed);
-            hold(&mut LOCK.lock_on(unit).unwrap());
+            // Longer than others: one of them that comes in is gone before the end.
+            let mut value = LOCK.lock_on(unit).unwrap();
+            let before = *value;
+            std::thread::sleep(Duration::from_micros(100));
+            *value = before + 1;
         }
     };
     let check = |steps| {
@@ -214,8 +218,10 @@ fn pair_compare_exchange() -> Case {
         let mut seen = (0, !0);
         loop {
             // Equal in one word only: nothing happens.
-            let half = PAIR.compare_exchange((seen.0, 7), (1 << 40, !(1 << 40)));
-            assert!(half.is_err_and(|found| found.1 == !found.0), "torn");
+            for half in [(seen.0, 7), (7 << 40, seen.1)] {
+                let found = PAIR.compare_exchange(half, (1 << 40, !(1 << 40))).unwrap_err();
+                assert_eq!(found.1, !found.0, "torn");
+            }
             match PAIR.compare_exchange(seen, (seen.0 + 1, !(seen.0 + 1))) {
                 Ok(_) => break,
                 Err(found) => seen = found,
@@ -362,9 +368,26 @@ fn step(place: Where) {
     }
 }
 
-/// Delays at the points; long where an abort must find the section.
-fn delay(turns: [u64; 4]) {
-    (0..).zip(turns).for_each(|(point, turns)| percpu_core::__inject::set(point, turns));
+/// Runs `storm` with delays at the points, long where an abort must find the section.
+/// Before it is armed there is one half of the time: who is sent back by a fence is to be
+/// at the other ones at once.
+fn with_delays(turns: [u64; 4], storm: impl FnOnce()) {
+    let set = |turns: [u64; 4]| {
+        (0..).zip(turns).for_each(|(point, turns)| percpu_core::__inject::set(point, turns));
+    };
+    set(turns);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in (0..).take_while(|_| !over.load(Relaxed)) {
+                percpu_core::__inject::set(0, turn % 2 * turns[0]);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        storm();
+        over.store(true, Relaxed);
+    });
+    set([0; 4]);
 }
 
 /// Who waits for ever, as may happen where something is broken, ends the process.
@@ -408,27 +431,28 @@ fn nothing_is_lost(test: &str, case: Case) {
             // What it interrupted may be the very section that it leaves armed.
             common::disarm();
         });
-        delay([20_000, 500, 20_000, 4_000]);
         let start = Instant::now();
         let enough = || {
-            start.elapsed() > Duration::from_millis(400) && STEPS.load(Relaxed) > 500
-                || STEPS.load(Relaxed) > 32 * BITS as u64
+            start.elapsed() > Duration::from_millis(common::scaled(400))
+                && STEPS.load(Relaxed) > 500
+                || STEPS.load(Relaxed) > 50 * BITS as u64
         };
-        common::in_a_storm(5, |n| {
-            while !enough() {
-                match n {
-                    0 => {
-                        (case.beside)();
-                        std::thread::sleep(Duration::from_micros(100));
-                    }
-                    _ => {
-                        common::disarm();
-                        step(Where::Thread);
+        with_delays([20_000, 500, 20_000, 4_000], || {
+            common::in_a_storm(5, |n| {
+                while !enough() {
+                    match n {
+                        0 => {
+                            (case.beside)();
+                            std::thread::sleep(Duration::from_micros(100));
+                        }
+                        _ => {
+                            common::disarm();
+                            step(Where::Thread);
+                        }
                     }
                 }
-            }
+            });
         });
-        delay([0; 4]);
         let info = info().unwrap();
         assert!(info.mode().is_rseq(), "this test is about sections");
         println!("{} steps", STEPS.load(Relaxed));
@@ -538,9 +562,9 @@ fn the_first_operation_may_be_any() {
 fn a_stack_loses_nothing() {
     by_each_index("a_stack_loses_nothing", || {
         in_time();
-        delay([20_000, 0, 20_000, 4_000]);
-        common::tokens::each_comes_out_once_in_a_storm(5, 5_000);
-        delay([0; 4]);
+        with_delays([20_000, 0, 20_000, 4_000], || {
+            common::tokens::each_comes_out_once_in_a_storm(5, common::scaled(5_000));
+        });
         let info = info().unwrap();
         assert!(info.mode().is_rseq(), "this test is about sections");
         assert!(info.aborts() > 0);
@@ -551,7 +575,7 @@ fn a_stack_loses_nothing() {
 /// that is moved meanwhile stores there, and nowhere else.
 #[test]
 fn a_store_is_made_once_and_where_its_thread_is() {
-    const ROUNDS: u64 = 400;
+    let rounds = common::scaled(400);
     static ROUND: Tally = Tally::new(0);
     static STARTED: Tally = Tally::new(0);
     static DONE: Tally = Tally::new(0);
@@ -566,49 +590,49 @@ fn a_store_is_made_once_and_where_its_thread_is() {
             return println!("did not run: one CPU");
         }
         common::handle_sigusr1(|| ());
-        delay([30_000, 0, 60_000, 60_000]);
-        let storer = std::thread::spawn(|| {
-            for round in 1..=ROUNDS {
-                while ROUND.load(Relaxed) < round {
+        with_delays([30_000, 0, 60_000, 60_000], || {
+            let storer = std::thread::spawn(move || {
+                for round in 1..=rounds {
+                    while ROUND.load(Relaxed) < round {
+                        std::hint::spin_loop();
+                    }
+                    common::disarm();
+                    STARTED.store(round, Relaxed);
+                    WORD.store(round);
+                    DONE.store(round, Relaxed);
+                }
+            });
+            let words = || -> Vec<(Unit, u64)> {
+                Unit::all().unwrap().map(|unit| (unit, WORD.on(unit).load())).collect()
+            };
+            let mut random = common::Random(0x5107);
+            for round in 1..=rounds {
+                let [from, to] = [0, 1].map(|n| cpus[(round as usize + n) % cpus.len()]);
+                common::bind(&storer, 1 << from);
+                ROUND.store(round, Relaxed);
+                while STARTED.load(Relaxed) < round {
                     std::hint::spin_loop();
                 }
-                common::disarm();
-                STARTED.store(round, Relaxed);
-                WORD.store(round);
-                DONE.store(round, Relaxed);
+                (0..random.next() % 300).for_each(|_| std::hint::spin_loop());
+                if random.next() % 2 == 0 {
+                    // Aborted, and moved when it has begun again.
+                    common::signal(&storer);
+                    (0..random.next() % 100).for_each(|_| std::hint::spin_loop());
+                }
+                common::bind(&storer, 1 << to);
+                let seen = words();
+                while DONE.load(Relaxed) < round {
+                    std::thread::yield_now();
+                }
+                let now = words();
+                assert_eq!(now.iter().filter(|word| word.1 == round).count(), 1, "stored once");
+                for (seen, now) in seen.into_iter().zip(now) {
+                    let there = now.0.cpu().is_some_and(|cpu| cpu.get() == to);
+                    assert!(there || seen == now, "stored where its thread was");
+                }
             }
+            storer.join().unwrap();
         });
-        let words = || -> Vec<(Unit, u64)> {
-            Unit::all().unwrap().map(|unit| (unit, WORD.on(unit).load())).collect()
-        };
-        let mut random = common::Random(0x5107);
-        for round in 1..=ROUNDS {
-            let [from, to] = [0, 1].map(|n| cpus[(round as usize + n) % cpus.len()]);
-            common::bind(&storer, 1 << from);
-            ROUND.store(round, Relaxed);
-            while STARTED.load(Relaxed) < round {
-                std::hint::spin_loop();
-            }
-            (0..random.next() % 300).for_each(|_| std::hint::spin_loop());
-            if random.next() % 2 == 0 {
-                // Aborted, and moved when it has begun again.
-                common::signal(&storer);
-                (0..random.next() % 100).for_each(|_| std::hint::spin_loop());
-            }
-            common::bind(&storer, 1 << to);
-            let seen = words();
-            while DONE.load(Relaxed) < round {
-                std::thread::yield_now();
-            }
-            let now = words();
-            assert_eq!(now.iter().filter(|word| word.1 == round).count(), 1, "stored once");
-            for (seen, now) in seen.into_iter().zip(now) {
-                let there = now.0.cpu().is_some_and(|cpu| cpu.get() == to);
-                assert!(there || seen == now, "stored where its thread was");
-            }
-        }
-        storer.join().unwrap();
-        delay([0; 4]);
         let info = info().unwrap();
         assert!(info.mode().is_rseq(), "this test is about sections");
         assert!(info.aborts() > 0);

@@ -38,6 +38,7 @@ use super::section::Declared;
 use crate::cpu::CpuId;
 use crate::error::Error;
 use crate::index::Index;
+use crate::mutate::mutated;
 #[cfg(percpu_linux)]
 use crate::sys::sync::MutexGuard;
 use crate::sys::sync::{Mutex, without_signals};
@@ -233,8 +234,8 @@ impl Units {
     fn activate_locked(&self, state: &State, unit: UnitIndex) -> usize {
         let base = self.home(unit);
         if self.base(unit).is_none() {
-            for section in &state.sections {
-                self.copy(section, base);
+            if !mutated("no_template") {
+                state.sections.iter().for_each(|section| self.copy(section, base));
             }
             // Relaxed: the lock is held, and the count below publishes it.
             let nth = self.active_count.load(Ordering::Relaxed);
@@ -246,6 +247,7 @@ impl Units {
             self.bases[unit as usize].store(base, Ordering::Release);
             if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
                 let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
+                let number = if mutated("entry_of_another") { number ^ 1 } else { number };
                 // Release: U3; the partners are the sections.
                 CpuTable::of(index).bases[number].store(base, Ordering::Release);
             }

@@ -34,10 +34,7 @@ macro_rules! inject {
         concat!(
             "43:\n",
             point!("2"),
-            when!(
-                arm_late,
-                "adrp {d}, 6b\nadd {d}, {d}, :lo12:6b\nstr {d}, [{area}, #8]\n",
-            ),
+            when!(arm_late, "adrp {d}, 6b\nadd {d}, {d}, :lo12:6b\nstr {d}, [{area}, #8]\n",),
             "44:\n",
         )
     };

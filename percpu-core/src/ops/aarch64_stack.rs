@@ -28,22 +28,14 @@ use crate::table::CpuTable;
 /// The word, in `$r`: a length, or less than 0 if a drain stops this unit.
 macro_rules! word {
     ($r:literal) => {
-        either!(
-            no_stop,
-            concat!("ldr {", $r, ":w}, [{a}]\n"),
-            concat!("ldr {", $r, "}, [{a}]\n"),
-        )
+        either!(no_stop, concat!("ldr {", $r, ":w}, [{a}]\n"), concat!("ldr {", $r, "}, [{a}]\n"),)
     };
 }
 /// The commit: `$r` is the word now. (Who does not look at the mark does not write over
 /// it either, or the drain would know.)
 macro_rules! commit {
     ($r:literal) => {
-        either!(
-            no_stop,
-            concat!("str {", $r, ":w}, [{a}]\n"),
-            concat!("str {", $r, "}, [{a}]\n"),
-        )
+        either!(no_stop, concat!("str {", $r, ":w}, [{a}]\n"), concat!("str {", $r, "}, [{a}]\n"),)
     };
 }
 

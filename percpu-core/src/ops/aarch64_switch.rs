@@ -25,10 +25,7 @@ use crate::table::CpuTable;
 /// Leaves with `r` all ones if the switch is closed.
 macro_rules! open {
     () => {
-        concat!(
-            "mov {r}, #-1\nldar {v:w}, [{s}]\n",
-            unless!(no_stop, "cbnz {v:w}, 9f\n"),
-        )
+        concat!("mov {r}, #-1\nldar {v:w}, [{s}]\n", unless!(no_stop, "cbnz {v:w}, 9f\n"),)
     };
 }
 

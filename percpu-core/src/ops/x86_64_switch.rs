@@ -121,11 +121,7 @@ pub(crate) fn add_within(
 /// Whose turn it is, in `r`.
 macro_rules! turn {
     () => {
-        either!(
-            no_turn,
-            "xor {r:e}, {r:e}\n",
-            "mov {r:e}, dword ptr [{s}]\nand {r:e}, 1\n",
-        )
+        either!(no_turn, "xor {r:e}, {r:e}\n", "mov {r:e}, dword ptr [{s}]\nand {r:e}, 1\n",)
     };
 }
 

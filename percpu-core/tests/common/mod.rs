@@ -168,7 +168,8 @@ fn libc_area() -> Option<(isize, u32)> {
     static AREA: std::sync::OnceLock<Option<(isize, u32)>> = std::sync::OnceLock::new();
     *AREA.get_or_init(|| {
         // SAFETY: looks symbols up.
-        let word = |name: &std::ffi::CStr| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        let word =
+            |name: &std::ffi::CStr| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
         let (offset, size) = (word(c"__rseq_offset"), word(c"__rseq_size"));
         if offset.is_null() || size.is_null() {
             return None;
