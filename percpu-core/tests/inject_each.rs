@@ -465,11 +465,12 @@ fn nothing_is_lost(test: &str, case: Case) {
 
 /// It reads 0 for its index, which is somebody's.
 fn a_thread_without_rseq_goes_round(case: Case) {
-    goes_round(|| (case.step)(STEPS.fetch_add(1, Relaxed) + 1, Where::Thread));
+    goes_round(1, || (case.step)(STEPS.fetch_add(1, Relaxed) + 1, Where::Thread));
 }
 
-/// Each call of `operation` by a thread that is not registered is one for the shared unit.
-fn goes_round(operation: impl Fn() + Sync) {
+/// All `operations` of a call of `operation` by a thread that is not registered are for
+/// the shared unit.
+fn goes_round(operations: u64, operation: impl Fn() + Sync) {
     const EACH: u64 = 50;
     if !matches!(info().unwrap().mode(), Mode::Rseq(Registration::Libc))
         || !common::libc_registers()
@@ -483,7 +484,8 @@ fn goes_round(operation: impl Fn() + Sync) {
             (0..EACH).for_each(|_| operation());
         });
     });
-    assert!(info().unwrap().fallbacks() - before >= EACH, "somebody else's unit was used");
+    let fallbacks = info().unwrap().fallbacks() - before;
+    assert!(fallbacks >= EACH * operations, "somebody else's unit was used");
 }
 
 macro_rules! nothing_is_lost {
@@ -519,13 +521,14 @@ nothing_is_lost! {
 }
 
 /// What the first operation of all may be besides the cases' own.
-const FIRST: [fn(&PerCpuStack<u64>); 6] = [
+const FIRST: [fn(&PerCpuStack<u64>); 7] = [
     |stack| stack.push(7).unwrap(),
     |stack| assert_eq!(stack.pop(), None),
     |stack| assert_eq!(stack.push_batch(&[7, 7]), 2),
     |stack| assert_eq!(stack.pop_batch(&mut [0; 2]), 0),
     |_| assert!(LIST.pop().is_none()),
     |_| assert!(BUFFER.pop().is_none()),
+    |_| TURN.leave(&TURNS, TURN.enter(&TURNS)),
 ];
 
 /// No unit is active yet; and when all are, none is that of a thread without rseq.
@@ -533,7 +536,7 @@ const FIRST: [fn(&PerCpuStack<u64>); 6] = [
 fn the_first_operation_may_be_any() {
     let test = "the_first_operation_may_be_any";
     let index = std::env::var("PERCPU_INDEX").unwrap_or("cpu".into());
-    for first in ["0", "1", "2", "3", "4", "5"] {
+    for first in ["0", "1", "2", "3", "4", "5", "6"] {
         common::in_child(test, &[("PERCPU_TEST_FIRST", first), ("PERCPU_INDEX", &index)], || {
             prepare();
             let first = std::env::var("PERCPU_TEST_FIRST").unwrap().parse::<usize>().unwrap();
@@ -543,12 +546,13 @@ fn the_first_operation_may_be_any() {
             common::in_a_storm(4, |_| (0..2_000).for_each(|_| WORD.inc()));
             match first {
                 // As long as the shared unit's is not full, or has some left.
-                0 => goes_round(|| stack.push(7).unwrap()),
-                1 => goes_round(|| _ = stack.pop()),
-                2 => goes_round(|| _ = stack.push_batch(&[7])),
-                3 => goes_round(|| _ = stack.pop_batch(&mut [0])),
-                4 => goes_round(|| drop(LIST.pop())),
-                _ => goes_round(|| _ = BUFFER.pop()),
+                0 => goes_round(1, || stack.push(7).unwrap()),
+                1 => goes_round(1, || _ = stack.pop()),
+                2 => goes_round(1, || _ = stack.push_batch(&[7])),
+                3 => goes_round(1, || _ = stack.pop_batch(&mut [0])),
+                4 => goes_round(1, || drop(LIST.pop())),
+                5 => goes_round(1, || _ = BUFFER.pop()),
+                _ => goes_round(2, || TURN.leave(&TURNS, TURN.enter(&TURNS))),
             }
         });
         if std::env::var_os("PERCPU_TEST_CHILD").is_some() {

@@ -247,9 +247,10 @@ impl Units {
             self.bases[unit as usize].store(base, Ordering::Release);
             if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
                 let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
-                let number = if mutated("entry_of_another") { number ^ 1 } else { number };
+                let another = || self.home((unit + 1) % self.cpu_count());
+                let entry = if mutated("entry_of_another") { another() } else { base };
                 // Release: U3; the partners are the sections.
-                CpuTable::of(index).bases[number].store(base, Ordering::Release);
+                CpuTable::of(index).bases[number].store(entry, Ordering::Release);
             }
         }
         base
