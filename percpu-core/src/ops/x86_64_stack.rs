@@ -39,10 +39,12 @@ macro_rules! word {
 /// it either, or the drain would know.)
 macro_rules! commit {
     ($r:literal) => {
-        either!(
-            no_stop,
-            concat!("mov dword ptr [{a}], {", $r, ":e}\n"),
-            concat!("mov qword ptr [{a}], {", $r, "}\n"),
+        // Nothing may come after it, a jump neither.
+        concat!(
+            when!(no_stop, "mov dword ptr [{a}], {", $r, ":e}\njmp 4f\n"),
+            "mov qword ptr [{a}], {",
+            $r,
+            "}\n",
         )
     };
 }
