@@ -375,6 +375,13 @@ fn with_delays(turns: [u64; 4], storm: impl FnOnce()) {
     let set = |turns: [u64; 4]| {
         (0..).zip(turns).for_each(|(point, turns)| percpu_core::__inject::set(point, turns));
     };
+    /// Says so, however this is left: the other thread is waited for.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
     set(turns);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -384,8 +391,8 @@ fn with_delays(turns: [u64; 4], storm: impl FnOnce()) {
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
+        let _over = Over(&over);
         storm();
-        over.store(true, Relaxed);
     });
     set([0; 4]);
 }

@@ -35,7 +35,13 @@ macro_rules! word {
 /// it either, or the drain would know.)
 macro_rules! commit {
     ($r:literal) => {
-        either!(no_stop, concat!("str {", $r, ":w}, [{a}]\n"), concat!("str {", $r, "}, [{a}]\n"),)
+        // Nothing may come after it, a jump neither.
+        concat!(
+            when!(no_stop, "str {", $r, ":w}, [{a}]\nb 4f\n"),
+            "str {",
+            $r,
+            "}, [{a}]\n",
+        )
     };
 }
 
