@@ -36,12 +36,7 @@ macro_rules! word {
 macro_rules! commit {
     ($r:literal) => {
         // Nothing may come after it, a jump neither.
-        concat!(
-            when!(no_stop, "str {", $r, ":w}, [{a}]\nb 4f\n"),
-            "str {",
-            $r,
-            "}, [{a}]\n",
-        )
+        concat!(when!(no_stop, "str {", $r, ":w}, [{a}]\nb 4f\n"), "str {", $r, "}, [{a}]\n",)
     };
 }
 
