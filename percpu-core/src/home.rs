@@ -19,6 +19,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use crate::area::section::Declared;
 use crate::area::units::Asked;
 use crate::error::Error;
+use crate::mutate::mutated;
 use crate::place::Place;
 use crate::process;
 
@@ -92,7 +93,11 @@ impl<T> Home<T> {
         // were made before (partner: the Release in `units`, `resolve`). Sections
         // would get that from the address dependency alone; compiled code that
         // follows the pointer, in the portable body, would not. (Miri found it.)
-        match self.pointer.load(Ordering::Acquire) {
+        let resolved = match mutated("pointer_relaxed") {
+            true => Ordering::Relaxed,
+            false => Ordering::Acquire,
+        };
+        match self.pointer.load(resolved) {
             0 => None,
             // SAFETY: the invariant of `pointer`.
             pointer => Some(unsafe { Place::new(pointer) }),

@@ -80,6 +80,8 @@ mod accounting;
 pub mod atomic;
 #[cfg(not(percpu_loom))]
 mod balance;
+#[macro_use]
+mod broken;
 #[cfg(not(percpu_loom))]
 mod bytes;
 mod config;

@@ -34,6 +34,7 @@ use crate::config::{Config, FirstChunk};
 use crate::error::Error;
 use crate::index::Index;
 use crate::mode::{Mechanism, Mode, PortableReason};
+use crate::mutate::mutated;
 use crate::place::Place;
 use crate::sys::memory::{Machine, Span};
 use crate::sys::sync::{Mutex, without_signals};
@@ -92,7 +93,7 @@ fn set_up() -> Result<&'static Process, Error> {
     // Blocked, so that an operation in a handler does not wait for this one.
     without_signals(|| {
         let mut config = CONFIG.lock();
-        if let Some(process) = existing() {
+        if let Some(process) = existing().filter(|_| !mutated("built_twice")) {
             return Ok(process);
         }
         let mut process = build(config.clone().unwrap_or_default())?;
@@ -195,6 +196,8 @@ pub(crate) fn configure(new: Config) -> Result<(), Error> {
 }
 
 fn build(mut config: Config) -> Result<Process, Error> {
+    #[cfg(all(percpu_inject, not(percpu_loom)))]
+    crate::mutate::choose();
     let mut warnings = config.apply_environment(|name| std::env::var_os(name));
     if config.hardened && cfg!(not(percpu_linux)) {
         warnings.push("hardened mode needs Linux: templates stay accessible".into());
@@ -411,13 +414,17 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
     #[cfg(percpu_rseq)]
     {
         use crate::sys::membarrier;
+        if mutated("fence_left_out") {
+            return Ok(());
+        }
         match unit {
             // No section runs there.
             Some(unit) if unit == process.units.shared() => Ok(()),
             // By concurrency id, one of this unit may be on any CPU.
             _ => match unit.and_then(|unit| process.units.cpu(unit)) {
+                Some(cpu) if mutated("fence_elsewhere") => membarrier::fence_cpu(cpu.get() ^ 1),
                 Some(cpu) => membarrier::fence_cpu(cpu.get()),
-                None if cfg!(percpu_mutate = "no_fence_by_id") && unit.is_some() => Ok(()),
+                None if mutated("no_fence_by_id") && unit.is_some() => Ok(()),
                 None => membarrier::fence_all(),
             },
         }
@@ -495,7 +502,7 @@ pub(crate) unsafe fn unregister_statics(unit: &LinkUnit) -> bool {
 pub(crate) fn alloc_zeroed(request: Request) -> Result<usize, Error> {
     let process = get()?;
     let fresh = alloc(process, request)?;
-    if fresh.needs_zero {
+    if fresh.needs_zero && !mutated("no_zero") {
         // Fresh memory is zero, and what was used is dirty in active units only.
         for base in process.units.active() {
             zero(base, fresh.pointer, request.size);
@@ -519,7 +526,7 @@ pub(crate) fn give_back(pointer: usize, size: usize) {
 /// Zeroes `len` bytes at `pointer` in every unit that is not active.
 pub(crate) fn zero_inactive(process: &Process, pointer: usize, len: usize) {
     for unit in 0..process.units.count() {
-        if process.units.base(unit).is_none() {
+        if process.units.base(unit).is_none() && !mutated("no_zero_inactive") {
             zero(process.units.home(unit), pointer, len);
         }
     }

@@ -20,16 +20,22 @@
 //! to its final value, by the thread that activated the unit (Release; readers
 //! use the value as an address, and that dependency is what orders them).
 
+#[cfg(percpu_inject)]
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize};
 
+#[cfg(percpu_inject)]
+use crate::broken::SECTIONS;
+#[cfg(all(percpu_inject, percpu_rseq))]
+use crate::broken::section;
 use crate::index::Index;
 
 /// `cpu_id` is read as 16 bits, so that -1 and -2 (not registered) land on
 /// entries that stay zero.
 pub(crate) const ENTRIES: usize = 1 << 16;
 
-/// How many numbered injection points a section may have.
-pub(crate) const POINTS: usize = 3;
+/// How many numbered injection points a section may have: the last lies behind it.
+pub(crate) const POINTS: usize = if cfg!(percpu_inject) { 4 } else { 3 };
 
 #[repr(C, align(64))]
 pub(crate) struct CpuTable {
@@ -41,6 +47,9 @@ pub(crate) struct CpuTable {
     pub(crate) aborts: AtomicU64,
     /// Delay at each injection point, in loop turns (`--cfg percpu_inject`).
     pub(crate) inject: [AtomicU64; POINTS],
+    /// What is broken in each section (`broken.rs`), a bit each.
+    #[cfg(percpu_inject)]
+    pub(crate) broken: [AtomicU32; SECTIONS.len()],
     pub(crate) bases: [AtomicUsize; ENTRIES],
 }
 
@@ -50,6 +59,18 @@ impl CpuTable {
     pub(crate) const ABORTS: usize = core::mem::offset_of!(CpuTable, aborts);
     pub(crate) const INJECT: usize = core::mem::offset_of!(CpuTable, inject);
     pub(crate) const BASES: usize = core::mem::offset_of!(CpuTable, bases);
+
+    /// Where the section called `name` finds what is broken in it.
+    #[cfg(percpu_inject)]
+    pub(crate) const fn broken(name: &str) -> usize {
+        let Some(number) = section(name) else { panic!("no such section") };
+        core::mem::offset_of!(CpuTable, broken) + 4 * number
+    }
+    /// Nowhere: nothing can be broken.
+    #[cfg(not(percpu_inject))]
+    pub(crate) const fn broken(_: &str) -> usize {
+        0
+    }
 }
 
 impl CpuTable {
@@ -58,6 +79,8 @@ impl CpuTable {
             rseq_offset: AtomicIsize::new(0),
             aborts: AtomicU64::new(0),
             inject: [const { AtomicU64::new(0) }; POINTS],
+            #[cfg(percpu_inject)]
+            broken: [const { AtomicU32::new(0) }; SECTIONS.len()],
             bases: [const { AtomicUsize::new(0) }; ENTRIES],
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! A section that is broken passes a plain stress test: aborts are rare. Here a
 //! thread spends most of its time inside the delay, so that signals, migration
-//! and preemption fall there. `ci/inject.sh` also runs this with the arming
-//! store removed, and demands that it fails.
+//! and preemption fall there. `ci/mutations.sh` also runs this with things broken, and
+//! demands that it fails.
 
 #![cfg(all(target_os = "linux", percpu_inject, not(percpu_loom), not(miri)))]
 
@@ -194,11 +194,21 @@ fn two_never_hold_a_lock(test: &str, env: &[(&str, &str)]) {
     });
 }
 
+/// The fence for one unit reaches its CPU.
+#[test]
+fn a_stopped_unit_has_one_holder() {
+    a_stopped_unit_has_one_holder_in("a_stopped_unit_has_one_holder", &[]);
+}
+
 /// The fence for one unit reaches its sections on whichever CPU they are.
 #[test]
 fn a_stopped_unit_has_one_holder_by_concurrency_id() {
     let test = "a_stopped_unit_has_one_holder_by_concurrency_id";
-    common::in_child(test, BY_ID, || {
+    a_stopped_unit_has_one_holder_in(test, BY_ID);
+}
+
+fn a_stopped_unit_has_one_holder_in(test: &str, env: &[(&str, &str)]) {
+    common::in_child(test, env, || {
         let inside = PerCpu::new_with(|_| LocalLock::new(false)).unwrap();
         let enter = |inside: &mut bool, turns: u64| {
             assert!(!std::mem::replace(inside, true), "two holders");

@@ -101,6 +101,26 @@ fn one_thread_finds_what_a_vec_would_hold() {
 
 /// Rows HP-03 and GL-06: the cache of one CPU is emptied, from another, while it
 /// is used; those of the others are not touched.
+/// As few as were asked for, or none.
+#[test]
+fn a_batch_is_no_smaller_than_its_least() {
+    use percpu_core::__raw::{RawStack, Refused};
+    common::in_each_mode("a_batch_is_no_smaller_than_its_least", || {
+        pin();
+        let stack = RawStack::with_capacity(4).unwrap();
+        let mut out = [0; 4];
+        assert_eq!(stack.push_batch(&[1, 2, 3], 3), Ok(3));
+        assert_eq!(stack.push_batch(&[4, 5], 2), Err(Refused::Bounds));
+        assert_eq!(stack.push_batch(&[4, 5], 1), Ok(1));
+        assert_eq!(stack.push_batch(&[5], 1), Err(Refused::Bounds));
+        assert_eq!(stack.pop_into(&mut out[..1], 1), Ok(1));
+        assert_eq!(stack.pop_into(&mut out, 4), Err(Refused::Bounds));
+        assert_eq!(stack.pop_into(&mut out, 3), Ok(3));
+        assert_eq!(out[..3], [1, 2, 3]);
+        assert_eq!(stack.pop_into(&mut out, 1), Err(Refused::Bounds));
+    });
+}
+
 #[test]
 fn a_drained_unit_is_empty_and_the_others_are_as_they_were() {
     common::in_each_mode("a_drained_unit_is_empty_and_the_others_are_as_they_were", || {

@@ -28,6 +28,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::image::{Image, Piece};
 use crate::error::Error;
+use crate::mutate::mutated;
 use crate::sys::memory::{Machine, Mapping, Span, System, Wanted};
 use crate::sys::protect::{Access, protect};
 
@@ -70,8 +71,9 @@ impl Hidden {
         let next = NonNull::new(self.latest.load(Ordering::Relaxed));
         let node = Box::new(Node { image: *image, copy, next });
         for (nth, (start, len)) in pages().enumerate() {
+            let access = if mutated("not_hidden") { Access::Read } else { Access::None };
             // SAFETY: pages filled by templates; who needs them reads the copy.
-            if let Err(error) = unsafe { protect(start, len, Access::None) } {
+            if let Err(error) = unsafe { protect(start, len, access) } {
                 for (start, len) in pages().take(nth) {
                     // SAFETY: the same pages, as they were. Merging what was
                     // split needs no memory, so it is not refused.

@@ -274,8 +274,8 @@ impl Units {
         let base = self.home(unit);
         if self.base(unit).is_none() {
             self.fill(unit);
-            for section in &state.sections {
-                self.copy(section, base);
+            if !mutated("no_template") {
+                state.sections.iter().for_each(|section| self.copy(section, base));
             }
             if mutated("unit_counted_late") {
                 self.bases[unit as usize].store(base, Ordering::Release);
@@ -291,8 +291,10 @@ impl Units {
             self.bases[unit as usize].store(base, usable);
             if let Some(index) = self.sections.filter(|_| unit != self.shared()) {
                 let number = self.cpu(unit).map_or(unit as usize, CpuId::index);
+                let another = || self.home((unit + 1) % self.cpu_count());
+                let entry = if mutated("entry_of_another") { another() } else { base };
                 // Release: U3; the partners are the sections.
-                CpuTable::of(index).bases[number].store(base, Ordering::Release);
+                CpuTable::of(index).bases[number].store(entry, Ordering::Release);
             }
         }
         base

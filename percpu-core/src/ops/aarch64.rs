@@ -32,6 +32,11 @@ use crate::index::Index;
 use crate::sys::object::hold;
 use crate::table::CpuTable;
 
+// Above what they are part of.
+#[macro_use]
+#[path = "aarch64_inject.rs"]
+mod inject;
+
 /// Once in each link unit that holds a section, whichever crates it was made
 /// of: a constructor that has the unit kept mapped (`sys::object`). Once in a
 /// module by the symbol, once among modules by the group that it names. The
@@ -78,42 +83,8 @@ macro_rules! describe {
             ".pushsection __rseq_cs_ptr_array, \"aw\"\n",
             ".quad 6b\n",
             ".popsection\n",
+            broken_descriptors!(),
         )
-    };
-}
-
-#[cfg(percpu_inject)]
-macro_rules! inject {
-    ($n:literal) => {
-        concat!(
-            "ldr {d}, [{t}, #({inject} + 8 * ",
-            $n,
-            ")]\n",
-            "cbz {d}, 7f\n",
-            "8: sub {d}, {d}, #1\n",
-            "cbnz {d}, 8b\n",
-            "7:\n"
-        )
-    };
-}
-#[cfg(not(percpu_inject))]
-macro_rules! inject {
-    ($n:literal) => {
-        // Mentions the operand that only the delays use.
-        "/* {inject} */\n"
-    };
-}
-
-#[cfg(not(percpu_mutate = "no_arm"))]
-macro_rules! arm {
-    () => {
-        "adrp {d}, 6b\nadd {d}, {d}, :lo12:6b\nstr {d}, [{area}, #8]\n"
-    };
-}
-#[cfg(percpu_mutate = "no_arm")]
-macro_rules! arm {
-    () => {
-        "adrp {d}, 6b\nadd {d}, {d}, :lo12:6b\n"
     };
 }
 
@@ -127,7 +98,6 @@ macro_rules! cpu_number {
 
 /// The other index: the concurrency id. A thread without rseq has 0, so where the
 /// number of the CPU is negative, all ones. `a` is free here.
-#[cfg(not(percpu_mutate = "no_sign"))]
 macro_rules! cid_number {
     () => {
         concat!(
@@ -138,13 +108,6 @@ macro_rules! cid_number {
         )
     };
 }
-#[cfg(percpu_mutate = "no_sign")]
-macro_rules! cid_number {
-    () => {
-        "ldrh {cpu:w}, [{area}, #24]\n"
-    };
-}
-
 /// `$section` by the index that is asked for: the text of each is written once.
 macro_rules! by_index {
     ($by:expr, $section:ident $(, $($argument:tt)*)?) => {
@@ -167,16 +130,18 @@ macro_rules! enter {
             describe!(),
             "2:\n",
             "ldr {a}, [{t}]\n",
-            "cbz {a}, 9f\n",
+            unless!(no_distance, "cbz {a}, 9f\n"),
             "mrs {area}, tpidr_el0\n",
             "add {area}, {area}, {a}\n",
+            index_early!($number),
             inject!("0"),
             arm!(),
             "3:\n",
             $number!(),
+            unchecked!($number),
             "add {a}, {t}, {cpu}, lsl #3\n",
             "ldr {a}, [{a}, #{bases}]\n",
-            "cbz {a}, 9f\n",
+            unless!(no_cold, "cbz {a}, 9f\n"),
             "add {a}, {a}, {p}\n",
             inject!("1"),
         )
@@ -189,14 +154,17 @@ macro_rules! restart {
     () => {
         concat!(
             "4:\n",
+            end_late!(),
             ".pushsection __rseq_failure, \"ax\"\n",
             ".inst 0xd428bc00\n",
             "5:\n",
+            past_load!(),
             "add {v}, {t}, #{aborts}\n",
             "8: ldxr {d}, [{v}]\n",
             "add {d}, {d}, #1\n",
             "stxr {cpu:w}, {d}, [{v}]\n",
             "cbnz {cpu:w}, 8b\n",
+            broken_restart!(),
             "b 2b\n",
             ".popsection\n",
         )
@@ -217,7 +185,7 @@ macro_rules! leave_or {
 
 /// A section without a result: true when it committed, false when cold.
 macro_rules! section {
-    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $which:expr, $body:expr $(, $name:ident = $value:expr)*) => {{
         let a: usize;
         // SAFETY: the module's requirement makes `a` a valid word on whichever
         // CPU the section commits on; the block touches only that word, the
@@ -232,6 +200,7 @@ macro_rules! section {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 out("x16") _, out("x17") _,
                 options(nostack),
@@ -243,7 +212,7 @@ macro_rules! section {
 
 /// A section with a result in `r`, and `a`, which is 0 when cold.
 macro_rules! section_with_result {
-    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $which:expr, $body:expr $(, $name:ident = $value:expr)*) => {{
         let (a, r): (usize, u64);
         // SAFETY: as in `section!`.
         unsafe {
@@ -256,6 +225,7 @@ macro_rules! section_with_result {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 out("x16") _, out("x17") _,
                 options(nostack),
@@ -330,7 +300,7 @@ macro_rules! width {
                     and(n) = modify!("and", $n, $s, $m);
                     or(n) = modify!("orr", $n, $s, $m);
                     xor(n) = modify!("eor", $n, $s, $m);
-                    store(n) = concat!("str", $s, " ", $n, ", [{a}]\n");
+                    store(n) = concat!(inject!("2"), "str", $s, " ", $n, ", [{a}]\n");
                 }
                 section_with_result {
                     fetch_add(n) = fetch_modify!("add", $n, $s, $m);
@@ -347,8 +317,7 @@ macro_rules! width {
                     // branch out leaves the section by its end: nothing stored.
                     compare_exchange(o, n) = concat!(
                         "ldr", $s, " {r", $m, "}, [{a}]\n",
-                        "cmp {r", $m, "}, ", $o, "\n",
-                        "b.ne 9f\n",
+                        unless!(no_check, "cmp {r", $m, "}, ", $o, "\nb.ne 9f\n"),
                         inject!("2"),
                         "str", $s, " ", $n, ", [{a}]\n",
                     );
@@ -389,9 +358,10 @@ pub(super) unsafe fn acquire(p: usize, by: Index) -> Option<(usize, Found)> {
                         enter!($number),
                         "add {v}, {a}, #4\n",
                         "ldar {r:w}, [{v}]\n",
-                        "cbnz {r:w}, 9f\n",
+                        unless!(no_stop, "cbnz {r:w}, 9f\n"),
                         "ldar {r:w}, [{a}]\n",
-                        "cbnz {r:w}, 9f\n",
+                        unless!(no_check, "cbnz {r:w}, 9f\n"),
+                        when!(no_check, "mov {r:w}, #0\n"),
                         inject!("2"),
                         "mov {v:w}, #1\n",
                         "str {v:w}, [{a}]\n",
@@ -404,6 +374,7 @@ pub(super) unsafe fn acquire(p: usize, by: Index) -> Option<(usize, Found)> {
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("acquire"),
                     hold = sym hold,
                     out("x16") _, out("x17") _,
                     options(nostack),

@@ -20,12 +20,12 @@ use crate::sys::object::hold;
 use crate::table::CpuTable;
 
 /// The section: `$index` leaves in `x` which slot, or goes out; `$from` and `$to`
-/// say which way the record goes; `$length` makes the new length of `x`.
+/// say which way the record goes; `$length` makes the new length of `x`, `$back` undoes it.
 macro_rules! copy {
     (
-        $number:ident, $table:path,
+        $number:ident, $table:path, $which:expr,
         $at:ident, $record:ident, $shape:ident, $index:expr, $from:literal, $to:literal,
-        $length:expr
+        $length:expr, $back:expr
         $(, $name:ident = $value:expr)*
     ) => {{
         let (a, r): (usize, u64);
@@ -38,9 +38,10 @@ macro_rules! copy {
                     "add {v}, {a}, #8\n",
                     "ldar {v:w}, [{v}]\n",
                     "mov {r}, #1\n",
-                    "cbnz {v:w}, 9f\n",
+                    unless!(no_stop, "cbnz {v:w}, 9f\n"),
                     "ldr {x}, [{a}]\n",
                     $index,
+                    when!(commit_first, $length, "str {x}, [{a}]\n", $back, point!("2")),
                     "madd {d}, {x}, {stride}, {items}\n",
                     "add {d}, {d}, {a}\n",
                     // The record, eight bytes at a time, from its end.
@@ -67,6 +68,7 @@ macro_rules! copy {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 out("x16") _, out("x17") _,
                 options(nostack),
@@ -91,13 +93,15 @@ pub(crate) unsafe fn buffer_push<T>(
     let (a, r): (usize, u64) = by_index!(
         by,
         copy,
+        "buffer_push",
         at,
         record,
         shape,
-        "cmp {x}, {capacity}\nb.hs 9f\n",
+        unless!(no_check, "cmp {x}, {capacity}\nb.hs 9f\n"),
         "record",
         "d",
         "add {x}, {x}, #1\n",
+        "sub {x}, {x}, #1\n",
         capacity = shape.capacity
     );
     if a == 0 { None } else { Some(r == 0) }
@@ -118,12 +122,14 @@ pub(crate) unsafe fn buffer_pop<T>(
     let (a, r): (usize, u64) = by_index!(
         by,
         copy,
+        "buffer_pop",
         at,
         record,
         shape,
-        "cbz {x}, 9f\nsub {x}, {x}, #1\n",
+        concat!(unless!(no_check, "cbz {x}, 9f\n"), "sub {x}, {x}, #1\n"),
         "d",
         "record",
+        "",
         ""
     );
     if a == 0 { None } else { Some(r == 0) }

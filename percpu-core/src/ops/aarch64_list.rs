@@ -28,12 +28,14 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, by: Index) -> O
     let (a, closed): (usize, u64) = by_index!(
         by,
         section_with_result,
+        "list_push",
         concat!(
             "add {v}, {a}, #8\n",
             "ldar {v:w}, [{v}]\n",
             "mov {r}, #1\n",
-            "cbnz {v:w}, 9f\n",
+            unless!(no_stop, "cbnz {v:w}, 9f\n"),
             "ldr {v}, [{a}]\n",
+            when!(commit_first, "str {n}, [{a}]\n", point!("2")),
             "str {v}, [{n}]\n",
             "mov {r}, #0\n",
             inject!("2"),
@@ -54,13 +56,14 @@ pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>, by: Index) -> Option<usize> {
     let (a, node): (usize, u64) = by_index!(
         by,
         section_with_result,
+        "list_pop",
         concat!(
             "add {v}, {a}, #8\n",
             "ldar {v:w}, [{v}]\n",
             "mov {r}, #0\n",
-            "cbnz {v:w}, 9f\n",
+            unless!(no_stop, "cbnz {v:w}, 9f\n"),
             "ldr {r}, [{a}]\n",
-            "cbz {r}, 9f\n",
+            unless!(no_check, "cbz {r}, 9f\n"),
             inject!("2"),
             "ldr {v}, [{r}]\n",
             inject!("2"),

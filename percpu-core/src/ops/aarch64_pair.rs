@@ -21,7 +21,7 @@ use crate::table::CpuTable;
 
 /// The section, with `$compare` between the load of the pair and its change.
 macro_rules! exchange {
-    ($number:ident, $table:path, $compare:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $which:expr, $compare:expr $(, $name:ident = $value:expr)*) => {{
         let (a, first, second): (usize, u64, u64);
         // SAFETY: as in `section!`, for the words of the `DoubleWord` at `a`, by
         // `Place`'s invariant.
@@ -37,7 +37,9 @@ macro_rules! exchange {
                     // The other slot.
                     "add {cpu}, {cpu}, #1\n",
                     "and {v}, {cpu}, #1\n",
+                    when!(same_slot, "eor {v}, {v}, #1\n"),
                     "add {v}, {a}, {v}, lsl #4\n",
+                    when!(commit_first, "str {cpu}, [{a}, #32]\n", point!("2")),
                     "dmb ishst\n",
                     "stp {n}, {m}, [{v}]\n",
                     inject!("2"),
@@ -52,6 +54,7 @@ macro_rules! exchange {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 out("x16") _, out("x17") _,
                 options(nostack),
@@ -69,7 +72,7 @@ fn found((a, first, second): (usize, u64, u64)) -> Option<Two> {
 
 #[inline(always)]
 pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two, by: Index) -> Option<Two> {
-    found(by_index!(by, exchange, "", p = at.pointer(), n = new.0, m = new.1))
+    found(by_index!(by, exchange, "pair_swap", "", p = at.pointer(), n = new.0, m = new.1))
 }
 
 /// The words found; they were replaced if they are `current`.
@@ -84,7 +87,11 @@ pub(crate) fn pair_compare_exchange(
     found(by_index!(
         by,
         exchange,
-        "cmp {r}, {o}\nb.ne 9f\ncmp {s}, {q}\nb.ne 9f\n",
+        "pair_compare_exchange",
+        concat!(
+            unless!(no_check, "cmp {r}, {o}\nb.ne 9f\n"),
+            unless!(no_second, "cmp {s}, {q}\nb.ne 9f\n"),
+        ),
         p = at.pointer(),
         o = current.0,
         q = current.1,

@@ -26,30 +26,17 @@ use crate::sys::object::hold;
 use crate::table::CpuTable;
 
 /// The word, in `$r`: a length, or less than 0 if a drain stops this unit.
-#[cfg(not(percpu_mutate = "no_stop"))]
 macro_rules! word {
     ($r:literal) => {
-        concat!("ldr {", $r, "}, [{a}]\n")
+        either!(no_stop, concat!("ldr {", $r, ":w}, [{a}]\n"), concat!("ldr {", $r, "}, [{a}]\n"),)
     };
 }
-/// The commit: `$r` is the word now.
-#[cfg(not(percpu_mutate = "no_stop"))]
+/// The commit: `$r` is the word now. (Who does not look at the mark does not write over
+/// it either, or the drain would know.)
 macro_rules! commit {
     ($r:literal) => {
-        concat!("str {", $r, "}, [{a}]\n")
-    };
-}
-// Who does not look at the mark does not write over it either, or the drain would know.
-#[cfg(percpu_mutate = "no_stop")]
-macro_rules! word {
-    ($r:literal) => {
-        concat!("ldr {", $r, ":w}, [{a}]\n")
-    };
-}
-#[cfg(percpu_mutate = "no_stop")]
-macro_rules! commit {
-    ($r:literal) => {
-        concat!("str {", $r, ":w}, [{a}]\n")
+        // Nothing may come after it, a jump neither.
+        concat!(when!(no_stop, "str {", $r, ":w}, [{a}]\nb 4f\n"), "str {", $r, "}, [{a}]\n",)
     };
 }
 
@@ -70,8 +57,12 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                         word!("n"),
                         "ldr {v}, [{limit}]\n",
                         // A stopped one too is no less, unsigned.
-                        "cmp {n}, {v}\n",
-                        "b.hs 23f\n",
+                        unless!(no_check, "cmp {n}, {v}\nb.hs 23f\n"),
+                        when!(
+                            commit_first,
+                            "add {v}, {n}, #1\nstr {v}, [{a}]\n",
+                            point!("2"),
+                        ),
                         "add {v}, {a}, {n}, lsl #3\n",
                         "str {bits}, [{v}, #{slots}]\n",
                         inject!("2"),
@@ -89,6 +80,7 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("push"),
                     hold = sym hold,
                     out("x16") _, out("x17") _,
                     options(nostack),
@@ -114,7 +106,8 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                         word!("n"),
                         // Less than 0 if it was 0, and if it was stopped.
                         "subs {n}, {n}, #1\n",
-                        "b.mi 23f\n",
+                        unless!(no_check, "b.mi 23f\n"),
+                        when!(commit_first, "str {n}, [{a}]\n", point!("2")),
                         "add {v}, {a}, {n}, lsl #3\n",
                         "ldr {r}, [{v}, #{slots}]\n",
                         inject!("2"),
@@ -129,6 +122,7 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("pop"),
                     hold = sym hold,
                     out("x16") _, out("x17") _,
                     options(nostack),
@@ -164,12 +158,15 @@ pub(crate) fn push_batch(
                         "ldr {i}, [{limit}]\n",
                         // `subs`: below or equal leaves no room.
                         "subs {i}, {i}, {n}\n",
-                        "b.ls 9f\n",
-                        "cmp {i}, {want}\n",
-                        "csel {i}, {i}, {want}, lo\n",
-                        "cmp {i}, {least}\n",
-                        "b.lo 9f\n",
+                        unless!(no_check, "b.ls 9f\n"),
+                        unless!(no_want, "cmp {i}, {want}\ncsel {i}, {i}, {want}, lo\n"),
+                        unless!(no_least, "cmp {i}, {least}\nb.lo 9f\n"),
                         "mov {r}, {i}\n",
+                        when!(
+                            commit_first,
+                            "add {v}, {n}, {r}\nstr {v}, [{a}]\n",
+                            point!("2"),
+                        ),
                         "add {to}, {a}, {n}, lsl #3\n",
                         "22: sub {i}, {i}, #1\n",
                         "ldr {v}, [{from}, {i}, lsl #3]\n",
@@ -194,6 +191,7 @@ pub(crate) fn push_batch(
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("push_batch"),
                     hold = sym hold,
                     out("x16") _, out("x17") _,
                     options(nostack),
@@ -226,12 +224,15 @@ pub(crate) fn pop_batch(
                         "tbnz {r}, #63, 9f\n",
                         "mov {n}, {r}\n",
                         "mov {r}, #0\n",
-                        "cmp {n}, {want}\n",
-                        "csel {i}, {n}, {want}, lo\n",
-                        "cmp {i}, {least}\n",
-                        "b.lo 9f\n",
+                        either!(
+                            no_want,
+                            "mov {i}, {n}\n",
+                            "cmp {n}, {want}\ncsel {i}, {n}, {want}, lo\n",
+                        ),
+                        unless!(no_least, "cmp {i}, {least}\nb.lo 9f\n"),
                         "mov {r}, {i}\n",
                         "sub {n}, {n}, {i}\n",
+                        when!(commit_first, "str {n}, [{a}]\n", point!("2")),
                         "add {from}, {a}, {n}, lsl #3\n",
                         "22: sub {i}, {i}, #1\n",
                         "add {d}, {from}, {i}, lsl #3\n",
@@ -254,6 +255,7 @@ pub(crate) fn pop_batch(
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("pop_batch"),
                     hold = sym hold,
                     out("x16") _, out("x17") _,
                     options(nostack),

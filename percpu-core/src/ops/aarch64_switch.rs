@@ -23,16 +23,9 @@ use crate::sys::object::hold;
 use crate::table::CpuTable;
 
 /// Leaves with `r` all ones if the switch is closed.
-#[cfg(not(percpu_mutate = "no_switch"))]
 macro_rules! open {
     () => {
-        "mov {r}, #-1\nldar {v:w}, [{s}]\ncbnz {v:w}, 9f\n"
-    };
-}
-#[cfg(percpu_mutate = "no_switch")]
-macro_rules! open {
-    () => {
-        "mov {r}, #-1\ncbz {s}, 9f\n"
+        concat!("mov {r}, #-1\nldar {v:w}, [{s}]\n", unless!(no_stop, "cbnz {v:w}, 9f\n"),)
     };
 }
 
@@ -56,6 +49,7 @@ pub(crate) fn add(
     outcome(by_index!(
         by,
         section_with_result,
+        "behind_add",
         concat!(
             open!(),
             "mov {r}, #0\n",
@@ -82,14 +76,14 @@ pub(crate) fn add_within(
     outcome(by_index!(
         by,
         section_with_result,
+        "add_within",
         concat!(
             open!(),
             "mov {r}, #1\n",
             "ldr {v}, [{a}]\n",
             "add {v}, {v}, {n}\n",
             "sub {cpu}, {v}, {low}\n",
-            "cmp {cpu}, {span}\n",
-            "b.hi 9f\n",
+            unless!(no_check, "cmp {cpu}, {span}\nb.hi 9f\n"),
             "mov {r}, #0\n",
             inject!("2"),
             "str {v}, [{a}]\n",
@@ -103,16 +97,9 @@ pub(crate) fn add_within(
 }
 
 /// Whose turn it is, in `r`.
-#[cfg(not(percpu_mutate = "no_turn"))]
 macro_rules! turn {
     () => {
-        "ldar {r:w}, [{s}]\nand {r}, {r}, #1\n"
-    };
-}
-#[cfg(percpu_mutate = "no_turn")]
-macro_rules! turn {
-    () => {
-        "/* {s} */ mov {r}, #0\n"
+        either!(no_turn, "mov {r}, #0\n", "ldar {r:w}, [{s}]\nand {r}, {r}, #1\n")
     };
 }
 
@@ -126,6 +113,7 @@ pub(crate) fn add_in_turn(
     let (a, r): (usize, u64) = by_index!(
         by,
         section_with_result,
+        "add_in_turn",
         concat!(
             turn!(),
             "add {a}, {a}, {r}, lsl #3\n",

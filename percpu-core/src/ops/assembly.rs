@@ -20,7 +20,7 @@ macro_rules! functions {
             /// The module's requirement on `p`.
             #[inline(always)]
             pub(in crate::ops) unsafe fn $name(p: usize $(, $arg: u64)*, by: Index) -> bool {
-                by_index!(by, section, $body, p = p $(, $arg = $arg)*)
+                by_index!(by, section, stringify!($name), $body, p = p $(, $arg = $arg)*)
             }
         )*
         $(
@@ -28,8 +28,14 @@ macro_rules! functions {
             /// The module's requirement on `p`.
             #[inline(always)]
             pub(in crate::ops) unsafe fn $fetch(p: usize $(, $operand: u64)*, by: Index) -> Option<u64> {
-                let (a, r): (usize, u64) =
-                    by_index!(by, section_with_result, $fetch_body, p = p $(, $operand = $operand)*);
+                let (a, r): (usize, u64) = by_index!(
+                    by,
+                    section_with_result,
+                    stringify!($fetch),
+                    $fetch_body,
+                    p = p
+                    $(, $operand = $operand)*
+                );
                 if a == 0 { None } else { Some(r) }
             }
         )*

@@ -95,7 +95,6 @@
 //!   on a stack writes before that (a slot above the length, a buffer of the
 //!   caller's) means nothing until the commit, and is written again after an
 //!   abort. `want` is at most 64, so that a section ends before the next interrupt.
-//!   CPU that runs it, so `add [a], n` is load and commit in one.
 //! - **Before the commit** a section on several words may also store where nobody
 //!   looks before the commit: the slot that is not current, the caller's own node
 //!   or record, a slot beyond the length. The next section writes it again.
@@ -111,7 +110,7 @@
 //! - **Sizes.** 1, 2, 4 and 8 bytes; arithmetic wraps in the word's own width.
 //! - **Injection.** `(0)`, `(1)`, `(2)` are delay loops under
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
-//!   into load, `(2)`, store, so that an abort can fall between them.
-//! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
-//!   out, `"no_stop"` what a stack asks of drains, `"no_switch"` what `behind` asks, `"no_turn"` the turn, `"no_sign"` the sign of `cpu_id`;
-//!   the injected stress tests must then fail (`ci/inject.sh`).
+//!   into load, `(2)`, store, so that an abort can fall between them. `store` has a `(2)`
+//!   too, and behind each commit is a `(3)`, which no right section has inside.
+//! - **Mutation.** In the same build `PERCPU_MUTATE` breaks one thing: `broken.rs` has
+//!   the names, `ci/mutations.txt` what they mean and which test must then fail.

@@ -36,6 +36,11 @@ use crate::index::Index;
 use crate::sys::object::hold;
 use crate::table::CpuTable;
 
+// Above what they are part of.
+#[macro_use]
+#[path = "x86_64_inject.rs"]
+mod inject;
+
 /// Once in each link unit that holds a section, whichever crates it was made
 /// of: a constructor that has the unit kept mapped (`sys::object`). Once in a
 /// module by the symbol, once among modules by the group that it names.
@@ -77,51 +82,8 @@ macro_rules! describe {
             ".pushsection __rseq_cs_ptr_array, \"aw\"\n",
             ".quad 6b\n",
             ".popsection\n",
+            broken_descriptors!(),
         )
-    };
-}
-
-/// A numbered delay; `d` is free at each of them.
-#[cfg(percpu_inject)]
-macro_rules! point {
-    ($n:literal) => {
-        concat!(
-            "mov {d}, qword ptr [{t} + {inject} + 8 * ",
-            $n,
-            "]\n",
-            "test {d}, {d}\n",
-            "jz 7f\n",
-            "8: dec {d}\n",
-            "jnz 8b\n",
-            "7:\n"
-        )
-    };
-}
-
-#[cfg(percpu_inject)]
-macro_rules! inject {
-    ($n:literal) => {
-        point!($n)
-    };
-}
-#[cfg(not(percpu_inject))]
-macro_rules! inject {
-    ($n:literal) => {
-        // Mentions the operand that only the delays use.
-        "/* {inject} */\n"
-    };
-}
-
-#[cfg(not(percpu_mutate = "no_arm"))]
-macro_rules! arm {
-    () => {
-        "lea {d}, [rip + 6b]\nmov qword ptr fs:[{a} + 8], {d}\n"
-    };
-}
-#[cfg(percpu_mutate = "no_arm")]
-macro_rules! arm {
-    () => {
-        "lea {d}, [rip + 6b]\n"
     };
 }
 
@@ -135,7 +97,6 @@ macro_rules! cpu_number {
 
 /// The other index: the concurrency id. A thread without rseq has 0, so where the
 /// number of the CPU is negative, all ones.
-#[cfg(not(percpu_mutate = "no_sign"))]
 macro_rules! cid_number {
     () => {
         concat!(
@@ -146,13 +107,6 @@ macro_rules! cid_number {
         )
     };
 }
-#[cfg(percpu_mutate = "no_sign")]
-macro_rules! cid_number {
-    () => {
-        "movzx {cpu:e}, word ptr fs:[{a} + 24]\n"
-    };
-}
-
 /// `$section` by the index that is asked for: the text of each is written once.
 macro_rules! by_index {
     ($by:expr, $section:ident $(, $($argument:tt)*)?) => {
@@ -175,45 +129,53 @@ macro_rules! enter {
             describe!(),
             "2:\n",
             "mov {a}, qword ptr [{t}]\n",
-            "test {a}, {a}\n",
-            "jz ",
-            $cold,
-            "\n",
+            unless!(no_distance, "test {a}, {a}\njz ", $cold, "\n"),
+            index_early!($number),
             inject!("0"),
             arm!(),
             "3:\n",
             $number!(),
+            unchecked!($number),
             "mov {a}, qword ptr [{t} + 8 * {cpu} + {bases}]\n",
-            "test {a}, {a}\n",
-            "jz ",
-            $cold,
-            "\n",
+            unless!(no_cold, "test {a}, {a}\njz ", $cold, "\n"),
             "add {a}, {p}\n",
             inject!("1"),
         )
     };
 }
 
-/// After the commit: the end of the section and the abort handler, out of line
-/// behind the signature that the kernel demands (a `ud1` that nobody runs).
-macro_rules! leave {
+/// After the commit: the end of the section.
+macro_rules! end {
+    () => {
+        concat!("4:\n", end_late!())
+    };
+}
+
+/// The abort handler, out of line behind the signature that the kernel demands (a
+/// `ud1` that nobody runs).
+macro_rules! restart {
     () => {
         concat!(
-            "4:\n",
             ".pushsection __rseq_failure, \"ax\"\n",
             ".byte 0x0f, 0xb9, 0x3d\n",
             ".long 0x53053053\n",
             "5:\n",
             "lock inc qword ptr [{t} + {aborts}]\n",
+            broken_restart!(),
             "jmp 2b\n",
             ".popsection\n",
         )
     };
 }
+macro_rules! leave {
+    () => {
+        concat!(end!(), restart!())
+    };
+}
 
 /// A section without a result: true when it committed, false when cold.
 macro_rules! section {
-    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $which:expr, $body:expr $(, $name:ident = $value:expr)*) => {{
         // SAFETY: the module's requirement makes `a` a valid word on whichever
         // CPU the section commits on; the block touches only that word, the
         // thread's own `rseq_cs`, the table's counters and named registers.
@@ -226,6 +188,7 @@ macro_rules! section {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 cold = label { return false },
                 options(nostack),
@@ -237,7 +200,7 @@ macro_rules! section {
 
 /// A section with a result in `r`, and `a`, which is 0 when cold.
 macro_rules! section_with_result {
-    ($number:ident, $table:path, $body:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $which:expr, $body:expr $(, $name:ident = $value:expr)*) => {{
         let (a, r): (usize, u64);
         // SAFETY: as in `section!`.
         unsafe {
@@ -250,6 +213,7 @@ macro_rules! section_with_result {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 options(nostack),
             );
@@ -274,7 +238,7 @@ macro_rules! modify {
             "}, ",
             $ptr,
             " [{a}]\n",
-            point!("2"),
+            inject!("2"),
             $op,
             " {cpu",
             $m,
@@ -321,7 +285,7 @@ macro_rules! width {
                     and(n) = modify!("and", concat!("{n", $m, "}"), $ptr, $m);
                     or(n) = modify!("or", concat!("{n", $m, "}"), $ptr, $m);
                     xor(n) = modify!("xor", concat!("{n", $m, "}"), $ptr, $m);
-                    store(n) = concat!("mov ", $ptr, " [{a}], {n", $m, "}\n");
+                    store(n) = concat!(inject!("2"), "mov ", $ptr, " [{a}], {n", $m, "}\n");
                 }
                 section_with_result {
                     // `xadd` could do it in one; load, add, store forwards better.
@@ -335,8 +299,7 @@ macro_rules! width {
                     // leaves the section by its end: nothing stored.
                     compare_exchange(o, n) = concat!(
                         $load,
-                        "cmp {r", $m, "}, {o", $m, "}\n",
-                        "jne 9f\n",
+                        unless!(no_check, "cmp {r", $m, "}, {o", $m, "}\njne 9f\n"),
                         inject!("2"),
                         "mov ", $ptr, " [{a}], {n", $m, "}\n",
                     );
@@ -373,21 +336,13 @@ pub(super) unsafe fn acquire(p: usize, by: Index) -> Option<(usize, Found)> {
                 asm!(
                     concat!(
                         enter!($number, "9f"),
-                        "cmp dword ptr [{a} + 4], 0\n",
-                        "jne 9f\n",
-                        "cmp dword ptr [{a}], 0\n",
-                        "jne 9f\n",
+                        unless!(no_stop, "cmp dword ptr [{a} + 4], 0\njne 9f\n"),
+                        unless!(no_check, "cmp dword ptr [{a}], 0\njne 9f\n"),
                         inject!("2"),
                         "mov dword ptr [{a}], 1\n",
-                        "4:\n",
+                        end!(),
                         "xor {busy:e}, {busy:e}\n",
-                        ".pushsection __rseq_failure, \"ax\"\n",
-                        ".byte 0x0f, 0xb9, 0x3d\n",
-                        ".long 0x53053053\n",
-                        "5:\n",
-                        "lock inc qword ptr [{t} + {aborts}]\n",
-                        "jmp 2b\n",
-                        ".popsection\n",
+                        restart!(),
                         "9:\n",
                     ),
                     t = in(reg) &raw const $table,
@@ -397,6 +352,7 @@ pub(super) unsafe fn acquire(p: usize, by: Index) -> Option<(usize, Found)> {
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("acquire"),
                     hold = sym hold,
                     options(nostack),
                 )

@@ -19,12 +19,12 @@ use crate::sys::object::hold;
 use crate::table::CpuTable;
 
 /// The section: `$index` leaves in `x` which slot, or goes out; `$from` and `$to`
-/// say which way the record goes; `$length` makes the new length of `x`.
+/// say which way the record goes; `$length` makes the new length of `x`, `$back` undoes it.
 macro_rules! copy {
     (
-        $number:ident, $table:path,
+        $number:ident, $table:path, $which:expr,
         $at:ident, $record:ident, $shape:ident, $index:expr, $from:literal, $to:literal,
-        $length:expr
+        $length:expr, $back:expr
         $(, $name:ident = $value:expr)*
     ) => {{
         let (a, r): (usize, u64);
@@ -35,10 +35,16 @@ macro_rules! copy {
                 concat!(
                     enter!($number, "9f"),
                     "mov {r:e}, 1\n",
-                    "cmp dword ptr [{a} + 8], 0\n",
-                    "jne 9f\n",
+                    unless!(no_stop, "cmp dword ptr [{a} + 8], 0\njne 9f\n"),
                     "mov {x}, qword ptr [{a}]\n",
                     $index,
+                    when!(
+                        commit_first,
+                        $length,
+                        "mov qword ptr [{a}], {x}\n",
+                        $back,
+                        point!("2"),
+                    ),
                     "mov {d}, {x}\n",
                     "imul {d}, {stride}\n",
                     "add {d}, {items}\n",
@@ -68,6 +74,7 @@ macro_rules! copy {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 options(nostack),
             );
@@ -91,13 +98,15 @@ pub(crate) unsafe fn buffer_push<T>(
     let (a, r): (usize, u64) = by_index!(
         by,
         copy,
+        "buffer_push",
         at,
         record,
         shape,
-        "cmp {x}, {capacity}\njae 9f\n",
+        unless!(no_check, "cmp {x}, {capacity}\njae 9f\n"),
         "record",
         "d",
         "inc {x}\n",
+        "dec {x}\n",
         capacity = shape.capacity
     );
     if a == 0 { None } else { Some(r == 0) }
@@ -115,7 +124,18 @@ pub(crate) unsafe fn buffer_pop<T>(
     shape: Shape,
     by: Index,
 ) -> Option<bool> {
-    let (a, r): (usize, u64) =
-        by_index!(by, copy, at, record, shape, "sub {x}, 1\njb 9f\n", "d", "record", "");
+    let (a, r): (usize, u64) = by_index!(
+        by,
+        copy,
+        "buffer_pop",
+        at,
+        record,
+        shape,
+        either!(no_check, "sub {x}, 1\n", "sub {x}, 1\njb 9f\n"),
+        "d",
+        "record",
+        "",
+        ""
+    );
     if a == 0 { None } else { Some(r == 0) }
 }

@@ -27,11 +27,12 @@ pub(crate) unsafe fn list_push<T>(at: Place<'_, T>, node: usize, by: Index) -> O
     let (a, closed): (usize, u64) = by_index!(
         by,
         section_with_result,
+        "list_push",
         concat!(
             "mov {r:e}, 1\n",
-            "cmp dword ptr [{a} + 8], 0\n",
-            "jne 9f\n",
+            unless!(no_stop, "cmp dword ptr [{a} + 8], 0\njne 9f\n"),
             "mov {cpu}, qword ptr [{a}]\n",
+            when!(commit_first, "mov qword ptr [{a}], {n}\n", point!("2")),
             "mov qword ptr [{n}], {cpu}\n",
             "xor {r:e}, {r:e}\n",
             inject!("2"),
@@ -52,13 +53,12 @@ pub(crate) unsafe fn list_pop<T>(at: Place<'_, T>, by: Index) -> Option<usize> {
     let (a, node): (usize, u64) = by_index!(
         by,
         section_with_result,
+        "list_pop",
         concat!(
             "xor {r:e}, {r:e}\n",
-            "cmp dword ptr [{a} + 8], 0\n",
-            "jne 9f\n",
+            unless!(no_stop, "cmp dword ptr [{a} + 8], 0\njne 9f\n"),
             "mov {r}, qword ptr [{a}]\n",
-            "test {r}, {r}\n",
-            "jz 9f\n",
+            unless!(no_check, "test {r}, {r}\njz 9f\n"),
             inject!("2"),
             "mov {cpu}, qword ptr [{r}]\n",
             inject!("2"),

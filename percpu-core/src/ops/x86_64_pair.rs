@@ -20,7 +20,7 @@ use crate::table::CpuTable;
 
 /// The section, with `$compare` between the load of the pair and its change.
 macro_rules! exchange {
-    ($number:ident, $table:path, $compare:expr $(, $name:ident = $value:expr)*) => {{
+    ($number:ident, $table:path, $which:expr, $compare:expr $(, $name:ident = $value:expr)*) => {{
         let (a, first, second): (usize, u64, u64);
         // SAFETY: as in `section!`, for the words of the `DoubleWord` at `a`, by
         // `Place`'s invariant.
@@ -36,7 +36,13 @@ macro_rules! exchange {
                     "mov {s}, qword ptr [{a} + {d} + 8]\n",
                     $compare,
                     // The other slot.
-                    "xor {d:e}, 16\n",
+                    unless!(same_slot, "xor {d:e}, 16\n"),
+                    when!(
+                        commit_first,
+                        "inc {cpu}\nmov qword ptr [{a} + 32], {cpu}\n",
+                        point!("2"),
+                        "mov {d}, {cpu}\nand {d:e}, 1\nshl {d:e}, 4\ndec {cpu}\n",
+                    ),
                     "mov qword ptr [{a} + {d}], {n}\n",
                     "mov qword ptr [{a} + {d} + 8], {m}\n",
                     "inc {cpu}\n",
@@ -52,6 +58,7 @@ macro_rules! exchange {
                 bases = const CpuTable::BASES,
                 aborts = const CpuTable::ABORTS,
                 inject = const CpuTable::INJECT,
+                which = const CpuTable::broken($which),
                 hold = sym hold,
                 options(nostack),
             );
@@ -68,7 +75,7 @@ fn found((a, first, second): (usize, u64, u64)) -> Option<Two> {
 
 #[inline(always)]
 pub(crate) fn pair_swap(at: Place<'_, DoubleWord>, new: Two, by: Index) -> Option<Two> {
-    found(by_index!(by, exchange, "", p = at.pointer(), n = new.0, m = new.1))
+    found(by_index!(by, exchange, "pair_swap", "", p = at.pointer(), n = new.0, m = new.1))
 }
 
 /// The words found; they were replaced if they are `current`.
@@ -83,7 +90,11 @@ pub(crate) fn pair_compare_exchange(
     found(by_index!(
         by,
         exchange,
-        "cmp {r}, {o}\njne 9f\ncmp {s}, {q}\njne 9f\n",
+        "pair_compare_exchange",
+        concat!(
+            unless!(no_check, "cmp {r}, {o}\njne 9f\n"),
+            unless!(no_second, "cmp {s}, {q}\njne 9f\n"),
+        ),
         p = at.pointer(),
         o = current.0,
         q = current.1,

@@ -26,30 +26,26 @@ use crate::sys::object::hold;
 use crate::table::CpuTable;
 
 /// The word, in `$r`: a length, or less than 0 if a drain stops this unit.
-#[cfg(not(percpu_mutate = "no_stop"))]
 macro_rules! word {
     ($r:literal) => {
-        concat!("mov {", $r, "}, qword ptr [{a}]\n")
+        either!(
+            no_stop,
+            concat!("mov {", $r, ":e}, dword ptr [{a}]\n"),
+            concat!("mov {", $r, "}, qword ptr [{a}]\n"),
+        )
     };
 }
-/// The commit: `$r` is the word now.
-#[cfg(not(percpu_mutate = "no_stop"))]
+/// The commit: `$r` is the word now. (Who does not look at the mark does not write over
+/// it either, or the drain would know.)
 macro_rules! commit {
     ($r:literal) => {
-        concat!("mov qword ptr [{a}], {", $r, "}\n")
-    };
-}
-// Who does not look at the mark does not write over it either, or the drain would know.
-#[cfg(percpu_mutate = "no_stop")]
-macro_rules! word {
-    ($r:literal) => {
-        concat!("mov {", $r, ":e}, dword ptr [{a}]\n")
-    };
-}
-#[cfg(percpu_mutate = "no_stop")]
-macro_rules! commit {
-    ($r:literal) => {
-        concat!("mov dword ptr [{a}], {", $r, ":e}\n")
+        // Nothing may come after it, a jump neither.
+        concat!(
+            when!(no_stop, "mov dword ptr [{a}], {", $r, ":e}\njmp 4f\n"),
+            "mov qword ptr [{a}], {",
+            $r,
+            "}\n",
+        )
     };
 }
 
@@ -68,8 +64,12 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                         enter!($number, "{not}"),
                         word!("cpu"),
                         // A stopped one too is no less, unsigned.
-                        "cmp {cpu}, qword ptr [{limit}]\n",
-                        "jae {not}\n",
+                        unless!(no_check, "cmp {cpu}, qword ptr [{limit}]\njae {not}\n"),
+                        when!(
+                            commit_first,
+                            "add {cpu}, 1\nmov qword ptr [{a}], {cpu}\nsub {cpu}, 1\n",
+                            point!("2"),
+                        ),
                         "mov qword ptr [{a} + 8 * {cpu} + {slots}], {bits}\n",
                         inject!("2"),
                         "add {cpu}, 1\n",
@@ -85,6 +85,7 @@ pub(crate) fn push(at: StackPlace<'_>, bits: u64, by: Index) -> bool {
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("push"),
                     hold = sym hold,
                     not = label { return false },
                     options(nostack),
@@ -109,8 +110,8 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                         enter!($number, "9f"),
                         word!("cpu"),
                         // Less than 0 if it was 0, and if it was stopped.
-                        "sub {cpu}, 1\n",
-                        "js 23f\n",
+                        either!(no_check, "sub {cpu}, 1\n", "sub {cpu}, 1\njs 23f\n"),
+                        when!(commit_first, "mov qword ptr [{a}], {cpu}\n", point!("2")),
                         "mov {r}, qword ptr [{a} + 8 * {cpu} + {slots}]\n",
                         inject!("2"),
                         commit!("cpu"),
@@ -131,6 +132,7 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("pop"),
                     hold = sym hold,
                     options(nostack),
                 )
@@ -164,13 +166,15 @@ pub(crate) fn push_batch(
                         "js 9f\n",
                         "xor {r:e}, {r:e}\n",
                         "mov {i}, qword ptr [{limit}]\n",
-                        "sub {i}, {cpu}\n",
-                        "jbe 9f\n",
-                        "cmp {i}, {want}\n",
-                        "cmova {i}, {want}\n",
-                        "cmp {i}, {least}\n",
-                        "jb 9f\n",
+                        either!(no_check, "sub {i}, {cpu}\n", "sub {i}, {cpu}\njbe 9f\n"),
+                        unless!(no_want, "cmp {i}, {want}\ncmova {i}, {want}\n"),
+                        unless!(no_least, "cmp {i}, {least}\njb 9f\n"),
                         "mov {r:e}, {i:e}\n",
+                        when!(
+                            commit_first,
+                            "add {cpu}, {r}\nmov qword ptr [{a}], {cpu}\nsub {cpu}, {r}\n",
+                            point!("2"),
+                        ),
                         "lea {to}, [{a} + 8 * {cpu} + {slots} - 8]\n",
                         "22: mov {d}, qword ptr [{from} + 8 * {i} - 8]\n",
                         "mov qword ptr [{to} + 8 * {i}], {d}\n",
@@ -194,6 +198,7 @@ pub(crate) fn push_batch(
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("push_batch"),
                     hold = sym hold,
                     options(nostack),
                 )
@@ -227,12 +232,11 @@ pub(crate) fn pop_batch(
                         "js 9f\n",
                         "xor {r:e}, {r:e}\n",
                         "mov {i:e}, {cpu:e}\n",
-                        "cmp {i}, {want}\n",
-                        "cmova {i}, {want}\n",
-                        "cmp {i}, {least}\n",
-                        "jb 9f\n",
+                        unless!(no_want, "cmp {i}, {want}\ncmova {i}, {want}\n"),
+                        unless!(no_least, "cmp {i}, {least}\njb 9f\n"),
                         "mov {r:e}, {i:e}\n",
                         "sub {cpu:e}, {i:e}\n",
+                        when!(commit_first, "mov qword ptr [{a}], {cpu}\n", point!("2")),
                         "lea {from}, [{a} + 8 * {cpu} + {slots} - 8]\n",
                         "22: mov {d}, qword ptr [{from} + 8 * {i}]\n",
                         "mov qword ptr [{to} + 8 * {i} - 8], {d}\n",
@@ -254,6 +258,7 @@ pub(crate) fn pop_batch(
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("pop_batch"),
                     hold = sym hold,
                     options(nostack),
                 )

@@ -22,16 +22,9 @@ use crate::sys::object::hold;
 use crate::table::CpuTable;
 
 /// Leaves to `$closed` if the switch is.
-#[cfg(not(percpu_mutate = "no_switch"))]
 macro_rules! open {
     () => {
-        "cmp dword ptr [{s}], 0\njne {closed}\n"
-    };
-}
-#[cfg(percpu_mutate = "no_switch")]
-macro_rules! open {
-    () => {
-        "cmp {s}, 0\nje {closed}\n"
+        unless!(no_stop, "cmp dword ptr [{s}], 0\njne {closed}\n")
     };
 }
 
@@ -62,6 +55,7 @@ pub(crate) fn add(
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("behind_add"),
                     hold = sym hold,
                     cold = label { return None },
                     closed = label { return Some(Err(Refused::Stopped)) },
@@ -96,8 +90,7 @@ pub(crate) fn add_within(
                         "mov {cpu}, qword ptr [{a}]\n",
                         "add {cpu}, {n}\n",
                         "sub {cpu}, {low}\n",
-                        "cmp {cpu}, {span}\n",
-                        "ja {beyond}\n",
+                        unless!(no_check, "cmp {cpu}, {span}\nja {beyond}\n"),
                         modify!("add", "{n}", "qword ptr", ":r"),
                         leave!(),
                     ),
@@ -111,6 +104,7 @@ pub(crate) fn add_within(
                     bases = const CpuTable::BASES,
                     aborts = const CpuTable::ABORTS,
                     inject = const CpuTable::INJECT,
+                    which = const CpuTable::broken("add_within"),
                     hold = sym hold,
                     cold = label { return None },
                     closed = label { return Some(Err(Refused::Stopped)) },
@@ -125,16 +119,9 @@ pub(crate) fn add_within(
 }
 
 /// Whose turn it is, in `r`.
-#[cfg(not(percpu_mutate = "no_turn"))]
 macro_rules! turn {
     () => {
-        "mov {r:e}, dword ptr [{s}]\nand {r:e}, 1\n"
-    };
-}
-#[cfg(percpu_mutate = "no_turn")]
-macro_rules! turn {
-    () => {
-        "/* {s} */ xor {r:e}, {r:e}\n"
+        either!(no_turn, "xor {r:e}, {r:e}\n", "mov {r:e}, dword ptr [{s}]\nand {r:e}, 1\n",)
     };
 }
 
@@ -148,6 +135,7 @@ pub(crate) fn add_in_turn(
     let (a, r): (usize, u64) = by_index!(
         by,
         section_with_result,
+        "add_in_turn",
         concat!(turn!(), "lea {a}, [{a} + 8 * {r}]\n", modify!("add", "1", "qword ptr", ":r"),),
         p = at.pointer(),
         s = core::ptr::from_ref(turn)

@@ -30,6 +30,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::errno::errno;
 use crate::index::Index;
 use crate::mode::{PortableReason, Registration};
+use crate::mutate::mutated;
 use crate::sys::sync::without_signals;
 use crate::table::CpuTable;
 
@@ -64,7 +65,9 @@ pub(crate) fn start(insist: bool, index: Index) -> Result<Registration, Portable
         Some(offset) if cpu_id_at(offset) >= 0 => (Registration::Libc, offset),
         _ => (Registration::Own, start_own()?),
     };
-    super::membarrier::register().map_err(|errno| PortableReason::NoMembarrier { errno })?;
+    if !mutated("no_registration") {
+        super::membarrier::register().map_err(|errno| PortableReason::NoMembarrier { errno })?;
+    }
     // Last: in portable mode the distance stays 0.
     CpuTable::of(index).rseq_offset.store(offset, Relaxed);
     Ok(registration)

@@ -165,22 +165,49 @@ pub fn leave_rseq() -> bool {
     const SIGNATURE: u32 = 0x5305_3053;
     #[cfg(not(target_arch = "x86_64"))]
     const SIGNATURE: u32 = 0xd428_bc00;
-    let word = |name: &std::ffi::CStr| {
-        // SAFETY: looks a symbol up.
-        let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        assert!(!symbol.is_null(), "libc registers no threads");
-        symbol
-    };
-    // SAFETY: libc's `ptrdiff_t`, constant since it registered a thread.
-    let offset = unsafe { *word(c"__rseq_offset").cast::<isize>() };
-    // SAFETY: libc's `unsigned int`, likewise.
-    let size = unsafe { *word(c"__rseq_size").cast::<u32>() };
+    let Some((offset, size)) = libc_area() else { panic!("libc registers no threads") };
     let area = thread_pointer().wrapping_add_signed(offset);
     // What it was registered with depends on libc, whatever it says is used.
     [32, size, size.next_multiple_of(32)].into_iter().any(|length| {
         // SAFETY: takes this thread's own area back from the kernel, or fails.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     })
+}
+
+/// Whether libc registers threads and can be asked where.
+pub fn libc_registers() -> bool {
+    libc_area().is_some()
+}
+
+/// How far a thread's area lies from its thread pointer, and its size, says libc. A
+/// program that is linked statically cannot look that up.
+fn libc_area() -> Option<(isize, u32)> {
+    static AREA: std::sync::OnceLock<Option<(isize, u32)>> = std::sync::OnceLock::new();
+    *AREA.get_or_init(|| {
+        // SAFETY: looks symbols up.
+        let word =
+            |name: &std::ffi::CStr| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        let (offset, size) = (word(c"__rseq_offset"), word(c"__rseq_size"));
+        if offset.is_null() || size.is_null() {
+            return None;
+        }
+        // SAFETY: libc's `ptrdiff_t`, constant since it registered a thread.
+        let offset = unsafe { *offset.cast::<isize>() };
+        // SAFETY: libc's `unsigned int`, likewise.
+        let size = unsafe { *size.cast::<u32>() };
+        (size != 0).then_some((offset, size))
+    })
+}
+
+/// Takes back what this thread's last section left armed, as the kernel does now and
+/// then: what would be sent back by that is not sent back by chance. In handlers only
+/// after a first time outside.
+pub fn disarm() {
+    const RSEQ_CS: usize = 8;
+    let Some((offset, _)) = libc_area() else { return };
+    let area = thread_pointer().wrapping_add_signed(offset);
+    // SAFETY: the one field of this thread's own area that a program may write.
+    unsafe { std::ptr::with_exposed_provenance_mut::<u64>(area + RSEQ_CS).write_volatile(0) };
 }
 
 fn thread_pointer() -> usize {
@@ -244,6 +271,33 @@ pub fn handle_sigusr1(handler: fn()) {
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()) }, 0);
 }
 
+/// Sends SIGUSR1 to a thread that is not joined yet.
+pub fn signal<T>(thread: &std::thread::JoinHandle<T>) {
+    use std::os::unix::thread::JoinHandleExt;
+    // SAFETY: the handle says that it is not joined.
+    unsafe { libc::pthread_kill(thread.as_pthread_t() as libc::pthread_t, libc::SIGUSR1) };
+}
+
+/// Allows a thread the CPUs of `mask`; it is on one of them when this returns.
+pub fn bind<T>(thread: &std::thread::JoinHandle<T>, mask: u64) {
+    use std::os::unix::thread::JoinHandleExt;
+    pthread_affinity(thread.as_pthread_t() as libc::pthread_t, mask);
+}
+
+/// Puts `new` into the second word of the thread control block and says what was there:
+/// whoever puts something else there than the C library puts that back before the thread
+/// does anything else.
+pub fn swap_in_control_block(new: Option<u64>) -> u64 {
+    let word = std::ptr::with_exposed_provenance_mut::<u64>(thread_pointer() + 8);
+    // SAFETY: this thread's own, of the C library.
+    let old = unsafe { word.read_volatile() };
+    if let Some(new) = new {
+        // SAFETY: as above.
+        unsafe { word.write_volatile(new) };
+    }
+    old
+}
+
 /// Runs `work` on `threads` threads while each gets SIGUSR1 every 100 us and a
 /// random affinity now and then; afterwards all have returned. Under Miri, which has no
 /// signals, each calls the handler before its work and after it.
@@ -286,9 +340,10 @@ pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
         .collect();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     while left.load(Ordering::Acquire) > 0 && !workers.iter().any(|w| w.is_finished()) {
-        for worker in &workers {
-            // SAFETY: the thread waits for `over`, or panicked but is not joined.
-            unsafe { libc::pthread_kill(worker.as_pthread_t() as libc::pthread_t, libc::SIGUSR1) };
+        // With delays, soon again: a section that was sent back is interrupted once more.
+        for again in 0..if cfg!(percpu_inject) { 2 } else { 1 } {
+            (0..again * 40).for_each(|_| std::hint::spin_loop());
+            workers.iter().for_each(signal);
         }
         let victim = &workers[random.next() as usize % threads];
         let mask = random.next() & cpus;

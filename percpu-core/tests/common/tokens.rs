@@ -51,6 +51,8 @@ impl Tokens {
     /// One of the operations, with what `hand` has and gets.
     fn step(&self, random: &mut Random, hand: &mut Vec<usize>) {
         let some = random.next() as usize % 12;
+        #[cfg(percpu_inject)]
+        super::disarm();
         match random.next() % 4 {
             0 => {
                 if let Some(token) = hand.pop() {
@@ -107,6 +109,8 @@ fn handler() {
             tokens.moved(token, HAND, STRAY);
         }
     }
+    #[cfg(percpu_inject)]
+    super::disarm();
 }
 
 /// Threads and signal handlers that push and pop in a storm, and one thread that
@@ -121,6 +125,8 @@ pub fn each_comes_out_once_in_a_storm(threads: usize, steps: u64) {
     let tokens = TOKENS.get_or_init(|| Tokens { places, twice: AtomicU64::new(0), stack });
     let (working, drained) = (AtomicUsize::new(threads - 1), AtomicU64::new(0));
     let units: Vec<_> = Unit::all().unwrap().collect();
+    #[cfg(percpu_inject)]
+    super::disarm();
     super::handle_sigusr1(handler);
     super::in_a_storm(threads, |n| {
         let mut random = Random(0x9E37_79B9 + n as u64);
