@@ -110,6 +110,7 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                         word!("cpu"),
                         // Less than 0 if it was 0, and if it was stopped.
                         "sub {cpu}, 1\n",
+                        exit!("23f"),
                         "js 23f\n",
                         "mov {r}, qword ptr [{a} + 8 * {cpu} + {slots}]\n",
                         inject!("2"),

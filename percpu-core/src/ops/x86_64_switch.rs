@@ -25,13 +25,13 @@ use crate::table::CpuTable;
 #[cfg(not(percpu_mutate = "no_switch"))]
 macro_rules! open {
     () => {
-        "cmp dword ptr [{s}], 0\njne {closed}\n"
+        concat!(exit!("{closed}"), "cmp dword ptr [{s}], 0\njne {closed}\n")
     };
 }
 #[cfg(percpu_mutate = "no_switch")]
 macro_rules! open {
     () => {
-        "cmp {s}, 0\nje {closed}\n"
+        concat!(exit!("{closed}"), "cmp {s}, 0\nje {closed}\n")
     };
 }
 
@@ -97,6 +97,7 @@ pub(crate) fn add_within(
                         "add {cpu}, {n}\n",
                         "sub {cpu}, {low}\n",
                         "cmp {cpu}, {span}\n",
+                        exit!("{beyond}"),
                         "ja {beyond}\n",
                         modify!("add", "{n}", "qword ptr", ":r"),
                         leave!(),
