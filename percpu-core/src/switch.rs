@@ -38,6 +38,7 @@ use crate::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::error::Error;
 use crate::fence;
 use crate::index::Index;
+use crate::inject::{self, Point};
 use crate::mutate::mutated;
 use crate::ops::portable_switch::{self as portable, FROZEN};
 use crate::ops::{self, Refused};
@@ -109,7 +110,8 @@ impl Switch {
         span: u64,
     ) -> Result<(), Refused> {
         let (words, switch, bounds) = (words.resolve(), &self.0, (low, span));
-        match ops::switch::add_within(words, switch, n, bounds, Index::Cpu) {
+        let section = || ops::switch::add_within(words, switch, n, bounds, Index::Cpu);
+        match inject::around(section) {
             Some(added) => added,
             None => add_within_cold(words, switch, n, low, span),
         }
@@ -134,12 +136,14 @@ impl Switch {
         if !mutated("switch_not_set") {
             self.0.store(1, Ordering::Relaxed);
         }
+        inject::at(Point::Stopped);
         if !mutated("switch_no_fence") {
             if let Err(error) = fence::all() {
                 self.0.store(0, Ordering::Relaxed);
                 return Err(error);
             }
         }
+        inject::at(Point::Fenced);
         let place = words.resolve();
         let mut sum = 0_u64;
         for unit in Unit::all()? {
@@ -186,7 +190,9 @@ impl Switch {
         // Relaxed: ordered by the fence.
         self.0.store(1, Ordering::Relaxed);
         let _closed = Closed(&self.0);
+        inject::at(Point::Stopped);
         fence::unit(unit)?;
+        inject::at(Point::Fenced);
         Ok(f(word.swap(0, Ordering::Relaxed)))
     }
 
@@ -199,6 +205,7 @@ impl Switch {
             true => Ordering::Relaxed,
             false => Ordering::Release,
         };
+        inject::at(Point::Taken);
         // There are units: `close` has seen them.
         for unit in Unit::all().into_iter().flatten() {
             if !process::has_sections(unit.index()) {

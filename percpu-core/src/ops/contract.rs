@@ -112,6 +112,7 @@
 //! - **Injection.** `(0)`, `(1)`, `(2)` are delay loops under
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them.
+//!   What may happen around sections is in `inject.rs`.
 //! - **Mutation.** `--cfg 'percpu_mutate="no_arm"'` leaves the arming store
 //!   out, `"no_stop"` what a stack asks of drains, `"no_switch"` what `behind` asks, `"no_turn"` the turn, `"no_sign"` the sign of `cpu_id`;
 //!   the injected stress tests must then fail (`ci/inject.sh`).
