@@ -24,7 +24,7 @@ log=$(mktemp)
 AT_LEAST=25 STEPPED=$function timeout 120 \
     gdb -q -nx -batch -x ci/sections.py --args "$program" --exact $test --nocapture > "$log" 2>&1 ||
     { cat "$log"; exit 1; }
-grep -E 'sections|FAILED|exact:|^test ' "$log"
+grep -E '^[0-9]+ (sections|steps)|FAILED|exact:|^test ' "$log"
 # The stepped program's own sums, and that nothing stopped the script.
 grep -q 'exact: rseq' "$log" && grep -q 'test result: ok. 1 passed' "$log" || { cat "$log"; exit 1; }
 rm -f "$log"

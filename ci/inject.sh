@@ -10,6 +10,8 @@ run() {
 }
 run "" -- --nocapture
 RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --features lock_api --test conformance --test stress --test addressing --test stack --test structures
+# A part of the torture; ci/torture.sh has all of it.
+RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --features lock_api --test torture -- --test-threads=1
 
 # A mutation must break the tests named for it.
 must_fail() {

@@ -76,8 +76,7 @@ pub fn run(test: &str, env: &[(&str, &str)], case: &'static Case) {
         let filter = env::var("PERCPU_TORTURE_FILTER").unwrap_or_default();
         let time = env::var("PERCPU_TORTURE_MS").ok().map(|ms| ms.parse().expect("milliseconds"));
         let time = Duration::from_millis(time.unwrap_or(if full { 350 } else { 60 }));
-        let points: Vec<_> =
-            case.points.iter().copied().chain(by_id.then_some(COLD)).collect();
+        let points: Vec<_> = case.points.iter().copied().chain(by_id.then_some(COLD)).collect();
         let wanted = if full { injection::all(&points) } else { injection::some(&points) };
         let mut ran = 0;
         for injection in wanted {

@@ -24,10 +24,18 @@ pub enum Storm {
 pub enum Injection {
     Nothing(Storm),
     /// Turns of a loop at a point in the sections.
-    Inside { point: usize, turns: u64, storm: Storm },
+    Inside {
+        point: usize,
+        turns: u64,
+        storm: Storm,
+    },
     /// At a point around sections, so many times in a hundred. The sections have a
     /// delay then, so that who is disturbed there is seen.
-    Outside { point: usize, kind: Kind, percent: u64 },
+    Outside {
+        point: usize,
+        kind: Kind,
+        percent: u64,
+    },
 }
 
 /// In the sections, before the commit: what the others go by while something happens

@@ -22,12 +22,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Lets `storm` blow over `workers`, which stay until it is over, for so long, and then
 /// until `enough`, a minute at most.
-pub fn blow<T>(
-    storm: Storm,
-    workers: &[JoinHandle<T>],
-    time: Duration,
-    enough: impl Fn() -> bool,
-) {
+pub fn blow<T>(storm: Storm, workers: &[JoinHandle<T>], time: Duration, enough: impl Fn() -> bool) {
     let start = Instant::now();
     let cpus = common::allowed();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
