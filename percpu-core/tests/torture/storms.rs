@@ -73,8 +73,10 @@ impl Preemptors {
                     common::set_affinity(bit);
                     if let Err(error) = real_time() {
                         // One that slept is preferred by the usual scheduler too.
-                        static SAID: std::sync::Once = std::sync::Once::new();
-                        SAID.call_once(|| println!("preemption by ordinary threads: {error}"));
+                        static SAID: AtomicBool = AtomicBool::new(false);
+                        if !SAID.swap(true, Relaxed) {
+                            println!("preemption by ordinary threads: {error}");
+                        }
                     }
                     while !over.load(Relaxed) {
                         thread::sleep(Duration::from_micros(50));

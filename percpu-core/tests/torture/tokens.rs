@@ -75,7 +75,7 @@ pub fn worker(thread: usize, run: &Run, store: &Store) -> u64 {
     let mut done = 0;
     while run.goes_on() {
         let some = random.next() as usize % MOST + 1;
-        if random.next() % 2 == 0 {
+        if random.next().is_multiple_of(2) {
             (store.pop)(&mut hand, some);
         } else {
             push(store, &mut hand, some);
