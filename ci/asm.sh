@@ -33,7 +33,7 @@ normalise() {
         # The sections it switches between: its own, the descriptor, the abort.
         /^[ \t]*\.section/ {
             where = "text"
-            if ($0 ~ /__rseq_cs_ptr_array|percpu_core_0_1_hold/) where = "skip"
+            if ($0 ~ /__rseq_cs_ptr_array|__rseq_exit_point_array|percpu_core_0_1_hold/) where = "skip"
             else if ($0 ~ /__rseq_cs/) where = "descriptor"
             else if ($0 ~ /__rseq_failure/) where = "abort"
             next

@@ -11,6 +11,8 @@ run() {
 run --test inject --test inject_each --test inject_structures --test inject_switch \
     --test inject_turn --test concurrency_id -- --nocapture
 run --test conformance --test stress --test addressing --test stack --test structures
+# A part of the torture; ci/torture.sh has all of it.
+run --test torture -- --test-threads=1
 # One of each kind, where it takes no luck.
 CARGO_TARGET_DIR=$target PERCPU_MUTATION_INDEXES=cpu bash ci/mutations.sh no_arm:add no_arm:push \
     end_early:fetch_add end_late:inc restart_past_load:swap no_cold:acquire no_distance:store \

@@ -17,6 +17,7 @@
 use crate::atomic::Ordering;
 use crate::error::Error;
 use crate::fence;
+use crate::inject::{self, Point};
 use crate::mutate::mutated;
 use crate::ops::Gate;
 use crate::process;
@@ -49,10 +50,14 @@ pub(crate) fn stopped<R>(gate: &Gate, unit: Unit, f: impl FnOnce() -> R) -> Resu
         if !mutated("gate_no_stop") {
             gate.stop.store(1, Ordering::Relaxed);
         }
+        inject::at(Point::Stopped);
         if !mutated("gate_no_fence") {
             fence::unit(unit)?;
         }
     }
+    inject::at(Point::Fenced);
     gate.touch();
-    Ok(f())
+    let result = f();
+    inject::at(Point::Taken);
+    Ok(result)
 }

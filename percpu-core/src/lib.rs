@@ -99,6 +99,7 @@ mod here;
 pub mod hotplug;
 mod index;
 mod info;
+mod inject;
 mod inside;
 pub mod kernel;
 mod local_buffer;
@@ -254,10 +255,12 @@ pub mod __private {
     pub use {crate::engine::lazy_static, crate::home::per_unit};
 }
 
-/// Delays at the sections' numbered points, for tests.
+/// What is to happen at numbered points in and around the sections, for tests.
 #[doc(hidden)]
 #[cfg(percpu_inject)]
 pub mod __inject {
+    pub use crate::inject::on::outside;
+
     /// Makes every section loop `turns` times at `point` (see `ops/contract.rs`).
     pub fn set(point: usize, turns: u64) {
         for index in [crate::Index::Cpu, crate::Index::Cid] {

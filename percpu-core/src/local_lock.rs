@@ -56,6 +56,7 @@ use crate::copies::Copies;
 use crate::error::Error;
 use crate::fence;
 use crate::index::Index;
+use crate::inject::{self, Point};
 use crate::mutate::{mutated, order};
 use crate::ops::{self, Attempt};
 use crate::process::{self, Admission};
@@ -281,7 +282,7 @@ impl<T: Send> Copies<LocalLock<T>> {
     fn attempt(&self) -> Found<'_, T> {
         if let Some(place) = self.home.place() {
             // SAFETY: `LocalLock` is `repr(C)` and begins with `held`, `stop`.
-            if let Some(attempt) = unsafe { ops::acquire(place, Index::Cpu) } {
+            if let Some(attempt) = inject::around(|| unsafe { ops::acquire(place, Index::Cpu) }) {
                 return attempt.into();
             }
         }
@@ -293,9 +294,10 @@ impl<T: Send> Copies<LocalLock<T>> {
     fn attempt_cold(&self) -> Found<'_, T> {
         let place = self.home.resolved();
         loop {
+            inject::at(Point::Cold);
             // As the cold path of `word.rs`.
             // SAFETY: as in `attempt`.
-            if let Some(attempt) = unsafe { ops::acquire(place, Index::Cid) } {
+            if let Some(attempt) = inject::around(|| unsafe { ops::acquire(place, Index::Cid) }) {
                 return attempt.into();
             }
             match process::admit(place) {
@@ -305,7 +307,8 @@ impl<T: Send> Copies<LocalLock<T>> {
                 Admission::Atomic(lock) => return Found::Busy(lock, Way::Atomic),
                 Admission::Retry => {
                     // SAFETY: as in `attempt`.
-                    if let Some(attempt) = unsafe { ops::acquire(place, Index::Cpu) } {
+                    let attempt = inject::around(|| unsafe { ops::acquire(place, Index::Cpu) });
+                    if let Some(attempt) = attempt {
                         return attempt.into();
                     }
                 }
@@ -334,7 +337,9 @@ impl<T> LocalLock<T> {
     /// Sleeps until the copy may be free: neither held nor stopped, or woken.
     #[cold]
     fn wait(&self) {
+        inject::at(Point::Busy);
         let limit = self.announce();
+        inject::at(Point::Announced);
         if self.held.load(Ordering::Relaxed) != FREE {
             sync::wait(&self.held, HELD, limit);
         } else if self.stop.load(Ordering::Relaxed) != 0 {
@@ -362,6 +367,7 @@ impl<T> LocalLock<T> {
         if !mutated("no_light_fence") {
             fence::light();
         }
+        inject::at(Point::Unlocked);
         if self.waiters.load(Ordering::Relaxed) != 0 {
             sync::wake_all(&self.held);
         }
@@ -378,18 +384,21 @@ impl<T> LocalLock<T> {
         if !mutated("stop_after_fence") {
             self.stop.store(1, Ordering::Relaxed);
         }
+        inject::at(Point::Stopped);
         if !mutated("no_fence") {
             if let Err(error) = fence::unit(unit) {
                 self.let_go();
                 return Err(error);
             }
         }
+        inject::at(Point::Fenced);
         if mutated("stop_after_fence") {
             self.stop.store(1, Ordering::Relaxed);
         }
         // Acquire: what the last local holder wrote (its store-release).
         while self.held.load(order(Ordering::Acquire, "remote_relaxed")) != FREE {
             let limit = self.announce();
+            inject::at(Point::Announced);
             if self.held.load(Ordering::Relaxed) != FREE {
                 sync::wait(&self.held, HELD, limit);
             }
@@ -400,12 +409,14 @@ impl<T> LocalLock<T> {
 
     /// Ends a stop.
     fn let_go(&self) {
+        inject::at(Point::Taken);
         // Release: the next local holder's section acquires `stop`.
         self.stop.store(0, order(Ordering::Release, "stop_relaxed"));
         // A remote locker can afford the fence that pairs with the waiter's.
         if !mutated("no_let_go_fence") {
             crate::atomic::fence(Ordering::SeqCst);
         }
+        inject::at(Point::Unlocked);
         if self.waiters.load(Ordering::Relaxed) != 0 {
             sync::wake_all(&self.stop);
         }

@@ -59,6 +59,7 @@ use crate::atomic::Ordering;
 use crate::error::Error;
 use crate::fence;
 use crate::index::Index;
+use crate::inject::{self, Point};
 use crate::mutate::{mutated, order};
 use crate::ops::{self, Refused};
 use crate::process;
@@ -123,7 +124,7 @@ impl RawStack {
     /// something else to do in a cold function of its own if that did not.
     #[inline(always)]
     pub fn try_push(&self, bits: u64) -> bool {
-        ops::stack::push(self.0.area.place(), bits, Index::Cpu)
+        inject::around(|| ops::stack::push(self.0.area.place(), bits, Index::Cpu))
     }
 
     #[cold]
@@ -154,7 +155,7 @@ impl RawStack {
     /// As [`pop`](Self::pop), like [`try_push`](Self::try_push).
     #[inline(always)]
     pub fn try_pop(&self) -> Option<u64> {
-        ops::stack::pop(self.0.area.place(), Index::Cpu)
+        inject::around(|| ops::stack::pop(self.0.area.place(), Index::Cpu))
     }
 
     #[cold]
@@ -181,7 +182,8 @@ impl RawStack {
     /// Nothing was done.
     #[inline]
     pub fn push_batch(&self, items: &[u64], least: usize) -> Result<usize, Refused> {
-        match ops::stack::push_batch(self.0.area.place(), items, least, Index::Cpu) {
+        let section = || ops::stack::push_batch(self.0.area.place(), items, least, Index::Cpu);
+        match inject::around(section) {
             Some(pushed) => pushed,
             None => self.push_batch_cold(items, least),
         }
@@ -204,7 +206,8 @@ impl RawStack {
     /// Nothing was done.
     #[inline]
     pub fn pop_batch(&self, out: &mut [MaybeUninit<u64>], least: usize) -> Result<usize, Refused> {
-        match ops::stack::pop_batch(self.0.area.place(), out, least, Index::Cpu) {
+        let section = || ops::stack::pop_batch(self.0.area.place(), out, least, Index::Cpu);
+        match inject::around(section) {
             Some(popped) => popped,
             None => self.pop_batch_cold(out, least),
         }
@@ -387,14 +390,15 @@ impl RawStack {
         }
         let at = self.0.area.place();
         loop {
+            inject::at(Point::Cold);
             // As the cold path of `word.rs`.
-            if let Some(result) = section(at, Index::Cid) {
+            if let Some(result) = inject::around(|| section(at, Index::Cid)) {
                 return result;
             }
             if let Some(stack) = self.0.area.admit() {
                 return atomic(stack);
             }
-            if let Some(result) = section(at, Index::Cpu) {
+            if let Some(result) = inject::around(|| section(at, Index::Cpu)) {
                 return result;
             }
         }
@@ -438,12 +442,14 @@ impl<'a> Stop<'a> {
         if !late {
             stop(stack);
         }
+        inject::at(Point::Stopped);
         loop {
             if !mutated("stack_no_fence") {
                 fence::unit(unit)?;
             }
             // The mark must have been there all the time.
             if mutated("stack_stop_lost") || stop(stack) || late {
+                inject::at(Point::Fenced);
                 return Ok(stopped);
             }
         }
@@ -452,6 +458,7 @@ impl<'a> Stop<'a> {
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
+        inject::at(Point::Taken);
         // Release: what was loaded from the slots comes before sections' stores there.
         let opened = order(Ordering::Release, "stack_opened_relaxed");
         self.0.head().word.fetch_and(!STOPPED, opened);

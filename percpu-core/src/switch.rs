@@ -38,6 +38,7 @@ use crate::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::error::Error;
 use crate::fence;
 use crate::index::Index;
+use crate::inject::{self, Point};
 use crate::mutate::{mutated, order};
 use crate::ops::portable_switch::{self as portable, FROZEN};
 use crate::ops::{self, Refused};
@@ -109,7 +110,11 @@ impl Switch {
         span: u64,
     ) -> Result<(), Refused> {
         let (words, switch, bounds) = (words.resolve(), &self.0, (low, span));
-        match ops::switch::add_within(words, switch, n, bounds, Index::Cpu) {
+        // Not as a closure, which costs an instruction on aarch64.
+        inject::at(Point::Before);
+        let added = ops::switch::add_within(words, switch, n, bounds, Index::Cpu);
+        inject::at(Point::After);
+        match added {
             Some(added) => added,
             None => add_within_cold(words, switch, n, low, span),
         }
@@ -134,12 +139,14 @@ impl Switch {
         if !mutated("switch_not_set") {
             self.0.store(1, Ordering::Relaxed);
         }
+        inject::at(Point::Stopped);
         if !mutated("switch_no_fence") {
             if let Err(error) = fence::all() {
                 self.0.store(0, Ordering::Relaxed);
                 return Err(error);
             }
         }
+        inject::at(Point::Fenced);
         let place = words.resolve();
         let mut sum = 0_u64;
         for unit in Unit::all()? {
@@ -190,9 +197,11 @@ impl Switch {
             self.0.store(1, Ordering::Relaxed);
         }
         let _closed = Closed(&self.0);
+        inject::at(Point::Stopped);
         if !mutated("take_on_no_fence") {
             fence::unit(unit)?;
         }
+        inject::at(Point::Fenced);
         Ok(f(word.swap(0, Ordering::Relaxed)))
     }
 
@@ -205,6 +214,7 @@ impl Switch {
             true => Ordering::Relaxed,
             false => Ordering::Release,
         };
+        inject::at(Point::Taken);
         // There are units: `close` has seen them.
         for unit in Unit::all().into_iter().flatten() {
             if !process::has_sections(unit.index()) {

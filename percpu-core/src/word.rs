@@ -15,6 +15,7 @@ use crate::copies::Copies;
 use crate::element::Element;
 use crate::home::Source;
 use crate::index::Index;
+use crate::inject::{self, Point};
 use crate::ops::{self, BitWord, IntWord, Word};
 use crate::place::Place;
 use crate::process::{self, Admission};
@@ -55,7 +56,7 @@ fn run<W, R>(
     atomic: impl Fn(&W) -> R,
 ) -> R {
     let place = target.resolve();
-    match section(place, Index::Cpu) {
+    match inject::around(|| section(place, Index::Cpu)) {
         Some(result) => result,
         None => cold(place, section, atomic),
     }
@@ -68,7 +69,7 @@ pub(crate) fn run_at<T, R>(
     section: impl Fn(Place<'_, T>, Index) -> Option<R>,
     atomic: impl Fn(&T) -> R,
 ) -> R {
-    match section(place, Index::Cpu) {
+    match inject::around(|| section(place, Index::Cpu)) {
         Some(result) => result,
         None => cold(place, section, atomic),
     }
@@ -83,14 +84,15 @@ fn cold<W, R>(
     atomic: impl Fn(&W) -> R,
 ) -> R {
     loop {
+        inject::at(Point::Cold);
         // What a process by concurrency id does each time; closed in any other.
-        if let Some(result) = section(place, Index::Cid) {
+        if let Some(result) = inject::around(|| section(place, Index::Cid)) {
             return result;
         }
         match process::admit(place) {
             Admission::Atomic(word) => return atomic(word),
             Admission::Retry => {
-                if let Some(result) = section(place, Index::Cpu) {
+                if let Some(result) = inject::around(|| section(place, Index::Cpu)) {
                     return result;
                 }
             }

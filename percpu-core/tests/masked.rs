@@ -34,7 +34,7 @@ const CALLS: [Call; 6] = [
     call("set_mempolicy", libc::SYS_set_mempolicy),
     call("madvise", libc::SYS_madvise),
     // What names mappings.
-    Call { name: "prctl", number: libc::SYS_prctl, first: Some(libc::PR_SET_VMA as u32) },
+    Call { name: "prctl", number: libc::SYS_prctl, arguments: &[(0, libc::PR_SET_VMA as u32)] },
 ];
 
 /// As `common::child`, under a filter from its first instruction on.

@@ -69,7 +69,9 @@ macro_rules! hold {
     };
 }
 
-/// The 32-byte descriptor, and its address for debuggers.
+/// The 32-byte descriptor, and its address for debuggers. Code refers to the former
+/// only: by relocations that change nothing it keeps what debuggers read from being
+/// left out by the linker as unused.
 macro_rules! describe {
     () => {
         concat!(
@@ -79,11 +81,27 @@ macro_rules! describe {
             "6:\n",
             ".long 0, 0\n",
             ".quad 3f, 4f - 3f, 5f\n",
+            ".reloc 6b, BFD_RELOC_NONE, 24f\n",
+            ".reloc 6b, BFD_RELOC_NONE, 25f\n",
             ".popsection\n",
             ".pushsection __rseq_cs_ptr_array, \"aw\"\n",
-            ".quad 6b\n",
+            "24: .quad 6b\n",
             ".popsection\n",
             broken_descriptors!(),
+        )
+    };
+}
+
+/// A way out of the section other than its end and its abort, for debuggers: whoever
+/// steps over a section stops at one of these. After label 3.
+macro_rules! exit {
+    ($to:literal) => {
+        concat!(
+            ".pushsection __rseq_exit_point_array, \"aw\"\n",
+            "25: .quad 3b, ",
+            $to,
+            "\n",
+            ".popsection\n",
         )
     };
 }
@@ -137,6 +155,7 @@ macro_rules! enter {
             inject!("0"),
             arm!(),
             "3:\n",
+            exit!("9f"),
             $number!(),
             unchecked!($number),
             "add {a}, {t}, {cpu}, lsl #3\n",
@@ -179,7 +198,7 @@ macro_rules! leave {
 /// commit: from label 23 with `a` = 0, as if cold.
 macro_rules! leave_or {
     () => {
-        concat!(restart!(), "b 9f\n", "23: mov {a}, #0\n", "9:\n")
+        concat!(restart!(), exit!("23f"), "b 9f\n", "23: mov {a}, #0\n", "9:\n")
     };
 }
 

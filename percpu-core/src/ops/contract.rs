@@ -112,5 +112,6 @@
 //!   `--cfg percpu_inject`; there, single-instruction commits are taken apart
 //!   into load, `(2)`, store, so that an abort can fall between them. `store` has a `(2)`
 //!   too, and behind each commit is a `(3)`, which no right section has inside.
+//!   What may happen around sections is in `inject.rs`.
 //! - **Mutation.** In the same build `PERCPU_MUTATE` breaks one thing: `broken.rs` has
 //!   the names, `ci/mutations.txt` what they mean and which test must then fail.

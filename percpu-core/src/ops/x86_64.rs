@@ -68,7 +68,9 @@ macro_rules! hold {
     };
 }
 
-/// The 32-byte descriptor, and its address for debuggers.
+/// The 32-byte descriptor, and its address for debuggers. Code refers to the former
+/// only: by relocations that change nothing it keeps what debuggers read from being
+/// left out by the linker as unused.
 macro_rules! describe {
     () => {
         concat!(
@@ -78,11 +80,28 @@ macro_rules! describe {
             "6:\n",
             ".long 0, 0\n",
             ".quad 3f, 4f - 3f, 5f\n",
+            ".reloc 6b, BFD_RELOC_NONE, 24f\n",
+            ".reloc 6b, BFD_RELOC_NONE, 25f\n",
             ".popsection\n",
             ".pushsection __rseq_cs_ptr_array, \"aw\"\n",
-            ".quad 6b\n",
+            "24: .quad 6b\n",
             ".popsection\n",
             broken_descriptors!(),
+        )
+    };
+}
+
+/// A way out of the section other than its end and its abort, for debuggers: whoever
+/// steps over a section stops at one of these. After label 3; two in one section may
+/// be the same.
+macro_rules! exit {
+    ($to:literal) => {
+        concat!(
+            ".pushsection __rseq_exit_point_array, \"aw\"\n",
+            "25: .quad 3b, ",
+            $to,
+            "\n",
+            ".popsection\n",
         )
     };
 }
@@ -134,6 +153,7 @@ macro_rules! enter {
             inject!("0"),
             arm!(),
             "3:\n",
+            exit!($cold),
             $number!(),
             unchecked!($number),
             "mov {a}, qword ptr [{t} + 8 * {cpu} + {bases}]\n",

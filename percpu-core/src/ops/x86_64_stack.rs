@@ -110,6 +110,7 @@ pub(crate) fn pop(at: StackPlace<'_>, by: Index) -> Option<u64> {
                         enter!($number, "9f"),
                         word!("cpu"),
                         // Less than 0 if it was 0, and if it was stopped.
+                        exit!("23f"),
                         either!(no_check, "sub {cpu}, 1\n", "sub {cpu}, 1\njs 23f\n"),
                         when!(commit_first, "mov qword ptr [{a}], {cpu}\n", point!("2")),
                         "mov {r}, qword ptr [{a} + 8 * {cpu} + {slots}]\n",

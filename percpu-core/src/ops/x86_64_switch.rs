@@ -24,7 +24,7 @@ use crate::table::CpuTable;
 /// Leaves to `$closed` if the switch is.
 macro_rules! open {
     () => {
-        unless!(no_stop, "cmp dword ptr [{s}], 0\njne {closed}\n")
+        concat!(exit!("{closed}"), unless!(no_stop, "cmp dword ptr [{s}], 0\njne {closed}\n"))
     };
 }
 
@@ -90,6 +90,7 @@ pub(crate) fn add_within(
                         "mov {cpu}, qword ptr [{a}]\n",
                         "add {cpu}, {n}\n",
                         "sub {cpu}, {low}\n",
+                        exit!("{beyond}"),
                         unless!(no_check, "cmp {cpu}, {span}\nja {beyond}\n"),
                         modify!("add", "{n}", "qword ptr", ":r"),
                         leave!(),

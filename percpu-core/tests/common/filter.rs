@@ -9,16 +9,16 @@
 
 use std::io;
 
-/// A system call, or one of its commands: `first` is its first argument then.
+/// A system call, or one of its commands: with these values of some arguments.
 #[derive(Clone, Copy)]
 pub struct Call {
     pub name: &'static str,
     pub number: libc::c_long,
-    pub first: Option<u32>,
+    pub arguments: &'static [(u32, u32)],
 }
 
 pub const fn call(name: &'static str, number: libc::c_long) -> Call {
-    Call { name, number, first: None }
+    Call { name, number, arguments: &[] }
 }
 
 /// What fences are made of.
@@ -27,19 +27,20 @@ pub const MEMBARRIER: Call = call("membarrier", libc::SYS_membarrier);
 /// A program for the kernel's filter machine: `calls` fail with `errno`.
 pub fn filter(calls: &[Call], errno: i32) -> Vec<libc::sock_filter> {
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    // Of `struct seccomp_data`: the number, and the low half of the first argument.
+    // Of `struct seccomp_data`: the number, and the low half of an argument.
     let load = |offset| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
     let equal = |k, jt, jf| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, k);
     let give = |k| step(libc::BPF_RET | libc::BPF_K, 0, 0, k);
     let first = if cfg!(target_endian = "little") { 16 } else { 20 };
+    let argument = |nth: u32| load(first + 8 * nth);
     let mut program = Vec::new();
     for call in calls {
-        program.push(load(0));
-        match call.first {
-            None => program.push(equal(call.number as u32, 0, 1)),
-            Some(command) => {
-                program.extend([equal(call.number as u32, 0, 3), load(first), equal(command, 0, 1)])
-            }
+        // Each comparison that fails goes over what is left of this call.
+        let mut left = 2 * call.arguments.len() as u8 + 1;
+        program.extend([load(0), equal(call.number as u32, 0, left)]);
+        for &(nth, value) in call.arguments {
+            left -= 2;
+            program.extend([argument(nth), equal(value, 0, left)]);
         }
         program.push(give(libc::SECCOMP_RET_ERRNO | errno as u32));
     }

@@ -358,7 +358,8 @@ pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
     assert!(outcomes.iter().all(Result::is_ok), "a worker panicked");
 }
 
-fn pthread_affinity(thread: libc::pthread_t, mask: u64) {
+/// Allows another thread the CPUs whose bit is set, of the first 64.
+pub fn pthread_affinity(thread: libc::pthread_t, mask: u64) {
     // SAFETY: an all-zero cpu_set_t is an empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     for cpu in (0..64).filter(|cpu| mask >> cpu & 1 == 1) {
@@ -378,4 +379,9 @@ fn pthread_affinity(thread: libc::pthread_t, mask: u64) {
 pub fn maps() -> Vec<String> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     maps.lines().map(str::to_owned).collect()
+}
+
+/// The units that were used.
+pub fn active_units() -> impl Iterator<Item = percpu_core::Unit> {
+    percpu_core::Unit::all().unwrap().filter(|unit| unit.is_active())
 }
