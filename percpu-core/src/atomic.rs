@@ -5,7 +5,7 @@
 //! Code that is to be checked with loom imports its words from here.
 
 #[cfg(percpu_loom)]
-pub use loom::sync::atomic::{
+pub use crate::engine::sync::atomic::{
     AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicPtr, AtomicU8,
     AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };

@@ -89,6 +89,8 @@ mod cpu;
 mod double_word;
 mod drain;
 mod element;
+#[cfg(percpu_loom)]
+mod engine;
 mod error;
 pub mod fence;
 mod field;
@@ -244,11 +246,13 @@ pub mod __private {
     pub use crate::area::section::{
         CacheAligned, Declared, LinkUnit, PageAligned, SectionRange, Template,
     };
+    #[cfg(percpu_plain)]
+    pub use crate::engine::Lazy;
     pub use crate::home::Home;
     pub use crate::mutate::mutated;
     pub use crate::static_var::{only_words, unregister};
     #[cfg(percpu_loom)]
-    pub use {crate::home::per_unit, loom::lazy_static::Lazy};
+    pub use {crate::engine::lazy_static, crate::home::per_unit};
 }
 
 /// Delays at the sections' numbered points, for tests.

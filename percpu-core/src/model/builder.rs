@@ -1,38 +1,24 @@
-//! [`Builder`]: which machine, how many faults; and the search over plans.
+//! [`Builder`]: which machine, how many faults.
 
-use core::cell::RefCell;
 use core::fmt;
-use core::ops::AddAssign;
-use std::collections::{BTreeSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::machine::{Machine, State, machine};
+use super::machine::Machine;
 use super::plan::Plan;
-
-/// How far a search goes: at most `faults` a plan, `preemptions` an execution.
-#[derive(Clone, Copy, Debug)]
-struct Depth {
-    faults: usize,
-    preemptions: usize,
-}
-
-/// What is searched unless somebody says otherwise.
-const DEFAULT: [Depth; 2] =
-    [Depth { faults: 2, preemptions: 2 }, Depth { faults: 1, preemptions: 3 }];
-
-/// Far more steps than an execution of a sensible model has.
-const MAX_BRANCHES: usize = 20_000;
+use super::search;
+use super::wanted::Wanted;
 
 /// A model's machine and how thoroughly it is searched.
 ///
-/// Without a choice two searches are made: two faults with two preemptions,
+/// By loom, without a choice, two searches are made: two faults with two preemptions,
 /// and one fault with three. Whoever says `faults` or `preemptions`, here or
 /// by `PERCPU_LOOM_FAULTS` and `PERCPU_LOOM_PREEMPTIONS` (which win), gets one
 /// search; what is not said is two. `PERCPU_LOOM_PLAN` runs one plan alone.
+///
+/// By shuttle, `PERCPU_SHUTTLE_ITERATIONS` executions each of two kinds are drawn, and
+/// what is said of faults and preemptions is left unheeded: see
+/// [the module](super#engines).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is run until `check`"]
 pub struct Builder {
@@ -95,35 +81,22 @@ impl Builder {
     /// machine, and prints how many they were.
     ///
     /// # Panics
-    /// If `model` does in one of them, or if it deadlocks there, or races on a
-    /// loom `UnsafeCell`; the plan is printed then. If a variable of the
+    /// If `model` does in one of them, or if it deadlocks there, or races on an
+    /// `UnsafeCell` of the engine; how to run that execution alone is printed then. If a variable of the
     /// environment makes no sense.
     pub fn check(self, model: impl Fn(Machine) + Send + Sync + 'static) -> Report {
-        let from_environment = |name| parse::<usize>(name);
-        let faults = from_environment("PERCPU_LOOM_FAULTS").or(self.faults);
-        let preemptions = from_environment("PERCPU_LOOM_PREEMPTIONS").or(self.preemptions);
-        let plan = parse::<Plan>("PERCPU_LOOM_PLAN").or(self.plan);
-        let depths = match (faults, preemptions) {
-            (None, None) if plan.is_none() => DEFAULT.to_vec(),
-            (faults, preemptions) => {
-                vec![Depth { faults: faults.unwrap_or(2), preemptions: preemptions.unwrap_or(2) }]
-            }
-        };
-        let search = Search {
+        let environment = |name| parse::<usize>(name);
+        let wanted = Wanted {
             cpus: self.cpus,
             has_sections: !self.portable,
-            model: Arc::new(model),
-            executions: Arc::default(),
+            faults: environment("PERCPU_LOOM_FAULTS").or(self.faults),
+            preemptions: environment("PERCPU_LOOM_PREEMPTIONS").or(self.preemptions),
+            plan: parse("PERCPU_LOOM_PLAN").or(self.plan),
+            iterations: environment("PERCPU_SHUTTLE_ITERATIONS"),
         };
         let start = Instant::now();
-        let mut report = Report::default();
-        for depth in depths {
-            report += match &plan {
-                Some(plan) => search.one(plan, depth),
-                None => search.all(depth),
-            };
-        }
-        report.elapsed = start.elapsed();
+        let (plans, executions) = search::run(&wanted, &Arc::new(model));
+        let report = Report { plans, executions, elapsed: start.elapsed() };
         let test = std::thread::current();
         println!("percpu model {}: {report}", test.name().unwrap_or("?"));
         report
@@ -138,93 +111,15 @@ fn parse<T: core::str::FromStr<Err: fmt::Display>>(name: &str) -> Option<T> {
     }
 }
 
-struct Search<F> {
-    cpus: u32,
-    has_sections: bool,
-    model: Arc<F>,
-    executions: Arc<AtomicU64>,
-}
-
-impl<F: Fn(Machine) + Send + Sync + 'static> Search<F> {
-    /// Every plan from the empty one on, each from what its parent came by.
-    fn all(&self, depth: Depth) -> Report {
-        let mut report = Report::default();
-        let mut known = BTreeSet::from([Plan::default()]);
-        // Fewest faults first: the plan that a failure prints needs all of them.
-        let mut next = VecDeque::from([Plan::default()]);
-        while let Some(plan) = next.pop_front() {
-            report.plans += 1;
-            let reached = self.run(&plan, depth.preemptions);
-            if plan.len() < depth.faults {
-                next.extend(plan.extensions(&reached).filter(|plan| known.insert(plan.clone())));
-            }
-        }
-        report.executions = self.executions.swap(0, Ordering::Relaxed);
-        report
-    }
-
-    fn one(&self, plan: &Plan, depth: Depth) -> Report {
-        self.run(plan, depth.preemptions);
-        let executions = self.executions.swap(0, Ordering::Relaxed);
-        Report { plans: 1, executions, elapsed: Duration::ZERO }
-    }
-
-    /// loom's search under one plan; how many chances each thread came by.
-    fn run(&self, plan: &Plan, preemptions: usize) -> Vec<u32> {
-        std::thread_local! {
-            // Here for the closure below, which loom wants to be `Send`.
-            static REACHED: Rc<RefCell<Vec<u32>>> = Rc::default();
-        }
-        REACHED.with(|reached| reached.borrow_mut().clear());
-        let mut loom = loom::model::Builder::new();
-        loom.preemption_bound = Some(preemptions);
-        loom.max_branches = loom.max_branches.max(MAX_BRANCHES);
-        let (cpus, has_sections, chosen) = (self.cpus, self.has_sections, plan.clone());
-        let (model, executions) = (Arc::clone(&self.model), Arc::clone(&self.executions));
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            loom.check(move || {
-                executions.fetch_add(1, Ordering::Relaxed);
-                let reached = REACHED.with(Rc::clone);
-                State::start(cpus, has_sections, Rc::new(chosen.clone()), reached);
-                model(machine());
-            });
-        }));
-        let taken = State::end();
-        if let Err(panic) = result {
-            eprintln!(
-                "percpu model: failed in execution {} under plan {plan}, {preemptions} preemptions",
-                self.executions.load(Ordering::Relaxed)
-            );
-            for fault in taken {
-                eprintln!("percpu model:   {fault}");
-            }
-            eprintln!(
-                "percpu model: PERCPU_LOOM_PLAN={plan} PERCPU_LOOM_PREEMPTIONS={preemptions} runs \
-                 this plan alone"
-            );
-            resume_unwind(panic);
-        }
-        REACHED.with(|reached| reached.take())
-    }
-}
-
 /// How much a [`Builder::check`] explored.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report {
-    /// Plans, the empty ones included.
+    /// Plans, the empty ones included; none where faults are drawn.
     pub plans: u64,
     /// Executions, over all plans.
     pub executions: u64,
     /// How long it took.
     pub elapsed: Duration,
-}
-
-impl AddAssign for Report {
-    fn add_assign(&mut self, other: Self) {
-        self.plans += other.plans;
-        self.executions += other.executions;
-        self.elapsed += other.elapsed;
-    }
 }
 
 impl fmt::Display for Report {

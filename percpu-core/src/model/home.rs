@@ -118,11 +118,10 @@ pub fn per_unit<T>(initial: impl Fn() -> T) -> Box<[T]> {
 macro_rules! __static_per_cpu {
     ($family:ident, $T:ty, $initial:expr) => {{
         fn copies() -> *const [$T] {
-            static COPIES: $crate::__private::Lazy<Box<[$T]>> = $crate::__private::Lazy {
-                init: || $crate::__private::per_unit(|| $initial),
-                _p: ::core::marker::PhantomData,
-            };
-            ::core::ptr::from_ref::<[$T]>(COPIES.get())
+            $crate::__private::lazy_static! {
+                static ref COPIES: Box<[$T]> = $crate::__private::per_unit(|| $initial);
+            }
+            ::core::ptr::from_ref::<[$T]>(&COPIES)
         }
         // The function above returns them.
         $crate::StaticPerCpu::__new($crate::__private::Home::of_static(copies))

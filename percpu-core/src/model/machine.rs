@@ -1,6 +1,6 @@
 //! The machine of the running execution: CPUs, threads, chances.
 //!
-//! loom runs all threads of a model in turn on one real thread, so a std
+//! Each engine runs all threads of a model in turn on one real thread, so a std
 //! thread-local is the model's, and cells need no lock.
 
 use core::cell::{Cell, RefCell};
@@ -8,11 +8,12 @@ use core::fmt;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use loom::sync::{Condvar, Mutex, MutexGuard};
-use loom::thread::{self, JoinHandle, ThreadId};
-
-use super::plan::Plan;
+use super::chances::Chances;
 use crate::atomic::{AtomicU32, Ordering};
+use crate::engine::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(percpu_plain))]
+use crate::engine::thread::JoinHandle;
+use crate::engine::thread::{self, ThreadId};
 use crate::mutate::mutated;
 
 std::thread_local! {
@@ -27,11 +28,9 @@ pub(crate) struct State {
     cpus: Box<[Mutex<()>]>,
     threads: RefCell<HashMap<ThreadId, Thread>>,
     spawned: Cell<u32>,
-    plan: Rc<Plan>,
-    /// How many chances each thread came by; outlives the execution.
-    reached: Rc<RefCell<Vec<u32>>>,
-    /// The faults of the plan that came, in order, in words.
-    taken: RefCell<Vec<String>>,
+    chances: Chances,
+    /// The faults that came, in order.
+    taken: RefCell<Vec<Fault>>,
     aborts: Cell<u64>,
     fallbacks: Cell<u64>,
     asleep: Mutex<()>,
@@ -46,13 +45,30 @@ struct Thread {
     chances: u32,
 }
 
+/// What the kernel did to whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    thread: u32,
+    cpu: u32,
+    what: &'static str,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "thread {} on cpu {}: {}", self.thread, self.cpu, self.what)
+    }
+}
+
 /// The machine of the running execution.
 ///
 /// # Panics
-/// Outside of [`Builder::check`](super::Builder::check).
+/// Outside of a model.
 pub(crate) fn current() -> Rc<State> {
-    CURRENT.with(|current| current.borrow().clone()).unwrap_or_else(|| {
-        panic!("under --cfg percpu_loom per-CPU memory exists inside model::Builder::check only")
+    existing().unwrap_or_else(|| {
+        panic!(
+            "under --cfg percpu_loom per-CPU memory exists inside of a model only: \
+             model::Builder::check, or model::Fuzz::run"
+        )
     })
 }
 
@@ -80,6 +96,7 @@ impl Armed<'_> {
         }
         self.state.aborts.set(self.state.aborts.get() + 1);
         self.held = None;
+        self.state.interlude();
         if mutated("no_restart") {
             // Goes on with what it loaded, as if nobody had been here.
             self.held = Some(self.state.lock_cpu(self.cpu));
@@ -92,19 +109,13 @@ impl Armed<'_> {
 impl State {
     /// A machine of `cpus` CPUs, with the calling thread, thread 0, on the
     /// first; becomes the current one.
-    pub(super) fn start(
-        cpus: u32,
-        has_sections: bool,
-        plan: Rc<Plan>,
-        reached: Rc<RefCell<Vec<u32>>>,
-    ) -> Rc<Self> {
+    pub(super) fn start(cpus: u32, has_sections: bool, chances: Chances) -> Rc<Self> {
         let state = Rc::new(Self {
             has_sections,
             cpus: (0..cpus).map(|_| Mutex::new(())).collect(),
             threads: RefCell::default(),
             spawned: Cell::new(0),
-            plan,
-            reached,
+            chances,
             taken: RefCell::default(),
             aborts: Cell::new(0),
             fallbacks: Cell::new(0),
@@ -116,8 +127,8 @@ impl State {
         state
     }
 
-    /// No machine is current any more; the faults that came, in words.
-    pub(super) fn end() -> Vec<String> {
+    /// No machine is current any more; the faults that came.
+    pub(super) fn end() -> Vec<Fault> {
         let state = CURRENT.with(|current| current.borrow_mut().take());
         state.map_or_else(Vec::new, |state| state.taken.take())
     }
@@ -128,7 +139,7 @@ impl State {
         Thread { number, cpu, has_rseq, chances: 0 }
     }
 
-    /// The calling loom thread is `thread`.
+    /// The calling thread of the engine is `thread`.
     fn enter(&self, thread: Thread) {
         self.threads.borrow_mut().insert(thread::current().id(), thread);
     }
@@ -163,27 +174,40 @@ impl State {
         self.with_me(|me| me.has_rseq)
     }
 
-    /// A chance for the kernel to interfere; whether the plan takes it.
-    fn chance(&self, what: &str) -> bool {
+    /// A chance for the kernel to interfere; whether it does.
+    fn chance(&self, what: &'static str) -> bool {
         let (thread, chance, cpu) = self.with_me(|me| {
             me.chances += 1;
             (me.number, me.chances - 1, me.cpu)
         });
-        let mut reached = self.reached.borrow_mut();
-        let threads = reached.len().max(thread as usize + 1);
-        reached.resize(threads, 0);
-        let most = &mut reached[thread as usize];
-        *most = (*most).max(chance + 1);
-        let takes = self.plan.contains(thread, chance);
+        let takes = self.chances.takes(thread, chance);
         if takes {
-            self.taken.borrow_mut().push(format!("thread {thread} on cpu {cpu}: {what}"));
+            self.taken.borrow_mut().push(Fault { thread, cpu, what });
         }
         takes
     }
 
+    /// After a fault, with nothing held: others run on the CPU. Other threads do when
+    /// the engine lets them; where there is one, an interrupt does.
+    fn interlude(&self) {
+        #[cfg(percpu_plain)]
+        {
+            let cpu = self.cpu();
+            self.chances.interlude();
+            self.with_me(|me| me.cpu = cpu);
+        }
+    }
+
+    /// What runs in [`interlude`](Self::interlude)s.
+    #[cfg(percpu_plain)]
+    pub(super) fn set_interrupt(&self, interrupt: Option<super::chances::Interrupt>) {
+        self.chances.set_interrupt(interrupt);
+    }
+
     /// A chance to be migrated.
-    pub(crate) fn may_migrate(&self, when: &str) {
+    pub(crate) fn may_migrate(&self, when: &'static str) {
         if self.chance(when) {
+            self.interlude();
             self.migrate_me();
         }
     }
@@ -195,7 +219,7 @@ impl State {
     }
 
     fn lock_cpu(&self, cpu: u32) -> MutexGuard<'_, ()> {
-        self.cpus[cpu as usize].lock().expect("loom's locks are never poisoned")
+        self.cpus[cpu as usize].lock().expect("the models' locks are never poisoned")
     }
 
     /// Runs `body`, with the base of this CPU's unit, as one section, again and
@@ -209,6 +233,7 @@ impl State {
             // after that is sent back, or, unarmed, goes on with it.
             let read = self.section_cpu()?;
             if self.chance("migrated between address and commit") {
+                self.interlude();
                 self.migrate_me();
                 if !mutated("no_arm") {
                     self.aborts.set(self.aborts.get() + 1);
@@ -248,7 +273,7 @@ impl State {
     /// The futex: sleeps if `word` holds `expected`, until a wake. One queue
     /// serves all words; to be woken too often is allowed.
     pub(crate) fn sleep(&self, word: &AtomicU32, expected: u32) {
-        let queue = self.asleep.lock().expect("loom's locks are never poisoned");
+        let queue = self.asleep.lock().expect("the models' locks are never poisoned");
         // Relaxed: the queue's lock orders it after the last wake.
         if word.load(Ordering::Relaxed) == expected {
             drop(self.woken.wait(queue));
@@ -257,7 +282,7 @@ impl State {
 
     /// The futex: wakes whoever sleeps.
     pub(crate) fn wake_all(&self) {
-        drop(self.asleep.lock().expect("loom's locks are never poisoned"));
+        drop(self.asleep.lock().expect("the models' locks are never poisoned"));
         self.woken.notify_all();
     }
 }
@@ -275,6 +300,7 @@ pub fn machine() -> Machine {
 ///
 /// # Panics
 /// As that, and outside of a model.
+#[cfg(not(percpu_plain))]
 pub fn spawn_on<T: Send + 'static>(
     cpu: u32,
     f: impl FnOnce() -> T + Send + 'static,
@@ -294,8 +320,8 @@ pub fn migrate(cpu: u32) {
 /// that each are on one of them until they are migrated.
 ///
 /// The model's closure runs on CPU 0; so does a thread that was spawned with
-/// loom's own `spawn`. With it there may be five threads at most, and each must
-/// be joined before the closure returns.
+/// the engine's own `spawn`. With it there may be five threads at most in loom, and each
+/// must be joined before the closure returns.
 #[derive(Clone, Copy)]
 pub struct Machine {
     _only_in_models: (),
@@ -310,7 +336,8 @@ impl Machine {
     /// Spawns a thread that is on `cpu`.
     ///
     /// # Panics
-    /// If there is no such CPU, or if there are five threads already.
+    /// If there is no such CPU, or if there are five threads already and loom runs them.
+    #[cfg(not(percpu_plain))]
     pub fn spawn_on<T: Send + 'static>(
         self,
         cpu: u32,
@@ -323,7 +350,8 @@ impl Machine {
     /// or C library refused them: it works on the shared unit, with atomics.
     ///
     /// # Panics
-    /// If there are five threads already.
+    /// If there are five threads already and loom runs them.
+    #[cfg(not(percpu_plain))]
     pub fn spawn_without_rseq<T: Send + 'static>(
         self,
         f: impl FnOnce() -> T + Send + 'static,
@@ -341,6 +369,18 @@ impl Machine {
         current().with_me(|me| me.cpu = cpu);
     }
 
+    /// Runs `f` on `cpu`; the calling thread is on its own CPU again afterwards.
+    ///
+    /// # Panics
+    /// If there is no such CPU.
+    pub fn on<R>(self, cpu: u32, f: impl FnOnce() -> R) -> R {
+        let own = current().cpu();
+        self.migrate(cpu);
+        let result = f();
+        self.migrate(own);
+        result
+    }
+
     /// Sections aborted in this execution so far.
     pub fn aborts(self) -> u64 {
         current().aborts()
@@ -352,13 +392,15 @@ impl Machine {
     }
 }
 
-fn spawn<T: 'static>(cpu: u32, has_rseq: bool, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
-    let state = current();
-    let thread = state.new_thread(cpu, has_rseq);
+#[cfg(not(percpu_plain))]
+fn spawn<T: Send + 'static>(
+    cpu: u32,
+    has_rseq: bool,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    let thread = current().new_thread(cpu, has_rseq);
     thread::spawn(move || {
-        state.enter(thread);
-        // Not held while `f` runs: the machine ends with its execution.
-        drop(state);
+        current().enter(thread);
         f()
     })
 }
@@ -371,6 +413,6 @@ impl fmt::Debug for Machine {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("plan", &self.plan).finish_non_exhaustive()
+        f.debug_struct("State").field("cpus", &self.cpus.len()).finish_non_exhaustive()
     }
 }

@@ -1,11 +1,13 @@
-//! loom on a pretend machine: models of code that is built on this crate.
+//! A pretend machine: models of code that is built on this crate, and runs for fuzzers.
 //!
 //! Only under `--cfg percpu_loom`. The handles, the operations, the locks and
-//! the fence are then the same code over [loom]'s atomics; below them
+//! the fence are then the same code over the atomics of an [engine](#engines), loom's by
+//! default; below them
 //! lies a machine of a few CPUs on which everything that a kernel may do to a
 //! section is tried: preemption, signals and migration, at every step.
 //!
-//! ```
+#![cfg_attr(percpu_plain, doc = "```ignore")]
+#![cfg_attr(not(percpu_plain), doc = "```")]
 //! use percpu_core::model::{Builder, Outcomes};
 //! use percpu_core::{PerCpu, atomic::AtomicU64};
 //! use std::sync::Arc;
@@ -26,9 +28,59 @@
 //! SUMS.assert_exactly([0, 1]);
 //! ```
 //!
+//! # Engines
+//!
+//! | cfgs | who runs when | what a load returns | faults |
+//! | --- | --- | --- | --- |
+//! | `percpu_loom` | loom: each order, within bounds | each value that C11 allows | each [`Plan`], within bounds |
+//! | `percpu_loom`, `percpu_shuttle` | shuttle: drawn, by two schedulers | the last that was stored | drawn, many a thread |
+//! | `percpu_loom`, `percpu_plain` | one thread | the last that was stored | as bytes say: `Fuzz` |
+//!
+//! The same models run by loom and by shuttle. What is large enough only for shuttle asks
+//! [`scaled`]. Under shuttle a failure prints its schedule, in which the faults are, and
+//! `PERCPU_SHUTTLE_SCHEDULE` runs that alone; `PERCPU_SHUTTLE_ITERATIONS` is how many
+//! executions there are by each scheduler, and `SHUTTLE_RANDOM_SEED` draws others.
+//!
+//! # From bytes
+//!
+//! Under `percpu_plain` there is `Fuzz` in the place of [`Builder`]. It makes one run on
+//! one real thread, which says on which CPU it is, and whose faults are the bytes that a fuzzer
+//! found. The same bytes make the same run.
+//!
+#![cfg_attr(percpu_plain, doc = "```")]
+#![cfg_attr(not(percpu_plain), doc = "```ignore")]
+//! use percpu_core::model::Fuzz;
+//! use percpu_core::{PerCpu, atomic::AtomicU64};
+//! use std::rc::Rc;
+//!
+//! fn fuzz_target(bytes: &[u8]) {
+//!     let (program, faults) = bytes.split_at(bytes.len() / 2);
+//!     Fuzz::new(faults).cpus(4).run(|machine| {
+//!         let hits = Rc::new(PerCpu::<AtomicU64>::zeroed().unwrap());
+//!         let (theirs, interrupts) = (Rc::clone(&hits), Rc::new(std::cell::Cell::new(0)));
+//!         let count = Rc::clone(&interrupts);
+//!         machine.on_interrupt(move |_byte| {
+//!             theirs.inc();
+//!             count.set(count.get() + 1);
+//!         });
+//!         for &step in program {
+//!             machine.on(u32::from(step) % machine.cpus(), || hits.inc());
+//!         }
+//!         assert_eq!(hits.sum(), program.len() as u64 + interrupts.get(), "lost");
+//!     });
+//! }
+//! // The second chance of the first increment: interrupted between load and commit.
+//! fuzz_target(&[0, 0, 0b1_10, 0]);
+//! ```
+//! Each chance that comes up is one that a byte may take. The upper six bits of a byte are
+//! how many chances pass before its own. Bit 0: the kernel takes it: a section
+//! is aborted or the thread migrated to the next CPU. Bit 1: that, and what
+//! `Machine::on_interrupt` was given runs meanwhile on the CPU, with one byte more to
+//! choose by. When no bytes are left there are no more faults.
+//!
 //! # How a section is modelled
 //!
-//! loom explores which thread runs when; it knows no CPU. Here a section holds
+//! An engine decides which thread runs when; it knows no CPU. Here a section holds
 //! the lock of its CPU from start to commit, so sections of one CPU do not
 //! overlap, as on a real one. What the kernel does to a section is a **fault**:
 //!
@@ -44,7 +96,7 @@
 //! To be preempted or interrupted after a prefix means: the prefix has run, the
 //! CPU was somebody else's for a while, the section starts again.
 //!
-//! Which faults come is not explored by loom but laid down in a [`Plan`]: a set
+//! By loom, which faults come is not explored but laid down in a [`Plan`]: a set
 //! of (thread, k-th chance) pairs. The model runs with the empty plan first,
 //! then with each plan that adds one chance that some run came by, up to a
 //! number of faults. A plan is deterministic, and it is the bug report.
@@ -57,20 +109,54 @@
 //!   fence), or starts after (and sees what was stored before).
 //! - M3: a section loads and stores nothing but its own CPU's copy, and stores
 //!   only at its commit.
-//! - M4: a run depends on loom's path and on the plan alone.
+//! - M4: a run depends on the engine's path and on the faults alone.
 
+#[cfg(not(percpu_plain))]
 mod builder;
+#[cfg_attr(not(any(percpu_shuttle, percpu_plain)), path = "chances_plan.rs")]
+#[cfg_attr(percpu_shuttle, path = "chances_random.rs")]
+#[cfg_attr(percpu_plain, path = "chances_bytes.rs")]
+mod chances;
+#[cfg(percpu_plain)]
+mod fuzz;
 pub(crate) mod machine;
 mod outcomes;
+#[cfg(not(percpu_plain))]
 mod plan;
+#[cfg(not(percpu_plain))]
+#[cfg_attr(not(percpu_shuttle), path = "search_plans.rs")]
+#[cfg_attr(percpu_shuttle, path = "search_random.rs")]
+mod search;
+#[cfg(not(percpu_plain))]
+mod wanted;
 
+/// The locks, cells, threads and atomics of models: loom, or what another engine has
+/// under loom's names.
+#[cfg(any(percpu_shuttle, percpu_plain))]
+pub mod loom {
+    pub use crate::engine::{cell, lazy_static, sync, thread};
+}
+#[cfg(not(percpu_plain))]
 pub use builder::{Builder, Report};
+#[cfg(percpu_plain)]
+pub use fuzz::Fuzz;
+#[cfg(not(any(percpu_shuttle, percpu_plain)))]
 pub use loom;
-pub use machine::{Machine, machine, migrate, spawn_on};
+#[cfg(not(percpu_plain))]
+pub use machine::spawn_on;
+pub use machine::{Machine, machine, migrate};
 pub use outcomes::Outcomes;
+#[cfg(not(percpu_plain))]
 pub use plan::{ParsePlanError, Plan};
 
+/// `small` by loom, which tries everything; `large` by an engine that does not.
+///
+/// For models whose invariants hold for any size: sums, things handed out once.
+pub const fn scaled(small: usize, large: usize) -> usize {
+    if cfg!(any(percpu_shuttle, percpu_plain)) { large } else { small }
+}
+
 /// The examples of docs/loom.md.
-#[cfg(doctest)]
+#[cfg(all(doctest, not(percpu_plain)))]
 #[doc = include_str!("../../../docs/loom.md")]
 struct Guide;

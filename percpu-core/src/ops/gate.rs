@@ -25,7 +25,7 @@ pub(crate) struct Gate {
     pub(crate) lock: WordLock,
     /// Stands for what the word leads to: loom notices two who touch it.
     #[cfg(percpu_loom)]
-    inside: loom::cell::UnsafeCell<()>,
+    inside: crate::engine::cell::UnsafeCell<()>,
 }
 
 #[cfg(percpu_rseq)]
@@ -45,7 +45,7 @@ impl Gate {
             word: AtomicUsize::new(0),
             stop: AtomicU32::new(0),
             lock: WordLock::new(),
-            inside: loom::cell::UnsafeCell::new(()),
+            inside: crate::engine::cell::UnsafeCell::new(()),
         }
     }
 

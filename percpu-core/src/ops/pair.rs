@@ -113,7 +113,7 @@ impl DoubleWord {
             }
             core::hint::spin_loop();
             #[cfg(percpu_loom)]
-            loom::thread::yield_now();
+            crate::engine::thread::yield_now();
         }
     }
 

@@ -10,7 +10,7 @@ use crate::atomic::AtomicU32;
 use core::time::Duration;
 
 #[cfg(percpu_loom)]
-pub use loom::sync::MutexGuard;
+pub use crate::engine::sync::MutexGuard;
 #[cfg(not(percpu_loom))]
 pub use std::sync::MutexGuard;
 
@@ -19,7 +19,7 @@ pub use std::sync::MutexGuard;
 #[derive(Debug)]
 pub struct Mutex<T> {
     #[cfg(percpu_loom)]
-    inner: loom::sync::Mutex<T>,
+    inner: crate::engine::sync::Mutex<T>,
     #[cfg(not(percpu_loom))]
     inner: std::sync::Mutex<T>,
 }
@@ -28,7 +28,7 @@ impl<T> Mutex<T> {
     /// Unlocked.
     #[cfg(percpu_loom)]
     pub fn new(value: T) -> Self {
-        Self { inner: loom::sync::Mutex::new(value) }
+        Self { inner: crate::engine::sync::Mutex::new(value) }
     }
 
     /// Unlocked.
@@ -64,7 +64,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
         match limit {
             None => crate::model::machine::current().sleep(word, expected),
             // loom has no clock: any time may have passed.
-            Some(_) => loom::thread::yield_now(),
+            Some(_) => crate::engine::thread::yield_now(),
         }
     }
     #[cfg(percpu_linux)]
@@ -100,7 +100,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
 /// preempted.
 pub(crate) fn nap() {
     #[cfg(percpu_loom)]
-    loom::thread::yield_now();
+    crate::engine::thread::yield_now();
     #[cfg(not(percpu_loom))]
     std::thread::sleep(Duration::from_micros(50));
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use percpu_core::model::{Builder, Machine, Outcomes, loom::cell::Cell};
+use percpu_core::model::{Builder, Machine, Outcomes, loom::cell::Cell, loom::thread::JoinHandle};
 use percpu_core::{LocalLock, PerCpu, Unit};
 
 /// What a lock guards: loom notices two holders, and a holder that does not
@@ -31,7 +31,7 @@ fn cpu0() -> Unit {
 }
 
 /// Spawned on `cpu`: locks the copy it is on.
-fn locker(machine: Machine, cpu: u32, lock: &Lock) -> loom::thread::JoinHandle<u32> {
+fn locker(machine: Machine, cpu: u32, lock: &Lock) -> JoinHandle<u32> {
     let lock = Arc::clone(lock);
     machine.spawn_on(cpu, move || lock.lock().enter())
 }

@@ -1,7 +1,7 @@
 //! Models: the crate's own code in every interleaving and under every fault
 //! that the bounds allow. Run by `ci/loom.sh`; `ci/loom-mutations.sh` breaks
 //! one thing after the other and expects the model named there to notice.
-#![cfg(percpu_loom)]
+#![cfg(all(percpu_loom, not(percpu_plain)))]
 
 mod fence;
 mod local_lock;

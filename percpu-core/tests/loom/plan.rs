@@ -1,4 +1,5 @@
 //! The search over plans itself.
+#![cfg(not(percpu_shuttle))]
 
 use percpu_core::PerCpu;
 use percpu_core::atomic::AtomicU64;

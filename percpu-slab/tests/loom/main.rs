@@ -1,5 +1,5 @@
 //! Models of what percpu-slab is made of; run by `ci/loom.sh`.
-#![cfg(percpu_loom)]
+#![cfg(all(percpu_loom, not(percpu_plain)))]
 
 mod batches;
 mod cache;
