@@ -14,7 +14,7 @@ what=${1:-10}
 fuzz_build
 logs=target/fuzz-campaign
 mkdir -p "$logs"
-if [ $# -gt 0 ]; then targets=("$@"); else mapfile -t targets < <(cargo fuzz list); fi
+if [ $# -gt 0 ]; then targets=("$@"); else mapfile -t targets < <(fuzz_list); fi
 export logs
 
 # A number that the fuzzer told at its end.
@@ -59,11 +59,13 @@ coverage() {
     local raw=target/fuzz-coverage-raw objects=()
     rm -rf "$raw"
     mkdir -p "$raw"
-    # Beside cargo-fuzz: its merge of every target's corpus would fuzz each once more.
+    # By hand, as cargo-fuzz would build and merge once a target. Those on pretend CPUs
+    # run another body of the operations, and are not counted.
     RUSTFLAGS="-Cinstrument-coverage -Ccodegen-units=1 --cfg fuzzing -Cdebug-assertions" \
         CARGO_TARGET_DIR=target/fuzz-coverage CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
         cargo build --quiet --release --manifest-path fuzz/Cargo.toml --target "$host"
     for target in "${targets[@]}"; do
+        [ -x "target/fuzz-coverage/$host/release/$target" ] || continue
         local binary=target/fuzz-coverage/$host/release/$target
         LLVM_PROFILE_FILE="$raw/$target.profraw" FUZZ_TARGETS=$(dirname "$binary") \
             nice -n 15 bash -c 'fuzz_run "$0" -runs=0' "$target" > "$logs/$target.replay" 2>&1 ||

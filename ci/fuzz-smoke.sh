@@ -22,7 +22,7 @@ one() {
 export -f one fuzz_run
 export each logs
 # In a shell of its own: none of the others stops for one that fails.
-cargo fuzz list | xargs -P 2 -I '{}' bash -c 'one {}'
+fuzz_list | xargs -P 2 -I '{}' bash -c 'one {}'
 
 for failed in "$logs"/*.failed; do
     [ -e "$failed" ] || continue

@@ -6,6 +6,7 @@
 #                       installs a Debian package if the command is missing
 #   did_not_run WHAT    for a part whose tool cannot be had here; .ci/run repeats it
 #   fuzz_build          cargo-fuzz, and every fuzz target once
+#   fuzz_list           their names
 #   fuzz_run T [ARGS]   a target on what is kept of it, and on what was found before
 
 set -euo pipefail
@@ -65,8 +66,16 @@ fuzz_build() {
         CARGO_TARGET_DIR=target/tools cargo install --quiet --debug --locked cargo-fuzz
     fi
     cargo fuzz build
+    # On pretend CPUs: the crate is another one there, and so is its manifest.
+    RUSTFLAGS='--cfg percpu_loom --cfg percpu_plain' \
+        cargo fuzz build --fuzz-dir fuzz/pretend --target-dir fuzz/target
     FUZZ_TARGETS=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
     export FUZZ_TARGETS
+}
+
+fuzz_list() {
+    cargo fuzz list
+    cargo fuzz list --fuzz-dir fuzz/pretend
 }
 
 # What it finds goes to target/, not to the corpus; an input that fails, too. At most

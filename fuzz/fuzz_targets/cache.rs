@@ -234,6 +234,22 @@ impl<'a, const N: usize> Twins<'a, N> {
     }
 }
 
+/// Makes the steps; what is alive then.
+fn on<const N: usize>(
+    cache: &Cache<Value<N>>,
+    limit: Option<usize>,
+    steps: &[Step],
+) -> Vec<(u64, Object<Value<N>>)> {
+    let (live, boxes) = (Vec::new(), Vec::new());
+    let mut twins = Twins { cache, limit, live, boxes, prefilled: None, next: 1 };
+    for &step in steps.iter().take(128) {
+        twins.step(step);
+        twins.check();
+    }
+    assert!(twins.boxes.iter().all(|(stamp, boxed)| **boxed == [*stamp; N]));
+    twins.live
+}
+
 fn run<const N: usize>(input: &Input) {
     let mut builder = Cache::<Value<N>>::builder()
         .magazine(usize::from(input.magazine % 60) + 1)
@@ -247,16 +263,7 @@ fn run<const N: usize>(input: &Input) {
         builder = builder.limit(limit);
     }
     let cache = builder.build().expect("memory");
-    let (live, boxes) = (Vec::new(), Vec::new());
-    let mut twins = Twins { cache: &cache, limit, live, boxes, prefilled: None, next: 1 };
-    for &step in input.steps.iter().take(128) {
-        twins.step(step);
-        twins.check();
-    }
-    let Twins { live, boxes, prefilled, .. } = twins;
-    assert!(live.iter().all(|(stamp, object)| **object == [*stamp; N]));
-    assert!(boxes.iter().all(|(stamp, boxed)| **boxed == [*stamp; N]));
-    drop((boxes, prefilled));
+    let live = on(&cache, limit, &input.steps);
     let left = live.len();
     let answer = cache.destroy();
     assert_eq!(answer.map_or_else(|error| error.count, |()| 0), left);

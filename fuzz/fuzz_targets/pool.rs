@@ -117,7 +117,10 @@ fn values(input: &Input) {
             Step::Clear | Step::Shrink => {
                 let clear = matches!(step, Step::Clear);
                 let dropped = if clear { pool.clear() } else { pool.shrink() }.expect("a fence");
-                assert_eq!((before - count(), before - guards.len() - out.len()), (dropped, dropped));
+                assert_eq!(
+                    (before - count(), before - guards.len() - out.len()),
+                    (dropped, dropped)
+                );
             }
             Step::Decay => assert_eq!(pool.decay().expect("a fence"), before - count()),
             _ => {}
@@ -196,7 +199,10 @@ fn numbers(input: &Input) {
             Step::TryGet => match pool.try_take() {
                 Ok(number) => assert!(used.insert(number, None).is_none(), "{number} came twice"),
                 Err(error) => {
-                    assert_eq!((error.out_of_reach, pool.cached()), (all - used.len(), pool.cached()));
+                    assert_eq!(
+                        (error.out_of_reach, pool.cached()),
+                        (all - used.len(), pool.cached())
+                    );
                 }
             },
             Step::Put(nth) if !used.is_empty() => {

@@ -95,7 +95,9 @@ impl Drive {
         });
         let narrow = shape.space != SPACE;
         match Rig::on(system.clone(), &shape.config, &shape.topology) {
-            Ok(rig) => Some(Self { rig, refused, narrow, armed: shape.fail_at.is_some(), checks: 0 }),
+            Ok(rig) => {
+                Some(Self { rig, refused, narrow, armed: shape.fail_at.is_some(), checks: 0 })
+            }
             Err(error) => {
                 assert!(narrow || shape.fail_at.is_some(), "{error}");
                 assert!(!error.to_string().is_empty());
@@ -215,7 +217,7 @@ mod tests {
         #[test]
         fn whatever_the_system_refuses_nothing_is_lost(
             shape in any::<[u8; 4]>(),
-            steps in proptest::collection::vec(any::<[u8; 4]>(), 0..100),
+            steps in proptest::collection::vec(any::<[u8; 4]>(), 0..80),
         ) {
             let Some(mut drive) = Drive::new(&Shape::of(shape)) else { return Ok(()) };
             for (nth, step) in steps.into_iter().enumerate() {
