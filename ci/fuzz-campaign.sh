@@ -85,7 +85,7 @@ keep() {
         local all=$logs/merged/$target corpus=fuzz/corpus/$target bytes=0 files=0
         rm -rf "$all"
         mkdir -p "$all" "$corpus" "target/fuzz-found/$target"
-        nice -n 15 "$FUZZ_TARGETS/$target" -merge=1 -max_len=2048 -rss_limit_mb=2048 -timeout=30 \
+        nice -n 15 "$FUZZ_TARGETS/$target" -set_cover_merge=1 -max_len=2048 -rss_limit_mb=2048 -timeout=30 \
             "$all" "$corpus" "target/fuzz-found/$target" > "$logs/$target.keep" 2>&1
         rm -rf "$corpus"
         mkdir -p "$corpus"
