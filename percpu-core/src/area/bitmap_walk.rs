@@ -1,6 +1,8 @@
 //! The arithmetic of `bitmap.rs` against a walk from bit to bit, for the property tests
 //! and the fuzz target.
 
+#![cfg_attr(not(fuzzing), allow(unreachable_pub, reason = "only fuzz targets reach it"))]
+
 use core::ops::Range;
 
 use super::bitmap::{

@@ -5,6 +5,8 @@
 //! [`Rig`] looks after every area: aligned in every unit, zero when it comes, nobody
 //! else's until it goes. After a step the index is compared with the system's books.
 
+#![cfg_attr(not(fuzzing), allow(unreachable_pub, reason = "only fuzz targets reach it"))]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -171,7 +173,7 @@ impl Drive {
     /// The invariants of every chunk, and the books against the system's.
     pub fn check(&mut self) {
         self.checks += 1;
-        if self.checks % 16 == 0 || self.rig.memory.layout().unit_size() <= LARGE_UNIT {
+        if self.checks.is_multiple_of(16) || self.rig.memory.layout().unit_size() <= LARGE_UNIT {
             self.rig.check();
         }
         let stats = self.rig.memory.stats(self.rig.units.len());
