@@ -17,6 +17,11 @@ done
 for cfg in percpu_force_portable percpu_inject percpu_loom; do
     (cfg_flags "$cfg" && cargo clippy "${LIBRARIES[@]}" --all-targets -- -D warnings)
 done
+# The other engines of the pretend machine.
+for engine in percpu_shuttle percpu_plain; do
+    (cfg_flags percpu_loom "$engine" &&
+        cargo clippy "${LIBRARIES[@]}" -p tickets --all-targets -- -D warnings)
+done
 
 other=aarch64-unknown-linux-gnu
 if rustup --quiet target add "$other" > /dev/null 2>&1; then

@@ -1,7 +1,7 @@
 # What the scripts beside this one share. Sourced, not run.
 #
 #   begin NAME          says that NAME starts; its end, with seconds, says itself
-#   cfg_flags CFG       RUSTFLAGS of a build with one of the project's cfgs
+#   cfg_flags CFG ...   RUSTFLAGS of a build with cfgs of the project's
 #   need COMMAND PACKAGE
 #                       installs a Debian package if the command is missing
 #   did_not_run WHAT    for a part whose tool cannot be had here; .ci/run repeats it
@@ -36,8 +36,8 @@ finish() {
 # Other flags rebuild everything, so each set of them has a target folder of its
 # own, which scripts with the same flags share.
 cfg_flags() {
-    export RUSTFLAGS="--cfg $1"
-    export CARGO_TARGET_DIR="target/$1"
+    export RUSTFLAGS="${*/#/--cfg }"
+    export CARGO_TARGET_DIR="target/${!#}"
 }
 
 need() {

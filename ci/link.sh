@@ -192,15 +192,17 @@ versions() {
     cp -r percpu-core/src percpu-core/build.rs percpu-core/Cargo.toml "$stage/core-0-2"
     sed -i "s#path = \"core-0-1\"#path = \"$root/percpu-core\"#" "$stage/Cargo.toml"
     # Out of the workspace, and 0.2.0; the development part is left behind.
-    local version edition libc loom
+    local version edition libc loom shuttle
     edition=$(sed -n 's/^edition = //p' Cargo.toml)
     libc=$(sed -n 's/^libc = //p' Cargo.toml)
     loom=$(sed -n 's/^loom = //p' Cargo.toml)
+    shuttle=$(sed -n 's/^shuttle = //p' Cargo.toml)
     sed -i -e '/^\[dev-dependencies\]/,$d' \
         -e 's/^version.workspace = true/version = "0.2.0"/' \
         -e "s/^edition.workspace = true/edition = $edition/" \
         -e "s/^libc.workspace = true/libc = $libc/" \
         -e "s/^loom.workspace = true/loom = $loom/" \
+        -e "s/^shuttle.workspace = true/shuttle = $shuttle/" \
         -e '/^[a-z-]*\.workspace = true/d' "$stage/core-0-2/Cargo.toml"
     cp Cargo.lock "$stage/Cargo.lock"
 

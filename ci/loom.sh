@@ -10,6 +10,6 @@ begin loom
 
 cfg_flags percpu_loom
 models=(--profile loom -p percpu-core -p percpu-counter -p percpu-slab)
-cargo test "${models[@]}" --test loom -- --nocapture "$@"
+cargo test "${models[@]}" -p tickets --test loom -- --nocapture "$@"
 # The examples of docs/loom.md and of the module.
 RUSTDOCFLAGS="$RUSTFLAGS" cargo test "${models[@]}" --doc model

@@ -29,7 +29,7 @@ impl<V> Base<V> {
             Kind::Own(mutex) => mutex,
             Kind::OfStatic(base) => base(),
         };
-        mutex.lock().expect("loom's locks are never poisoned")
+        mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

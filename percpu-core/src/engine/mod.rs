@@ -7,7 +7,7 @@
 //! percpu_loom, percpu_plain     one; see `model::Fuzz`      the last value stored
 //! ```
 //! Each has the same names, loom's. Only the search differs by engine elsewhere:
-//! `model/search_*.rs` and `model/chances_*.rs`.
+//! `model/search*.rs` and `model/chances*.rs`.
 
 #[cfg(not(any(percpu_shuttle, percpu_plain)))]
 pub use loom::{cell, lazy_static, sync, thread};

@@ -11,6 +11,27 @@ use super::wanted::Wanted;
 
 /// A model's machine and how thoroughly it is searched.
 ///
+/// ```
+/// use percpu_core::model::{Builder, Outcomes};
+/// use percpu_core::{PerCpu, atomic::AtomicU64};
+/// use std::sync::Arc;
+///
+/// static SUMS: Outcomes<u64> = Outcomes::new();
+///
+/// Builder::new().check(|machine| {
+///     let hits = Arc::new(PerCpu::<AtomicU64>::zeroed().unwrap());
+///     let theirs = Arc::clone(&hits);
+///     let adder = machine.spawn_on(0, move || theirs.inc());
+///     let theirs = Arc::clone(&hits);
+///     // Whoever looks on is spawned last: see docs/loom.md.
+///     let reader = machine.spawn_on(1, move || SUMS.saw(theirs.sum()));
+///     adder.join().unwrap();
+///     reader.join().unwrap();
+///     assert_eq!(hits.sum(), 1);
+/// });
+/// SUMS.assert_exactly([0, 1]);
+/// ```
+///
 /// By loom, without a choice, two searches are made: two faults with two preemptions,
 /// and one fault with three. Whoever says `faults` or `preemptions`, here or
 /// by `PERCPU_LOOM_FAULTS` and `PERCPU_LOOM_PREEMPTIONS` (which win), gets one

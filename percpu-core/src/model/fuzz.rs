@@ -5,8 +5,38 @@ use super::machine::{Machine, State, current, machine};
 use crate::engine;
 
 /// One run of code on the pretend machine, on one real thread, with faults as bytes say.
+/// The same bytes make the same run.
 ///
-/// See [the module](super#from-bytes).
+/// Each chance that comes up is one that a byte may take. The upper six bits of a byte are
+/// how many chances pass before its own. Bit 0: the kernel takes it: a section
+/// is aborted or the thread migrated to the next CPU. Bit 1: that, and what
+/// `Machine::on_interrupt` was given runs meanwhile on the CPU, with one byte more to
+/// choose by. When no bytes are left there are no more faults.
+///
+/// ```
+/// use percpu_core::model::Fuzz;
+/// use percpu_core::{PerCpu, atomic::AtomicU64};
+/// use std::rc::Rc;
+///
+/// fn fuzz_target(bytes: &[u8]) {
+///     let (program, faults) = bytes.split_at(bytes.len() / 2);
+///     Fuzz::new(faults).cpus(4).run(|machine| {
+///         let hits = Rc::new(PerCpu::<AtomicU64>::zeroed().unwrap());
+///         let (theirs, interrupts) = (Rc::clone(&hits), Rc::new(std::cell::Cell::new(0)));
+///         let count = Rc::clone(&interrupts);
+///         machine.on_interrupt(move |_byte| {
+///             theirs.inc();
+///             count.set(count.get() + 1);
+///         });
+///         for &step in program {
+///             machine.on(u32::from(step) % machine.cpus(), || hits.inc());
+///         }
+///         assert_eq!(hits.sum(), program.len() as u64 + interrupts.get(), "lost");
+///     });
+/// }
+/// // The second chance of the first increment: interrupted between load and commit.
+/// fuzz_target(&[0, 0, 0b1_10, 0]);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is run until `run`"]
 pub struct Fuzz<'a> {

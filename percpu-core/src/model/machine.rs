@@ -7,6 +7,7 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::PoisonError;
 
 use super::chances::Chances;
 use crate::atomic::{AtomicU32, Ordering};
@@ -219,7 +220,7 @@ impl State {
     }
 
     fn lock_cpu(&self, cpu: u32) -> MutexGuard<'_, ()> {
-        self.cpus[cpu as usize].lock().expect("the models' locks are never poisoned")
+        lock(&self.cpus[cpu as usize])
     }
 
     /// Runs `body`, with the base of this CPU's unit, as one section, again and
@@ -273,7 +274,7 @@ impl State {
     /// The futex: sleeps if `word` holds `expected`, until a wake. One queue
     /// serves all words; to be woken too often is allowed.
     pub(crate) fn sleep(&self, word: &AtomicU32, expected: u32) {
-        let queue = self.asleep.lock().expect("the models' locks are never poisoned");
+        let queue = lock(&self.asleep);
         // Relaxed: the queue's lock orders it after the last wake.
         if word.load(Ordering::Relaxed) == expected {
             drop(self.woken.wait(queue));
@@ -282,9 +283,14 @@ impl State {
 
     /// The futex: wakes whoever sleeps.
     pub(crate) fn wake_all(&self) {
-        drop(self.asleep.lock().expect("the models' locks are never poisoned"));
+        drop(lock(&self.asleep));
         self.woken.notify_all();
     }
+}
+
+/// Nothing is behind these locks that a panic could leave half done.
+fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The pretend machine that the running model's code runs on.

@@ -2,31 +2,9 @@
 //!
 //! Only under `--cfg percpu_loom`. The handles, the operations, the locks and
 //! the fence are then the same code over the atomics of an [engine](#engines), loom's by
-//! default; below them
-//! lies a machine of a few CPUs on which everything that a kernel may do to a
-//! section is tried: preemption, signals and migration, at every step.
-//!
-#![cfg_attr(percpu_plain, doc = "```ignore")]
-#![cfg_attr(not(percpu_plain), doc = "```")]
-//! use percpu_core::model::{Builder, Outcomes};
-//! use percpu_core::{PerCpu, atomic::AtomicU64};
-//! use std::sync::Arc;
-//!
-//! static SUMS: Outcomes<u64> = Outcomes::new();
-//!
-//! Builder::new().check(|machine| {
-//!     let hits = Arc::new(PerCpu::<AtomicU64>::zeroed().unwrap());
-//!     let theirs = Arc::clone(&hits);
-//!     let adder = machine.spawn_on(0, move || theirs.inc());
-//!     let theirs = Arc::clone(&hits);
-//!     // Whoever looks on is spawned last: see docs/loom.md.
-//!     let reader = machine.spawn_on(1, move || SUMS.saw(theirs.sum()));
-//!     adder.join().unwrap();
-//!     reader.join().unwrap();
-//!     assert_eq!(hits.sum(), 1);
-//! });
-//! SUMS.assert_exactly([0, 1]);
-//! ```
+//! default; below them lies a machine of a few CPUs on which everything that a kernel may do
+//! to a section is tried: preemption, signals and migration, at every step. [`Builder`] has
+//! an example.
 //!
 //! # Engines
 //!
@@ -41,42 +19,8 @@
 //! `PERCPU_SHUTTLE_SCHEDULE` runs that alone; `PERCPU_SHUTTLE_ITERATIONS` is how many
 //! executions there are by each scheduler, and `SHUTTLE_RANDOM_SEED` draws others.
 //!
-//! # From bytes
-//!
-//! Under `percpu_plain` there is `Fuzz` in the place of [`Builder`]. It makes one run on
-//! one real thread, which says on which CPU it is, and whose faults are the bytes that a fuzzer
-//! found. The same bytes make the same run.
-//!
-#![cfg_attr(percpu_plain, doc = "```")]
-#![cfg_attr(not(percpu_plain), doc = "```ignore")]
-//! use percpu_core::model::Fuzz;
-//! use percpu_core::{PerCpu, atomic::AtomicU64};
-//! use std::rc::Rc;
-//!
-//! fn fuzz_target(bytes: &[u8]) {
-//!     let (program, faults) = bytes.split_at(bytes.len() / 2);
-//!     Fuzz::new(faults).cpus(4).run(|machine| {
-//!         let hits = Rc::new(PerCpu::<AtomicU64>::zeroed().unwrap());
-//!         let (theirs, interrupts) = (Rc::clone(&hits), Rc::new(std::cell::Cell::new(0)));
-//!         let count = Rc::clone(&interrupts);
-//!         machine.on_interrupt(move |_byte| {
-//!             theirs.inc();
-//!             count.set(count.get() + 1);
-//!         });
-//!         for &step in program {
-//!             machine.on(u32::from(step) % machine.cpus(), || hits.inc());
-//!         }
-//!         assert_eq!(hits.sum(), program.len() as u64 + interrupts.get(), "lost");
-//!     });
-//! }
-//! // The second chance of the first increment: interrupted between load and commit.
-//! fuzz_target(&[0, 0, 0b1_10, 0]);
-//! ```
-//! Each chance that comes up is one that a byte may take. The upper six bits of a byte are
-//! how many chances pass before its own. Bit 0: the kernel takes it: a section
-//! is aborted or the thread migrated to the next CPU. Bit 1: that, and what
-//! `Machine::on_interrupt` was given runs meanwhile on the CPU, with one byte more to
-//! choose by. When no bytes are left there are no more faults.
+//! Under `percpu_plain` there is `Fuzz` in the place of [`Builder`]: one run on one real
+//! thread, which says on which CPU it is, and whose faults are bytes that a fuzzer found.
 //!
 //! # How a section is modelled
 //!
@@ -113,7 +57,6 @@
 
 #[cfg(not(percpu_plain))]
 mod builder;
-#[cfg_attr(not(any(percpu_shuttle, percpu_plain)), path = "chances_plan.rs")]
 #[cfg_attr(percpu_shuttle, path = "chances_random.rs")]
 #[cfg_attr(percpu_plain, path = "chances_bytes.rs")]
 mod chances;
@@ -124,7 +67,6 @@ mod outcomes;
 #[cfg(not(percpu_plain))]
 mod plan;
 #[cfg(not(percpu_plain))]
-#[cfg_attr(not(percpu_shuttle), path = "search_plans.rs")]
 #[cfg_attr(percpu_shuttle, path = "search_random.rs")]
 mod search;
 #[cfg(not(percpu_plain))]

@@ -3,10 +3,12 @@
 //! one thing after the other and expects the model named there to notice.
 #![cfg(all(percpu_loom, not(percpu_plain)))]
 
+mod drawn;
 mod fence;
 mod local_lock;
 mod plan;
 mod reference;
+mod scaled;
 mod stack;
 mod structures;
 mod switch;

@@ -6,6 +6,7 @@ mod budget;
 mod domain;
 mod float;
 mod rwlock;
+mod scaled;
 mod set;
 mod values;
 

@@ -7,4 +7,5 @@ mod compat;
 mod ids;
 mod keyed;
 mod magazines;
+mod scaled;
 mod slabs;

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The models with drawn orders and drawn faults: larger than loom could, with more threads,
+# CPUs and aborts. Then what is no matter of ordering is broken, one thing after the other,
+# which must be noticed. docs/loom.md says what shuttle sees and what it does not.
+#
+#   ci/shuttle.sh [iterations [filter]]
+#
+# So many executions of each model by each of two schedulers; 200 without an argument. With
+# arguments only the models run. SHUTTLE_RANDOM_SEED=... draws others.
+. "$(dirname "$0")/lib.sh"
+begin shuttle
+
+cfg_flags percpu_loom percpu_shuttle
+models=(--profile loom "${LIBRARIES[@]}" -p tickets --test loom)
+export PERCPU_SHUTTLE_ITERATIONS=${1:-200}
+cargo test "${models[@]}" -- "${@:2}"
+[ $# -eq 0 ] || exit 0
+
+# The mutation, and the model that must fail with it.
+rows='
+no_restart            scaled::words
+no_restart            scaled::stack
+no_arm                scaled::words
+no_arm                words::migrated_between_address_and_commit
+portable_split        words::portable_adds_on_one_unit
+no_membarrier         scaled::local_lock
+no_membarrier         scaled::stack
+no_membarrier         scaled::reference
+no_membarrier         scaled::rwlock
+no_membarrier         scaled::domain
+atomic_no_wake        local_lock::lock_on_against_lock_on_the_shared_unit
+stack_no_stop         scaled::stack
+stack_commit_first    stack::push_against_drain
+stack_drains_together stack::drain_against_drain
+stack_stop_lost       stack::push_against_drain
+stack_close_once      stack::push_against_close
+take_sums_twice       take_against_add
+sum_before_the_lock   values::set_against_add
+record_stores         values::record_against_record_on_one_cpu
+ticket_of_the_one_under_way domain::synchronize_against_synchronize
+turn_one_unit         domain::reader_that_leaves_on_another_cpu
+defer_at_once         domain::defer_against_read_and_poll
+gate_no_stop          structures::list_drain_against_pop_and_push
+pair_one_slot         structures::remote_read_of_a_double_word_against_changes
+switch_not_set        scaled::reference
+switch_not_frozen     reference::kill_against_get_and_put_on_the_shared_unit
+ref_unbiased_before_sum scaled::reference
+ref_resurrects_zero   reference::last_put_against_resurrect_and_reinit
+budget_limit_while_open budget::reserve_against_limit_change
+rwlock_writer_not_woken rwlock::write_against_leaving_elsewhere
+rwlock_waiters_not_woken rwlock::write_against_write_and_read
+rwlock_downgrade_leaves rwlock::downgrade_against_write
+magazines_no_look     magazines::close_against_put
+batches_refused_is_pushed batches::pushes_against_drain
+slabs_lock_late       slabs::free_against_free_of_a_full_slab
+cache_used_after_put  cache::last_free_against_drop
+compat_same_generation compat::create_against_get_of_a_stale_key
+slot_try_is_unread    keyed::try_take_against_take_and_get
+take_does_not_wait    scaled::keyed
+removed_at_once       scaled::keyed
+ids_no_tag            ids::list_pop_against_pop_and_push
+'
+log=$(mktemp)
+missed=0
+while read -r mutation model; do
+    [ -n "$mutation" ] || continue
+    PERCPU_LOOM_MUTATE=$mutation cargo test -q "${models[@]}" --no-fail-fast -- --exact "$model" \
+        > "$log" 2>&1 || true
+    if grep -q '^percpu model: failed in ' "$log"; then
+        echo "caught  $mutation by $model: $(grep -m 1 -A 1 'panicked at' "$log" | tail -n 1)"
+    else
+        echo "MISSED  $mutation by $model"
+        missed=1
+    fi
+done <<< "$rows"
+
+# The engine with one thread: its own tests, and a section that does not restart.
+cfg_flags percpu_loom percpu_plain
+plain=(--profile loom -p percpu-core --test model_fuzz)
+cargo test "${plain[@]}" -- --nocapture
+RUSTDOCFLAGS="$RUSTFLAGS" cargo test -q --profile loom -p percpu-core --doc model
+for fuzzed in every_fault_alone no_bytes_lose_an_addition no_bytes_lose_an_item; do
+    if PERCPU_LOOM_MUTATE=no_restart PROPTEST_FAILURE_PERSISTENCE=off \
+        cargo test -q "${plain[@]}" -- --exact "$fuzzed" > "$log" 2>&1; then
+        echo "MISSED  no_restart by model_fuzz::$fuzzed"
+        missed=1
+    else
+        echo "caught  no_restart by model_fuzz::$fuzzed: $(grep -m 1 'lost or twice' "$log")"
+    fi
+done
+rm -f "$log"
+[ "$missed" -eq 0 ]
