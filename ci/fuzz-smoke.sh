@@ -24,6 +24,14 @@ export each logs
 # In a shell of its own: none of the others stops for one that fails.
 fuzz_list | xargs -P 2 -I '{}' bash -c 'one {}'
 
+# A target that cannot fail shows nothing: sections that commit though they were
+# interrupted are noticed.
+if PERCPU_LOOM_MUTATE=no_restart "$FUZZ_TARGETS/sections" -artifact_prefix="$logs/" \
+    fuzz/regressions/sections/no_restart > "$logs/no_restart.log" 2>&1; then
+    echo "sections did not notice no_restart"
+    touch "$logs/no_restart.failed"
+fi
+
 for failed in "$logs"/*.failed; do
     [ -e "$failed" ] || continue
     target=$(basename "$failed" .failed)
