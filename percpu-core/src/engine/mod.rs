@@ -10,7 +10,9 @@
 //! `model/search*.rs` and `model/chances*.rs`.
 
 #[cfg(not(any(percpu_shuttle, percpu_plain)))]
-pub use loom::{cell, lazy_static, sync, thread};
+pub use loom::lazy_static;
+#[cfg(not(any(percpu_shuttle, percpu_plain)))]
+pub(crate) use loom::{cell, sync, thread};
 
 #[cfg(all(percpu_shuttle, percpu_plain))]
 compile_error!("percpu_shuttle and percpu_plain are two engines: choose one");

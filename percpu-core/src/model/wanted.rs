@@ -4,7 +4,7 @@ use super::plan::Plan;
 
 /// The machine, and bounds; each engine heeds those it knows.
 #[derive(Debug)]
-#[cfg_attr(percpu_shuttle, allow(dead_code, reason = "bounds are not heeded"))]
+#[allow(dead_code, reason = "each heeds what it knows")]
 pub(super) struct Wanted {
     pub(super) cpus: u32,
     pub(super) has_sections: bool,

@@ -59,7 +59,8 @@ pub(crate) fn add_in_turn(
         armed.point()?;
         let value = load(&words[which]);
         armed.point()?;
-        words[which].put(value + 1);
+        // Below zero where more have left than entered.
+        words[which].put(value.wrapping_add(1));
         Ok(which)
     })
 }
