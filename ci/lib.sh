@@ -5,6 +5,9 @@
 #   need COMMAND PACKAGE
 #                       installs a Debian package if the command is missing
 #   did_not_run WHAT    for a part whose tool cannot be had here; .ci/run repeats it
+#   fuzz_build          cargo-fuzz, and every fuzz target once
+#   fuzz_list           their names
+#   fuzz_run T [ARGS]   a target on what is kept of it, and on what was found before
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -53,4 +56,39 @@ need() {
 
 did_not_run() {
     echo "did not run: $*"
+}
+
+fuzz_build() {
+    # The sanitizer's flags want a nightly compiler; so said, the stable one takes
+    # them too, and the fuzzer runs the compiler of the other scripts.
+    export RUSTC_BOOTSTRAP=1
+    if ! cargo fuzz --version > /dev/null 2>&1; then
+        CARGO_TARGET_DIR=target/tools cargo install --quiet --debug --locked cargo-fuzz
+    fi
+    cargo fuzz build
+    # On pretend CPUs: the crate is another one there, and so is its manifest.
+    RUSTFLAGS='--cfg percpu_loom --cfg percpu_plain' \
+        cargo fuzz build --fuzz-dir fuzz/pretend --target-dir fuzz/target
+    FUZZ_TARGETS=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
+    export FUZZ_TARGETS
+}
+
+fuzz_list() {
+    cargo fuzz list
+    cargo fuzz list --fuzz-dir fuzz/pretend
+}
+
+# What it finds goes to target/, not to the corpus; an input that fails, too. At most
+# 2 GiB, half a minute an input and 2 KiB of it.
+fuzz_run() {
+    local target=$1 found=target/fuzz-found/$1 failed=target/fuzz-failed/$1
+    shift
+    mkdir -p "$found" "$failed"
+    local inputs=("$found")
+    [ ! -d "fuzz/corpus/$target" ] || inputs+=("fuzz/corpus/$target")
+    [ ! -d "fuzz/regressions/$target" ] || inputs+=("fuzz/regressions/$target")
+    local options=(-rss_limit_mb=2048 -timeout=30 -max_len=2048 -print_final_stats=1)
+    options+=(-artifact_prefix="$failed/")
+    [ ! -f "fuzz/dict/$target.dict" ] || options+=(-dict="fuzz/dict/$target.dict")
+    "$FUZZ_TARGETS/$target" "${inputs[@]}" "${options[@]}" "$@"
 }

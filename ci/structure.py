@@ -19,7 +19,7 @@ QUIET = re.compile(
     re.S | re.X,
 )
 PATH_ATTRIBUTE = re.compile(r'#\[path = "(\w+)\.rs"\]\s*(?:pub(?:\(\w+\))?\s+)?mod (\w+);')
-TEST_ATTRIBUTE = re.compile(r"#\[cfg\((?:all\()?test\b[^\]]*\]")
+TEST_ATTRIBUTE = re.compile(r"#\[cfg\((?:(?:all\()?test\b|any\(test, fuzzing\))[^\]]*\]")
 
 
 def code(text):

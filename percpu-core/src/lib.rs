@@ -310,4 +310,9 @@ pub mod __fuzz {
     pub use crate::area::chunk_stats::Allocations;
     pub use crate::area::index::{ChunkId, ChunkSet, Freed};
     pub use crate::area::request::{GRANULE, Limits, MIN_UNIT_BYTES, SizeError};
+    #[cfg(fuzzing)]
+    pub use crate::area::{
+        bitmap_walk::check_map,
+        pretend_drive::{Drive, Shape},
+    };
 }

@@ -148,7 +148,9 @@ impl<S: System> Allocator<S> {
     /// An area of every unit; `unit` says whose shelf is tried.
     #[inline]
     pub(crate) fn alloc(&self, request: Request, unit: u32) -> Result<Fresh, Error> {
-        if request.region == Region::Dynamic && request.align.is_power_of_two() {
+        // What the index would refuse is not on a shelf by chance.
+        let align = request.align.is_power_of_two() && request.align <= self.limits.max_align;
+        if request.region == Region::Dynamic && align {
             if let Some(pointer) = self.front.take(unit, request.size, request.align) {
                 trace::alloc(request, pointer);
                 return Ok(Fresh { pointer, needs_zero: true });

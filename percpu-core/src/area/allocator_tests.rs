@@ -57,6 +57,23 @@ fn machines() -> Vec<Topology> {
     ]
 }
 
+/// Units start at pages, so an area at a multiple of two of them is not so in each unit.
+#[test]
+fn an_alignment_over_a_page_is_refused_whatever_lies_on_a_shelf() {
+    let mut rig = Rig::new(&Config::default(), &two_cpus());
+    for _ in 0..8 {
+        rig.alloc(Request::dynamic(8, 4096)).unwrap();
+    }
+    rig.free_all();
+    assert!(rig.memory.stats(2).front_cached > 0);
+    for unit in 0..rig.units.len() as u32 {
+        for _ in 0..8 {
+            let answer = rig.memory.alloc(Request::dynamic(8, 8192), unit);
+            assert!(matches!(answer, Err(Error::Alignment { .. })), "{answer:?}");
+        }
+    }
+}
+
 /// Rows CA-01, DA-01, DA-02, DA-06 (I1 to I6), DA-10, AD-06 and HP-01.
 #[test]
 fn machines_of_every_shape_serve_alike() {

@@ -2,9 +2,10 @@
 
 use super::allocator_tests::{eager, two_cpus};
 use super::pretend_machine::{Dice, Rig, SPACE};
-use super::request::Request;
+use super::request::{Region, Request};
 use crate::config::{Backing, Config, FirstChunk};
 use crate::error::Error;
+use crate::sys::memory::NO_MEMORY;
 use crate::sys::pretend::{Call, Pretend};
 use crate::sys::topology::Topology;
 
@@ -89,6 +90,35 @@ fn a_page_that_cannot_be_populated_gives_the_area_back() {
     rig.check();
     rig.alloc(Request::dynamic(4096, 4096)).unwrap();
     rig.check();
+}
+
+/// Pages in front of the first chunk's dynamic part are backed, and in use: a top-up that
+/// the system refuses takes nothing back there. (Found by `fuzz/allocator`.)
+#[test]
+fn a_refused_top_up_leaves_statics_and_reserved_areas_alone() {
+    let mut rig = Rig::new(&eager().reserved(12 << 10), &two_cpus());
+    for &unit in &rig.units {
+        rig.system.fill(unit..unit + 1000, 7);
+    }
+    for _ in 0..8 {
+        let reserved = Request { region: Region::Reserved, ..Request::dynamic(592, 8) };
+        rig.alloc(reserved).unwrap();
+    }
+    // Too few idle pages are left, so a balance asks for some.
+    while rig.memory.stats(2).empty_pop_pages > 1 {
+        rig.alloc(Request::dynamic(4096, 4096)).unwrap();
+    }
+    rig.system.ask(|call| match call {
+        Call::Populate(_) => Err(NO_MEMORY),
+        _ => Ok(()),
+    });
+    rig.memory.balance();
+    for &unit in &rig.units {
+        assert!(rig.system.holds(unit..unit + 1000, 7), "the statics are what they were");
+    }
+    rig.check();
+    // Each area holds its mark still.
+    rig.free_all();
 }
 
 /// Row CA-04: a chunk that is refused is asked for once more, after what can be

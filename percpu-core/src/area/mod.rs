@@ -55,6 +55,8 @@ mod vm_area;
 
 #[cfg(test)]
 mod allocator_tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod bitmap_walk;
 #[cfg(test)]
 mod chunk_tests;
 #[cfg(test)]
@@ -63,7 +65,10 @@ mod fault_tests;
 mod index_tests;
 #[cfg(test)]
 mod naive;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+pub(crate) mod pretend_drive;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests use all of it"))]
 mod pretend_machine;
 
 pub use address_space::AddressSpace;

@@ -162,7 +162,10 @@ impl ChunkSet {
         let mut next = self.slots.first_for(self.limits.max_align);
         while let Some(id) = next {
             let chunk = self.chunks[id as usize].as_ref()?;
-            if let Some(pages) = chunk.first_unpopulated(limit) {
+            // Of the first chunk what is not populated as far as it knows is not its own:
+            // statics lie there, and what the reserved chunk gave out.
+            let own = Some(chunk).filter(|chunk| !chunk.is_immutable());
+            if let Some(pages) = own.and_then(|chunk| chunk.first_unpopulated(limit)) {
                 return Some((ChunkId(id), pages));
             }
             next = self.slots.after(id);

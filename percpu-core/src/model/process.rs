@@ -9,7 +9,8 @@
 
 #![allow(unsafe_code)]
 
-use core::cell::Cell;
+use core::cell::RefCell;
+use core::mem::ManuallyDrop;
 
 use crate::area::Sizes;
 use crate::area::layout::Layout;
@@ -57,18 +58,21 @@ pub(crate) enum Admission<'a, T> {
 
 /// The process on the machine of the running execution.
 fn of(machine: &State) -> &'static Process {
+    // Never dropped, as what it refers to: then nothing of it looks lost at the end.
     std::thread_local! {
-        static LATEST: Cell<Option<&'static Process>> = const { Cell::new(None) };
+        static KNOWN: RefCell<ManuallyDrop<Vec<&'static Process>>> =
+            const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     }
     let fits = |process: &&Process| {
         process.units.cpus == machine.cpus() && process.mode.is_rseq() == machine.has_sections()
     };
-    LATEST.get().filter(fits).unwrap_or_else(|| {
-        // Leaked, as a real one is: once a model.
-        let process = &*Box::leak(Box::new(Process::of(machine)));
-        LATEST.set(Some(process));
-        process
-    })
+    if let Some(process) = KNOWN.with_borrow(|known| known.iter().copied().find(fits)) {
+        return process;
+    }
+    // Leaked, as a real one is: once a kind of machine.
+    let process = &*Box::leak(Box::new(Process::of(machine)));
+    KNOWN.with_borrow_mut(|known| known.push(process));
+    process
 }
 
 impl Process {

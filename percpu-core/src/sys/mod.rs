@@ -9,7 +9,8 @@
 //!   object      keeps code with sections mapped            fork    locks held over a fork
 //!   getcpu      which CPU                                  lock    32 bits of lock
 //!   protect     what pages may be used for
-//!   pretend     (tests) any machine, failing on demand      roots   (Miri) what is no leak
+//!   pretend     (tests, fuzz targets) any machine, failing on demand
+//!   roots       (Miri) what is no leak
 //! ```
 
 pub(crate) mod cpulist;
@@ -26,7 +27,8 @@ pub(crate) mod memory;
 pub(crate) mod nesting;
 #[cfg(percpu_linux)]
 pub(crate) mod object;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests use all of it"))]
 pub(crate) mod pretend;
 #[cfg(percpu_linux)]
 pub(crate) mod protect;
