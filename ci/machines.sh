@@ -33,7 +33,7 @@ for word in "$@"; do
     *) chosen+=("$word") ;;
     esac
 done
-[ -z "$short" ] || chosen=("${short_machines[@]}")
+[ -z "$short" ] || [ ${#chosen[@]} -gt 0 ] || chosen=("${short_machines[@]}")
 
 need qemu-system-aarch64 qemu-system-arm
 need qemu-system-x86_64 qemu-system-x86
@@ -170,7 +170,7 @@ machine() {
             plug=$!
         fi
         start "$name" "$target" "$cpu" "$shape" "$work/$suite-$arch/kernel" "$work/$name.initrd" "${append#-}" |
-            tr -d '\r' > "$work/$name.log" || true
+            sed -u 's/\r//g' > "$work/$name.log" || true
         [ -z "$plug" ] || kill "$plug" 2> /dev/null || true
         # qemu's threads sometimes see a kernel half patched while it starts. Once
         # a test has started there is no second try.

@@ -47,7 +47,8 @@ all_online() {
 
 # What a pass needs before its first test ...
 prepare() {
-    export PERCPU_TEST_TOPOLOGY="$TOPOLOGY"
+    unset PERCPU_TEST_TOPOLOGY
+    [ -z "$TOPOLOGY" ] || export PERCPU_TEST_TOPOLOGY="$TOPOLOGY"
     before=
     case $1 in
     norseq) before="./without rseq" ;;

@@ -42,10 +42,9 @@ topology() {
     case $1:$2 in
     late:*) echo "16 possible CPUs 0-15, present 0-7, online 0-2${rest/\%s/$unplugged}" ;;
     one:*)
-        echo "1 possible CPU 0; 4 nodes; from sysfs; node 0: CPUs 0, distances 10 16 22 32" \
-            "node 1: no CPUs, distances 16 10 32 22; node 2: no CPUs, distances 22 32 10 16" \
-            "node 3: no CPUs, distances 32 22 16 10" | sed 's/ node/; node/2g' ;;
-    *:four) 
+        rest=${rest/CPUs 0-1%s/CPUs 0}
+        echo "1 possible CPU 0$(sed -E 's/CPUs [2-7]-[2-7]/no CPUs/g' <<< "$rest")" ;;
+    *:four)
         if [ -n "$unplugged" ]; then
             echo "16 possible CPUs $all, online 0-7${rest/\%s/$unplugged}"
         else
