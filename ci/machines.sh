@@ -16,13 +16,14 @@
 #   PERCPU_TEST_SCALE=0.02    how much of the long tests runs (see tests/common)
 #   PERCPU_MACHINE_SECONDS    what a machine may take, start to end
 #   PERCPU_MACHINE_PASSES     of the machines' passes, only these
+#   PERCPU_MACHINE_TESTS      of the test binaries, only these
 . "$(dirname "$0")/lib.sh"
 begin machines
 parts=ci/machines
 for part in table fetch build qemu; do . "$parts/$part.sh"; done
 
 export PERCPU_TEST_SCALE=${PERCPU_TEST_SCALE:-0.02} PROPTEST_CASES=${PROPTEST_CASES:-16}
-: "${PERCPU_MACHINE_SECONDS:=5400}" "${PERCPU_MACHINE_PASSES:=}"
+: "${PERCPU_MACHINE_SECONDS:=5400}" "${PERCPU_MACHINE_PASSES:=}" "${PERCPU_MACHINE_TESTS:=}"
 short= record= built=
 chosen=()
 for word in "$@"; do
@@ -45,7 +46,7 @@ need cpio cpio
 work=$PWD/target/machines
 mkdir -p "$work"
 
-# passes_of TARGET WORDS...: what is run of a machine's passes.
+# passes_of WORDS...: what is run of a machine's passes.
 passes_of() {
     local pass
     for pass in "$@"; do
@@ -111,7 +112,7 @@ prepare() {
                 "--cfg percpu_inject -C link-arg=-Wl,--section-start=__rseq_failure=0x20000000" -p percpu-core --test inject ;;
         mutated)
             for mutation in $(mutations | awk '{ print $1 }' | sort -u); do
-                build "$mutation" "$target" "--cfg percpu_inject --cfg percpu_mutate=\"$mutation\"" -p percpu-core \
+                build "$mutation" "$target" "--cfg percpu_inject --cfg 'percpu_mutate=\"$mutation\"'" -p percpu-core \
                     $(mutations | awk -v it="$mutation" '$1 == it { print "--test", $2 }' | sort -u)
             done ;;
         esac
@@ -127,7 +128,8 @@ folder() {
     cp "$parts/run.sh" "$into/"
     grep -v '^#' "$parts/skips" > "$into/skips"
     list_of "$target" "$@" | while read -r line; do
-        words=($line)
+        read -ra words <<< "$line"
+        [ -z "$PERCPU_MACHINE_TESTS" ] || [[ " $PERCPU_MACHINE_TESTS " = *" ${words[1]##*/} "* ]] || continue
         if [ -z "$built" ] || [ -e "$work/bin/$target/${words[1]}" ]; then
             echo "$line"
         else

@@ -12,8 +12,8 @@ profile=(--release --config profile.release.opt-level=1 --config profile.release
 # build FOLDER TARGET FLAGS ARGUMENTS...: into $work/bin/TARGET/FOLDER/CRATE/TEST; unit tests are
 # called `lib`. FLAGS are for our own crates; what they depend on is built once for all.
 build() {
-    local folder=$1 target=$2 flags=$3 into=$work/bin/$2/$1 list="$work/$1-$2.json" wrapper= strip=strip
-    local command=(cargo test -q --no-run --all-features --message-format=json)
+    local folder=$1 target=$2 flags=$3 into=$work/bin/$2/$1 list="$work/$1-$2.json" wrapper strip=strip
+    local command=(cargo test -q --no-run --all-features --message-format=json) with=()
     shift 3
     mkdir -p "$into" "$work/wrap"
     if [ -n "$flags" ]; then
@@ -21,13 +21,14 @@ build() {
         wrapper=$work/wrap/$folder
         printf '#!/bin/sh\nexec "$@" %s\n' "$flags" > "$wrapper"
         chmod +x "$wrapper"
+        with=("RUSTC_WORKSPACE_WRAPPER=$wrapper")
     fi
     if [ "$target" = "$native" ]; then
-        RUSTC_WORKSPACE_WRAPPER=$wrapper "${command[@]}" "$@" > "$list" || return 1
+        env "${with[@]}" "${command[@]}" "$@" > "$list" || return 1
     else
         [ "${target%%-*}" = "$(uname -m)" ] || strip=${target%%-*}-linux-gnu-strip
-        RUSTFLAGS='-C target-feature=+crt-static' RUSTC_WORKSPACE_WRAPPER=$wrapper \
-            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+        with+=('RUSTFLAGS=-C target-feature=+crt-static')
+        env "${with[@]}" CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
             "${command[@]}" "${profile[@]}" --target "$target" --target-dir "$work/build/all" "$@" > "$list" || return 1
     fi
     copies "$list" "$into" "$strip"

@@ -8,12 +8,12 @@ cd "$(dirname "$0")/../.."
 page=docs/machines.md
 stamp="$(date -u +%F) | $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes')"
 {
-    sed '/^| --- /q' "$page"
+    sed '/^| machine /{n;q}' "$page"
     {
         for rows in "$1"/*.rows; do
             sed "s/\$/ $stamp |/" "$rows"
         done
-        sed '1,/^| --- /d' "$page" | while IFS= read -r row; do
+        sed '1,/^| machine /d' "$page" | tail -n +2 | while IFS= read -r row; do
             machine=${row#| }
             [ -e "$1/${machine%% *}.rows" ] || echo "$row"
         done
