@@ -14,6 +14,7 @@
 # there and why. Sections that lack something are run too, and must be noticed.
 #
 #   PERCPU_TEST_SCALE=0.02    how much of the long tests runs (see tests/common)
+#   PERCPU_TEST_SECONDS       what a binary may take
 #   PERCPU_MACHINE_SECONDS    what a machine may take, start to end
 #   PERCPU_MACHINE_PASSES     of the machines' passes, only these
 #   PERCPU_MACHINE_TESTS      of the test binaries, only these
@@ -23,7 +24,7 @@ parts=ci/machines
 for part in table fetch build qemu; do . "$parts/$part.sh"; done
 
 export PERCPU_TEST_SCALE=${PERCPU_TEST_SCALE:-0.02} PROPTEST_CASES=${PROPTEST_CASES:-16}
-: "${PERCPU_MACHINE_SECONDS:=5400}" "${PERCPU_MACHINE_PASSES:=}" "${PERCPU_MACHINE_TESTS:=}"
+: "${PERCPU_MACHINE_SECONDS:=10800}" "${PERCPU_MACHINE_PASSES:=}" "${PERCPU_MACHINE_TESTS:=}"
 short= record= built=
 chosen=()
 for word in "$@"; do
@@ -138,7 +139,7 @@ folder() {
     done > "$into/list"
     topology=$(topology "$name" "$shape" "$suite" "$target")
     {
-        echo "WHERE='$name' TEST_SECONDS=${PERCPU_TEST_SECONDS:-900} PRESENT=$([ "$shape" = two ] && echo 4 || echo 8)"
+        echo "WHERE='$name' TEST_SECONDS=${PERCPU_TEST_SECONDS:-1800} PRESENT=$([ "$shape" = two ] && echo 4 || echo 8)"
         echo "OFFLINE='1 3 4' TOPOLOGY=\"$topology\""
         echo "TOPOLOGY_OFFLINE=\"${topology/CPUs 0-7/CPUs 0-7, online 0,2,5-7}\""
         echo "export TMPDIR=/tmp PERCPU_TEST_SCALE=$PERCPU_TEST_SCALE PROPTEST_CASES=$PROPTEST_CASES"

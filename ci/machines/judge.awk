@@ -38,7 +38,8 @@ BEGIN {
 /panicked at/ { lost = 1 }
 /signal: [0-9]/ { crashed = 1 }
 /: (rseq|portable) \(.*, [0-9]+ aborts$/ { said = said $0 "\n"; aborts += $(NF - 1) }
-/^test result: / { passed += $4; failed += $6 }
+# The last of a binary is its own; before it are those of children that failed.
+/^test result: / { passed = $4; failed = $6 }
 /^test .* \.\.\. FAILED|^    [a-z_:0-9]+$/ { if ($1 != "test") names = names " " $1 }
 /^MACHINE RUN/ {
     pass = $3; ran++

@@ -148,22 +148,46 @@ pub fn leave_rseq() -> bool {
     const SIGNATURE: u32 = 0x5305_3053;
     #[cfg(not(target_arch = "x86_64"))]
     const SIGNATURE: u32 = 0xd428_bc00;
-    let word = |name: &std::ffi::CStr| {
-        // SAFETY: looks a symbol up.
-        let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        assert!(!symbol.is_null(), "libc registers no threads");
-        symbol
-    };
-    // SAFETY: libc's `ptrdiff_t`, constant since it registered a thread.
-    let offset = unsafe { *word(c"__rseq_offset").cast::<isize>() };
-    // SAFETY: libc's `unsigned int`, likewise.
-    let size = unsafe { *word(c"__rseq_size").cast::<u32>() };
+    let Some(offset) = rseq_offset() else { return false };
     let area = thread_pointer().wrapping_add_signed(offset);
     // What it was registered with depends on libc, whatever it says is used.
-    [32, size, size.next_multiple_of(32)].into_iter().any(|length| {
+    [32_usize, 20, 28, 33, 40, 48, 64].into_iter().any(|length| {
         // SAFETY: takes this thread's own area back from the kernel, or fails.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     })
+}
+
+/// Where libc keeps `struct rseq`, from the thread pointer. By a weak reference:
+/// programs without libraries, as in an emulated machine, find no names at run time.
+fn rseq_offset() -> Option<isize> {
+    let offset: *const isize;
+    // SAFETY: loads a weak symbol's address, or 0, from the GOT.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!(
+            ".weak __rseq_offset",
+            "mov {}, qword ptr [rip + __rseq_offset@GOTPCREL]",
+            out(reg) offset,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!(
+            ".weak __rseq_offset",
+            "adrp {0}, :got:__rseq_offset",
+            "ldr {0}, [{0}, :got_lo12:__rseq_offset]",
+            out(reg) offset,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        offset = std::ptr::null();
+    }
+    // SAFETY: libc's `ptrdiff_t`, constant since it registered a thread.
+    (!offset.is_null()).then(|| unsafe { offset.read() })
 }
 
 fn thread_pointer() -> usize {
