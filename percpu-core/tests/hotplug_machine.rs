@@ -75,7 +75,9 @@ fn nothing_is_lost_while_cpus_come_and_go() {
                     kept.with(|value| *value += 1);
                     let token = stack.pop().or_else(|| reserve.lock().unwrap().pop());
                     if let Some(token) = token {
-                        stack.push(token).unwrap_or_else(|full| reserve.lock().unwrap().push(full.0));
+                        stack
+                            .push(token)
+                            .unwrap_or_else(|full| reserve.lock().unwrap().push(full.0));
                     }
                 }
                 turns
