@@ -103,6 +103,9 @@ prepare() {
             else
                 build test "$target" "" "${LIBRARIES[@]}" --lib --tests
             fi
+            awk '$4 == "*" { print $3 }' "$parts/skips" | while read -r binary; do
+                [ -e "$work/bin/$target/test/$binary" ] || { echo "skips: there is no $binary"; exit 1; }
+            done
             local compiler=gcc
             [[ $target != aarch64* ]] || compiler=aarch64-linux-gnu-gcc
             "$compiler" -O -Wall -Werror -static -o "$work/bin/$target/without" "$parts/without.c" ;;

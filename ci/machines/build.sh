@@ -15,6 +15,8 @@ build() {
     local folder=$1 target=$2 flags=$3 into=$work/bin/$2/$1 list="$work/$1-$2.json" wrapper strip=strip
     local command=(cargo test -q --no-run --all-features --message-format=json) with=()
     shift 3
+    # What a test that is no more left there would run with the others.
+    rm -rf "$into"
     mkdir -p "$into" "$work/wrap"
     if [ -n "$flags" ]; then
         # By the wrapper's name cargo tells builds with different flags apart.
@@ -43,8 +45,7 @@ copies() {
             file=${file%/main}
             [ "$kind" = tests ] || file=lib
             mkdir -p "$2/$crate"
-            # A copy that is as new as what cargo built is kept.
-            [ "$2/$crate/$file" -nt "$binary" ] || "$3" -g -o "$2/$crate/$file" "$binary"
+            "$3" -g -o "$2/$crate/$file" "$binary"
         done
 }
 
