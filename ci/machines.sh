@@ -1,253 +1,249 @@
 #!/usr/bin/env bash
-# percpu-core's tests in emulated machines: the sections of aarch64 run for real,
-# and those of x86-64 on other kernels, with more CPUs and nodes than there are here.
+# The tests of the three crates in emulated machines: the sections of aarch64 run for
+# real, and those of x86-64 on other kernels; eight CPUs in four nodes with distances,
+# numbers with gaps, CPUs that go and come while the tests run, kernels without rseq.
 #
-#   ci/machines.sh            all machines of the table below
-#   ci/machines.sh a57 x61    these
+#   ci/machines.sh                all machines of ci/machines/table.sh
+#   ci/machines.sh a57 x61        these
+#   ci/machines.sh --short        one for each architecture, with the most telling tests
+#   ci/machines.sh --built ...    what was built before
+#   ci/machines.sh --record ...   and writes what came of it into docs/machines.md
 #
-# Not part of .ci/run: it fetches 150 MB and takes a quarter of an hour on two cores. Static
-# binaries and a busybox are all that a machine has. Each test of `injected` is also
-# run there with the arming store removed, and must fail.
+# Not part of .ci/run: it fetches 200 MB and takes hours on two cores. Static
+# binaries and a busybox are all that a machine has; ci/machines/skips says what cannot run
+# there and why. Sections that lack something are run too, and must be noticed.
 #
-#   PERCPU_TEST_SCALE=0.1     how much of the long tests runs (see tests/common)
+#   PERCPU_TEST_SCALE=0.02    how much of the long tests runs (see tests/common)
+#   PERCPU_TEST_SECONDS       what a binary may take
 #   PERCPU_MACHINE_SECONDS    what a machine may take, start to end
+#   PERCPU_MACHINE_PASSES     of the machines' passes, only these
+#   PERCPU_MACHINE_TESTS      of the test binaries, only these
 . "$(dirname "$0")/lib.sh"
 begin machines
+# Who is stopped has not passed.
+trap 'exit 143' TERM
+parts=ci/machines
+for part in table fetch build qemu; do . "$parts/$part.sh"; done
 
-machines() {
-    local two four
-    two='4 possible CPUs 0-3; 2 nodes; from sysfs'
-    two+='; node 0: CPUs 0-1, 20 from the others; node 1: CPUs 2-3, 20 from the others'
-    four='4 nodes; from sysfs; node 0: CPUs 0-1%s, 20 from the others'
-    four+='; node 1: CPUs 2-3, 20 from the others; node 2: CPUs 4-5, 20 from the others'
-    four+='; node 3: CPUs 6-7, 20 from the others'
-    #    name arch    kernel of          CPU          the topology that the tests must find
-    echo "a57  aarch64 bookworm           cortex-a57   $two"
-    echo "n1   aarch64 bookworm-backports neoverse-n1  $two"
-    echo "n1b  aarch64 trixie-backports   neoverse-n1  $two"
-    # Until a CPU is plugged in, this kernel does not say of which node it will be.
-    echo "x61  x86_64  bookworm           Nehalem      16 possible CPUs 0-15, present 0-7, online 0-7; ${four/\%s/,8-15}"
-    echo "x612 x86_64  bookworm-backports Nehalem      8 possible CPUs 0-7; ${four/\%s/}"
-    echo "x7   x86_64  trixie-backports   Nehalem      8 possible CPUs 0-7; ${four/\%s/}"
-}
-tests=(conformance stress local_lock stack memory machines)
-injected=(exact_with_a_delay_before_the_commit two_never_hold_a_lock_with_a_delay_before_the_commit
-    each_value_comes_out_once_with_a_delay_before_the_commit)
-export PERCPU_TEST_SCALE=${PERCPU_TEST_SCALE:-0.1}
-: "${PERCPU_MACHINE_SECONDS:=900}"
+export PERCPU_TEST_SCALE=${PERCPU_TEST_SCALE:-0.02} PROPTEST_CASES=${PROPTEST_CASES:-16}
+: "${PERCPU_MACHINE_SECONDS:=10800}" "${PERCPU_MACHINE_PASSES:=}" "${PERCPU_MACHINE_TESTS:=}"
+short= record= built=
+chosen=()
+for word in "$@"; do
+    case $word in
+    --short) short=1 ;;
+    --record) record=1 ;;
+    --built) built=1 ;;
+    *) chosen+=("$word") ;;
+    esac
+done
+[ -z "$short" ] || [ ${#chosen[@]} -gt 0 ] || chosen=("${short_machines[@]}")
 
 need qemu-system-aarch64 qemu-system-arm
 need qemu-system-x86_64 qemu-system-x86
+need qemu-aarch64-static qemu-user-static
 need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+need fdtput device-tree-compiler
 need cpio cpio
-for arch in aarch64 x86_64; do
-    [ -d "$(rustc --print target-libdir --target $arch-unknown-linux-gnu)" ] ||
-        rustup --quiet target add $arch-unknown-linux-gnu
-done
 
 work=$PWD/target/machines
 mkdir -p "$work"
 
-# debian SUITE ARCH COMMAND...: apt with a state of its own, for a Debian that this
-# machine is not; from the archive that this machine uses.
-debian() {
-    local suite=$1 arch=$2 state=$work/apt/$1-$2 command=$3 archive
-    shift 3
-    archive=$(apt-get indextargets --format '$(REPO_URI)' | grep -E '/debian/?$' | sort -u | head -n 1)
-    mkdir -p "$state"/{etc/apt.conf.d,etc/preferences.d,lists/partial,archives/partial}
-    : > "$state/status"
-    echo "deb [arch=$arch signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" \
-        > "$state/etc/sources.list"
-    "$command" -qq "$@" -o Dir::Etc="$state/etc" -o Dir::State="$state" -o Dir::Cache="$state" \
-        -o Dir::State::status="$state/status" -o APT::Architecture="$arch" \
-        -o APT::Architectures="$arch" -o APT::Sandbox::User= -o Acquire::Languages=none
-}
-
-# unpack SUITE ARCH PACKAGE: into $work/unpacked/PACKAGE, which it prints.
-unpack() {
-    local into=$work/unpacked/$3-$2
-    if [ ! -d "$into" ]; then
-        rm -rf "$into.new"
-        mkdir -p "$into.new"
-        (cd "$into.new" && debian "$1" "$2" apt-get download "$3" > /dev/null && dpkg-deb -x ./*.deb .)
-        rm "$into.new"/*.deb
-        mv "$into.new" "$into"
-    fi
-    echo "$into"
-}
-
-# system SUITE ARCH: the suite's kernel as $work/SUITE-ARCH/kernel, busybox beside it.
-system() {
-    local into=$work/$1-$2 package=linux-image-cloud-$2 next
-    [ -s "$into/kernel" ] && return
-    mkdir -p "$into"
-    debian "$1" "$2" apt-get update
-    # The package names the newest kernel, which may itself be in a third.
-    while next=$(debian "$1" "$2" apt-cache depends "$package" |
-        grep -oE 'Depends: linux-(image|binary)-[0-9][^ ]*'); do
-        package=${next#Depends: }
+# passes_of WORDS...: what is run of a machine's passes.
+passes_of() {
+    local pass
+    for pass in "$@"; do
+        [ -z "$short" ] || [ "$pass" = short ] || [ "$pass" = hotplug ] || continue
+        [ -z "$PERCPU_MACHINE_PASSES" ] || [[ " $PERCPU_MACHINE_PASSES " = *" $pass "* ]] || continue
+        echo "$pass"
     done
-    [ -d "$work/apt/bookworm-$2/lists/auxfiles" ] || debian bookworm "$2" apt-get update
-    cp "$(unpack bookworm "$2" busybox-static)/bin/busybox" "$into/busybox"
-    cp "$(find "$(unpack "$1" "$2" "$package")" -type f -name 'vmlinuz*')" "$into/kernel"
-    echo "$package" > "$into/name"
 }
 
-# build FOLDER ARCH FLAGS TESTS...: static binaries in $work/bin/ARCH/FOLDER.
-build() {
-    local folder=$1 arch=$2 flags=$3 into=$work/bin/$2/$1 test selected=()
-    shift 3
-    for test in "$@"; do selected+=(--test "$test"); done
+# list_of TARGET PASSES...: lines for run.sh.
+list_of() {
+    local target=$1 bin=$work/bin/$1 pass binary mutation test folder
+    shift
+    for pass in "$@"; do
+        case $pass in
+        all)
+            for folder in test injected far; do
+                [ -d "$bin/$folder" ] || continue
+                (cd "$bin" && find "$folder" -type f | sort) | while read -r binary; do
+                    grep -qE "^any [a-z]+ ${binary#*/} \* " "$parts/skips" || echo "all $binary"
+                done
+            done ;;
+        storms) printf 'storms test/%s\n' "${storm_binaries[@]}" ;;
+        hotplug | norseq)
+            if [ -n "$short" ]; then
+                printf "$pass test/%s\n" "${short_binaries[@]}"
+            else
+                printf "$pass test/%s\n" "${storm_binaries[@]}"
+            fi ;;
+        mutated)
+            mutations | while read -r mutation binary test; do
+                echo "$mutation injected/percpu-core/$binary $test"
+            done ;;
+        *) printf "$pass test/%s\n" "${short_binaries[@]}" ;;
+        esac
+    done
+}
+
+# prepare TARGET PASSES...: the binaries that these passes want; each set once.
+prepared=
+prepare() {
+    local target=$1 pass
+    shift
+    [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup --quiet target add "$target"
+    for pass in test "$@"; do
+        [[ " $prepared " != *" $target:$pass "* ]] || continue
+        prepared+=" $target:$pass"
+        case $pass in
+        test)
+            echo "building for $target"
+            if [ "$target" = "$native" ]; then
+                build test "$target" "" --workspace
+            else
+                build test "$target" "" "${LIBRARIES[@]}" --lib --tests
+            fi
+            awk '$4 == "*" { print $3 }' "$parts/skips" | while read -r binary; do
+                [ -e "$work/bin/$target/test/$binary" ] || { echo "skips: there is no $binary"; exit 1; }
+            done
+            local compiler=gcc
+            [[ $target != aarch64* ]] || compiler=aarch64-linux-gnu-gcc
+            "$compiler" -O -Wall -Werror -static -o "$work/bin/$target/without" "$parts/without.c" ;;
+        all | mutated)
+            [[ " $prepared " != *" $target:injected "* ]] || continue
+            prepared+=" $target:injected"
+            build injected "$target" "--cfg percpu_inject" -p percpu-core $(printf -- '--test %s ' "${injected_binaries[@]}")
+            # The abort handlers half a gigabyte away: their way back takes a veneer.
+            [[ $target != aarch64* ]] || build far "$target" \
+                "--cfg percpu_inject -C link-arg=-Wl,--section-start=__rseq_failure=0x20000000" -p percpu-core --test inject ;;
+        esac
+    done
+}
+
+# folder NAME TARGET SHAPE SUITE PASSES...: what a machine is told, in $work/NAME.tests.
+folder() {
+    local name=$1 target=$2 shape=$3 suite=$4 into=$work/$1.tests topology line words
+    shift 4
     rm -rf "$into"
     mkdir -p "$into"
-    # What the tests use besides us may be slow; it is not to be built for long.
-    RUSTFLAGS="-C target-feature=+crt-static $flags" \
-        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-        cargo test -q --no-run --release -p percpu-core --target "$arch-unknown-linux-gnu" \
-        --target-dir "$work/build/$folder" --message-format=json "${selected[@]}" \
-        --config 'profile.release.package."*".opt-level=0' --config profile.release.debug=0 |
-        grep -oE '"executable":"[^"]+"' | cut -d'"' -f4 |
-        while read -r binary; do
-            test=$(basename "$binary")
-            cp "$binary" "$into/${test%-*}"
-        done
-}
-
-# What runs in the machine. It must end well by itself: whoever waits sees the console.
-init() {
-    cat << INIT
-#!/busybox sh
-/busybox mkdir -p /proc /sys /dev /tmp
-/busybox mount -t proc proc /proc
-/busybox mount -t sysfs sys /sys
-/busybox mount -t devtmpfs dev /dev
-/busybox mount -t tmpfs tmp /tmp
-export TMPDIR=/tmp PERCPU_TEST_SCALE=$PERCPU_TEST_SCALE PERCPU_TEST_TOPOLOGY="$1"
-/busybox uname -rm
-run() {
-    read -r from rest < /proc/uptime
-    "\$@"
-    code=\$?
-    read -r to rest < /proc/uptime
-    echo "MACHINE \${from%.*} \${to%.*} \$code \$*"
-}
-for test in /test/*; do run "\$test" --test-threads=1 --nocapture; done
-for name in ${injected[*]}; do run /mutated/inject --exact "\$name" --test-threads=1; done
-echo MACHINE END
-/busybox poweroff -f
-INIT
-}
-
-# start ARCH CPU KERNEL INITRD: nodes of equal size, four CPUs in two or eight in four.
-start() {
-    local arch=$1 cpu=$2 kernel=$3 initrd=$4 node nodes here console command
-    case $arch in
-    aarch64)
-        nodes=2 console=ttyAMA0
-        command=(qemu-system-aarch64 -M virt,gic-version=3 -smp 4) ;;
-    x86_64)
-        nodes=4 console=ttyS0
-        # Half of the CPUs are not plugged in. The cmpxchg16b of qemu 7.2 leaves wrong
-        # flags behind, which newer kernels die of.
-        cpu+=,-cx16
-        command=(qemu-system-x86_64 -M q35 -smp 8,maxcpus=16) ;;
-    esac
-    for node in $(seq 0 $((nodes - 1))); do
-        command+=(-object "memory-backend-ram,id=node$node,size=512M")
-        # Two CPUs a node; on x86-64 two more that are not plugged in.
-        here=cpus=$((node * 2))-$((node * 2 + 1))
-        [ "$arch" = aarch64 ] || here+=,cpus=$((node * 2 + 8))-$((node * 2 + 9))
-        command+=(-numa "node,nodeid=$node,memdev=node$node,$here")
-    done
-    nice timeout -k 5 "$PERCPU_MACHINE_SECONDS" "${command[@]}" -cpu "$cpu" -m $((nodes * 512))M \
-        -accel tcg,thread=multi -nodefaults -display none -no-reboot -serial stdio \
-        -kernel "$kernel" -initrd "$initrd" \
-        -append "console=$console quiet loglevel=3 panic=-1 mitigations=off rdinit=/init" < /dev/null 2>&1
-}
-
-# judge NAME LOG COUNT: a line for each of COUNT tests and the mutated ones; fails
-# unless every one ran and ended as it must.
-judge() {
-    local name=$1 log=$2 count=$3 kernel bad=0 setting
-    kernel=$(grep -m 1 -oE '^[0-9]+\.[0-9]+\.[0-9]+[^ ]*' "$log" || echo "no kernel")
-    # shellcheck disable=SC2016
-    awk -v name="$name" -v kernel="$kernel" -v wanted=$((count + ${#injected[@]})) '
-        /^assertion `left == right` failed/ { lost = 1 }
-        match($0, /[0-9]+ aborts$/) { aborts += substr($0, RSTART) }
-        /^MACHINE [0-9]/ {
-            mutated = $5 ~ /mutated/
-            # A mutation is caught by a sum that is not exact, not by a crash.
-            good = mutated ? $4 == 101 && lost : $4 == 0
-            what = mutated ? "no_arm: " $7 : substr($5, 7)
-            printf "%-5s %-28s %-62s %-6s %4d s%s\n", name, kernel, what,
-                good ? (mutated ? "caught" : "ok") : "FAILED", $3 - $2,
-                mutated ? "" : sprintf(" %7d aborts", aborts)
-            aborts = lost = 0; count += good
-        }
-        END { exit count != wanted }' "$log" || bad=1
-    while read -r setting; do
-        grep -q ": $setting, [0-9]* aborts" "$log" || { echo "$name: no test says '$setting'"; bad=1; }
-    done << SETTINGS
-as it comes: rseq (threads registered by libc)
-own registration: rseq (threads registered by percpu)
-portable: portable (as requested)
-portable without libc's rseq: portable (as requested)
-SETTINGS
-    if [ $bad -ne 0 ]; then
-        echo "$name: FAILED; the console:"
-        tail -n 60 "$log"
-    fi
-    return $bad
-}
-
-chosen=("$@")
-ran=() failed=() left=()
-built=
-while read -r -u 3 name arch suite cpu topology; do
-    if [ ${#chosen[@]} -gt 0 ] && [[ " ${chosen[*]} " != *" $name "* ]]; then
-        left+=("$name")
-        continue
-    fi
-    if [[ $built != *$arch* ]]; then
-        echo "building for $arch"
-        build test "$arch" "" "${tests[@]}"
-        build injected "$arch" "--cfg percpu_inject" inject
-        if [ "$arch" = aarch64 ]; then
-            # The abort handlers half a gigabyte away: their way back takes a veneer.
-            build far "$arch" "--cfg percpu_inject -C link-arg=-Wl,--section-start=__rseq_failure=0x20000000" inject
+    cp "$parts/run.sh" "$into/"
+    grep -v '^#' "$parts/skips" > "$into/skips"
+    list_of "$target" "$@" | while read -r line; do
+        read -ra words <<< "$line"
+        [ -z "$PERCPU_MACHINE_TESTS" ] || [[ " $PERCPU_MACHINE_TESTS " = *" ${words[1]##*/} "* ]] || continue
+        if [ -z "$built" ] || [ -e "$work/bin/$target/${words[1]}" ]; then
+            echo "$line"
+        else
+            did_not_run "$name: $line was never built" >&2
         fi
-        built+=" $arch"
-    fi
-    debian_arch=${arch/x86_64/amd64}
-    debian_arch=${debian_arch/aarch64/arm64}
-    if ! system "$suite" "$debian_arch"; then
-        did_not_run "machine $name: no kernel of $suite for $debian_arch to be had"
-        left+=("$name")
-        continue
-    fi
-    root=$work/root
+    done > "$into/list"
+    topology=$(topology "$name" "$shape" "$suite" "$target")
+    {
+        echo "WHERE='$name' TEST_SECONDS=${PERCPU_TEST_SECONDS:-1800} PRESENT=$([ "$shape" = two ] && echo 4 || echo 8)"
+        echo "OFFLINE='1 3 4' TOPOLOGY=\"$topology\""
+        echo "TOPOLOGY_OFFLINE=\"${topology/CPUs 0-7/CPUs 0-7, online 0,2,5-7}\""
+        echo "export TMPDIR=/tmp PERCPU_TEST_SCALE=$PERCPU_TEST_SCALE PROPTEST_CASES=$PROPTEST_CASES"
+    } > "$into/settings"
+}
+
+# machine NAME TARGET SUITE CPU SHAPE APPEND: boots it; the console is $work/NAME.log.
+machine() {
+    local name=$1 target=$2 suite=$3 cpu=$4 shape=$5 append=$6 arch=arm64 root=$work/$1.root plug=
+    [[ $target = aarch64* ]] || arch=amd64
+    system "$suite" "$arch" || return 2
     rm -rf "$root"
-    mkdir -p "$root/mutated"
-    cp -r "$work/bin/$arch/test" "$root/test"
-    cp "$work/bin/$arch/injected/inject" "$root/test/"
-    [ "$arch" = x86_64 ] || cp "$work/bin/$arch/far/inject" "$root/test/inject-far"
-    count=$(find "$root/test" -type f | wc -l)
-    printf '#!/busybox sh\nPERCPU_MUTATE=no_arm exec /test/inject "$@"\n' > "$root/mutated/inject"
-    chmod +x "$root/mutated/inject"
-    cp "$work/$suite-$debian_arch/busybox" "$root/busybox"
-    init "$topology" > "$root/init"
+    mkdir -p "$root/bin" "$root/tests/bin"
+    mv "$work/$name.tests"/* "$root/tests/"
+    cp "$work/$suite-$arch/busybox" "$root/bin/busybox"
+    cp "$work/bin/$target/without" "$root/tests/"
+    awk '{ print $2 }' "$root/tests/list" | sort -u | while read -r binary; do
+        mkdir -p "$root/tests/bin/$(dirname "$binary")"
+        cp "$work/bin/$target/$binary" "$root/tests/bin/$binary"
+        [ "$target" != "$native" ] || libraries "$work/bin/$target/$binary" "$root"
+    done
+    init > "$root/init"
     chmod +x "$root/init"
-    (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) > "$work/$name.initrd"
+    pack "$root" > "$work/$name.initrd"
+    mv "$root/tests/list" "$work/$name.list"
+    rm -rf "$root"
     for attempt in 1 2 3; do
-        start "$arch" "$cpu" "$work/$suite-$debian_arch/kernel" "$work/$name.initrd" |
-            tr -d '\r' > "$work/$name.log" || true
+        rm -f "$work/$name.log"
+        if grep -q '^plug ' "$work/$name.list"; then
+            plug_in "$name" "$cpu" &
+            plug=$!
+        fi
+        start "$name" "$target" "$cpu" "$shape" "$work/$suite-$arch/kernel" "$work/$name.initrd" "${append#-}" |
+            sed -u 's/\r//g' > "$work/$name.log" || true
+        [ -z "$plug" ] || kill "$plug" 2> /dev/null || true
         # qemu's threads sometimes see a kernel half patched while it starts. Once
         # a test has started there is no second try.
         ! grep -q '^running ' "$work/$name.log" || break
         echo "$name: attempt $attempt ended before the first test"
     done
-    if judge "$name" "$work/$name.log" "$count"; then ran+=("$name"); else failed+=("$name"); fi
+    rm -f "$work/$name.initrd"
+}
+
+# plug_in NAME CPU: when the machine asks for it, another CPU.
+plug_in() {
+    until grep -q '^MACHINE PLUG' "$work/$1.log" 2> /dev/null; do sleep 1; done
+    echo "device_add $2-x86_64-cpu,cx16=off,id=more,socket-id=9,core-id=0,thread-id=0" > "$work/$1.monitor.in"
+}
+
+# user NAME TARGET: on this machine, each program translated by qemu, its children too: by
+# their names, in a namespace of its own.
+user() {
+    local name=$1 target=$2 into=$work/$1.tests binary
+    mkdir -p "$into/bin"
+    awk '{ print $2 }' "$into/list" | sort -u | while read -r binary; do
+        mkdir -p "$into/bin/$(dirname "$binary")"
+        ln "$work/bin/$target/$binary" "$into/bin/$binary.emu"
+    done
+    sed -i 's/$/.emu/' "$into/list"
+    sed -Ei 's/^((any|'"$name"') [a-z]+ )([^ ]+)/\1\3.emu/; s/ TOPOLOGY=.*//' "$into/skips" "$into/settings"
+    (cd "$into" && timeout -k 5 "$PERCPU_MACHINE_SECONDS" unshare --user --map-root-user --mount sh -c "
+        mount -t binfmt_misc none /proc/sys/fs/binfmt_misc &&
+        echo ':percpu:E::emu::$(command -v "qemu-${target%%-*}-static"):F' > /proc/sys/fs/binfmt_misc/register &&
+        TOPOLOGY= sh ./run.sh") > "$work/$name.log" 2>&1 < /dev/null || true
+    cp "$into/list" "$work/$name.list"
+}
+
+ran=() failed=() left=()
+rm -f "$work"/*.rows
+while read -r -u 3 name target suite cpu shape append passes; do
+    if [ ${#chosen[@]} -gt 0 ] && [[ " ${chosen[*]} " != *" $name "* ]]; then
+        left+=("$name")
+        continue
+    fi
+    # shellcheck disable=SC2046,SC2086 # words
+    set -- $(passes_of $passes)
+    [ $# -gt 0 ] || continue
+    [ -n "$built" ] || prepare "$target" "$@"
+    folder "$name" "$target" "$shape" "$suite" "$@"
+    if [ "$suite" = user ]; then
+        if ! unshare --user --map-root-user --mount true; then
+            did_not_run "machine $name: no namespaces here"
+            left+=("$name")
+            continue
+        fi
+        user "$name" "$target"
+    elif ! machine "$name" "$target" "$suite" "$cpu" "$shape" "$append"; then
+        did_not_run "machine $name: no kernel of $suite to be had"
+        left+=("$name")
+        continue
+    fi
+    kernel=$(grep -m 1 -oE '^[0-9]+\.[0-9]+\.[0-9]+[^ ]*' "$work/$name.log" || echo "qemu's user mode")
+    if awk -v name="$name" -v target="$target" -v kernel="$kernel" -v host="$suite" -v list="$work/$name.list" \
+        -v table="$work/$name.rows" -f "$parts/judge.awk" "$work/$name.log"; then
+        ran+=("$name")
+    else
+        echo "$name: FAILED; the console is target/machines/$name.log and ends so:"
+        tail -n 40 "$work/$name.log"
+        failed+=("$name")
+    fi
 done 3< <(machines)
+[ -z "$record" ] || bash "$parts/record.sh" "$work"
 
 trap - EXIT
 verdict=FAILED

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use percpu_core::{LocalLock, LocalLockGuard, PerCpu, Unit, percpu};
+use percpu_core::{Index, LocalLock, LocalLockGuard, PerCpu, Unit, info, percpu};
 
 percpu! {
     static PAIR: LocalLock<Pair> = LocalLock::new(Pair { inside: false, entries: 0, mirror: 0 });
@@ -136,12 +136,16 @@ fn a_guards_unit_stays_and_drop_unlocks_that_unit_wherever_the_thread_is() {
         let declared: &percpu_core::Copies<LocalLock<u64>> = &PLAIN;
         let cpus = common::allowed();
         let bits: Vec<u64> = (0..64).map(|cpu| 1 << cpu).filter(|bit| cpus & bit != 0).collect();
+        // The kernel may give another concurrency id to a thread that stays on its CPU.
+        let stays = info().unwrap().index() == Index::Cpu;
         for locks in [&*allocated, declared] {
             for round in 0..200 {
                 common::set_affinity(bits[round % bits.len()]);
                 let mut guard = locks.lock();
                 let held = LocalLockGuard::unit(&guard);
-                assert_eq!(held, Unit::current().unwrap());
+                if stays {
+                    assert_eq!(held, Unit::current().unwrap());
+                }
                 for &bit in &bits {
                     common::set_affinity(bit);
                     *guard += 1;
@@ -152,7 +156,7 @@ fn a_guards_unit_stays_and_drop_unlocks_that_unit_wherever_the_thread_is() {
                 drop(guard);
                 common::set_affinity(bits[round % bits.len()]);
                 let again = locks.try_lock().expect("the copy that was held is free");
-                assert_eq!(LocalLockGuard::unit(&again), held);
+                assert!(!stays || LocalLockGuard::unit(&again) == held);
             }
             common::set_affinity(cpus);
             let remote = Unit::all().unwrap().map(|unit| locks.lock_on(unit).unwrap());

@@ -17,14 +17,15 @@ percpu! {
 
 /// Counts on statics and dynamic words with 8 threads, locally and remotely.
 fn exercise() {
+    let each = common::scaled(30_000);
     let units = Unit::all().unwrap().count() as u64;
     let dynamic: Vec<_> = (0..600).map(|_| PerCpu::<AtomicU64>::zeroed().unwrap()).collect();
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                for n in 0..30_000 {
+                for n in 0..each {
                     WORD.inc();
-                    dynamic[n % 600].add(2);
+                    dynamic[n as usize % 600].add(2);
                     LOCK.with(|value| *value += 1);
                 }
             });
@@ -33,10 +34,10 @@ fn exercise() {
             *LOCK.lock_on(unit).unwrap() += 1;
         }
     });
-    assert_eq!(WORD.sum(), 3 * units + 240_000);
-    assert_eq!(dynamic.iter().map(|word| word.sum()).sum::<u64>(), 480_000);
+    assert_eq!(WORD.sum(), 3 * units + 8 * each);
+    assert_eq!(dynamic.iter().map(|word| word.sum()).sum::<u64>(), 16 * each);
     let locked: u64 = Unit::all().unwrap().map(|unit| *LOCK.lock_on(unit).unwrap()).sum();
-    assert_eq!(locked, 240_000 + units.min(20));
+    assert_eq!(locked, 8 * each + units.min(20));
 }
 
 #[test]

@@ -198,7 +198,8 @@ fn never_over_the_limit_in_a_storm() {
             }
             held.drain(..).for_each(give);
         });
-        assert!(refused.into_inner() > 0, "the limit was never met");
+        // A small part of the test may not come so far.
+        assert!(refused.into_inner() > 0 || scaled(100) < 100, "the limit was never met");
         assert_eq!((all.used(), part.used()), (0, 0), "all was given back");
         all.try_charge(LIMIT).expect("all of it is there again");
     });

@@ -73,6 +73,15 @@ fn pin() {
     common::set_affinity(1 << common::allowed().trailing_zeros());
 }
 
+/// The CPUs, of the first 64, that share a depot with the first that we may use.
+fn first_node() -> u64 {
+    let machine = percpu_core::info().unwrap().topology();
+    let first = percpu_core::CpuId::new(common::allowed().trailing_zeros());
+    let node = machine.node_of(first).unwrap();
+    let cpus = machine.cpus_of(node).unwrap().iter().map(percpu_core::CpuId::get);
+    cpus.filter(|&cpu| cpu < 64).fold(0, |mask, cpu| mask | 1 << cpu)
+}
+
 fn counted() -> MagazineOptions {
     MagazineOptions { count_hits: true, ..MagazineOptions::default() }
 }
@@ -133,7 +142,7 @@ fn objects_flow_from_who_frees_to_who_allocates() {
         let magazines = Magazines::new(MagazineOptions::default()).unwrap();
         let items = common::scaled(60_000);
         let (send, receive) = std::sync::mpsc::sync_channel::<u64>(64);
-        let cpus = common::allowed();
+        let cpus = common::allowed() & first_node();
         std::thread::scope(|scope| {
             let (numbers, magazines) = (&numbers, &magazines);
             scope.spawn(move || {
@@ -352,7 +361,8 @@ fn a_source_that_panics_loses_nothing() {
         let mut held = Vec::new();
         let mut random = common::Random(7);
         let mut panics = 0;
-        for _ in 0..common::scaled(3_000) {
+        // Fewer would not panic often enough to say something.
+        for _ in 0..common::scaled(3_000).max(1_000) {
             let n = random.next() as usize;
             let many = n / 8 % 30;
             let outcome = catch_unwind(AssertUnwindSafe(|| match n % 4 {

@@ -168,7 +168,11 @@ fn every_value_is_accounted_for_in_a_storm() {
         let stats = world.slab.stats();
         assert_eq!(count(&world.drops), inserted, "each once");
         assert_eq!((stats.entries, stats.removed, stats.cached), (0, 0, 0), "{stats}");
-        assert!(stats.retired > 0, "generations were used up: {stats}");
+        // A small part of the test may not come so far.
+        assert!(
+            stats.retired > 0 || common::scaled(100) < 100,
+            "generations were used up: {stats}"
+        );
     });
 }
 

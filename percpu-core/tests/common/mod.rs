@@ -165,10 +165,10 @@ pub fn leave_rseq() -> bool {
     const SIGNATURE: u32 = 0x5305_3053;
     #[cfg(not(target_arch = "x86_64"))]
     const SIGNATURE: u32 = 0xd428_bc00;
-    let Some((offset, size)) = libc_area() else { panic!("libc registers no threads") };
+    let Some((offset, _)) = libc_area() else { return false };
     let area = thread_pointer().wrapping_add_signed(offset);
     // What it was registered with depends on libc, whatever it says is used.
-    [32, size, size.next_multiple_of(32)].into_iter().any(|length| {
+    [32_usize, 20, 28, 33, 40, 48, 64].into_iter().any(|length| {
         // SAFETY: takes this thread's own area back from the kernel, or fails.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     })
@@ -179,29 +179,55 @@ pub fn libc_registers() -> bool {
     libc_area().is_some()
 }
 
-/// How far a thread's area lies from its thread pointer, and its size, says libc. A
-/// program that is linked statically cannot look that up.
-fn libc_area() -> Option<(isize, u32)> {
-    static AREA: std::sync::OnceLock<Option<(isize, u32)>> = std::sync::OnceLock::new();
-    *AREA.get_or_init(|| {
-        // SAFETY: looks symbols up.
-        let word =
-            |name: &std::ffi::CStr| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        let (offset, size) = (word(c"__rseq_offset"), word(c"__rseq_size"));
-        if offset.is_null() || size.is_null() {
-            return None;
+/// The address of one of libc's words, or null. By a weak reference: programs without
+/// libraries, as in an emulated machine, find no names at run time.
+macro_rules! weak {
+    ($name:literal) => {{
+        let address: usize;
+        // SAFETY: loads a weak symbol's address, or 0, from the GOT.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::asm!(
+                concat!(".weak ", $name),
+                concat!("mov {}, qword ptr [rip + ", $name, "@GOTPCREL]"),
+                out(reg) address,
+                options(nostack, readonly, preserves_flags),
+            );
         }
-        // SAFETY: libc's `ptrdiff_t`, constant since it registered a thread.
-        let offset = unsafe { *offset.cast::<isize>() };
-        // SAFETY: libc's `unsigned int`, likewise.
-        let size = unsafe { *size.cast::<u32>() };
-        (size != 0).then_some((offset, size))
-    })
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            std::arch::asm!(
+                concat!(".weak ", $name),
+                concat!("adrp {0}, :got:", $name),
+                concat!("ldr {0}, [{0}, :got_lo12:", $name, "]"),
+                out(reg) address,
+                options(nostack, readonly, preserves_flags),
+            );
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        {
+            address = 0;
+        }
+        std::ptr::with_exposed_provenance(address)
+    }};
+}
+
+/// How far a thread's area lies from its thread pointer, and its size, says libc.
+fn libc_area() -> Option<(isize, u32)> {
+    let (offset, size): (*const isize, *const u32) = (weak!("__rseq_offset"), weak!("__rseq_size"));
+    if offset.is_null() || size.is_null() {
+        return None;
+    }
+    // SAFETY: libc's `ptrdiff_t`, constant since it registered a thread.
+    let offset = unsafe { offset.read() };
+    // SAFETY: libc's `unsigned int`, likewise.
+    let size = unsafe { size.read() };
+    (size != 0).then_some((offset, size))
 }
 
 /// Takes back what this thread's last section left armed, as the kernel does now and
-/// then: what would be sent back by that is not sent back by chance. In handlers only
-/// after a first time outside.
+/// then: what would be sent back by that is not sent back by chance.
 pub fn disarm() {
     const RSEQ_CS: usize = 8;
     let Some((offset, _)) = libc_area() else { return };
