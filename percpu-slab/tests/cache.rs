@@ -18,10 +18,10 @@ use percpu_slab::{
 };
 
 /// Counts itself while it is there.
-struct Counted<'a>(&'a Cell<isize>);
+struct Counted<'a>(&'a Cell<usize>);
 
 impl<'a> Counted<'a> {
-    fn new(alive: &'a Cell<isize>) -> Self {
+    fn new(alive: &'a Cell<usize>) -> Self {
         alive.set(alive.get() + 1);
         Self(alive)
     }
@@ -110,7 +110,7 @@ fn values_of_no_size_have_places_of_their_own() {
     assert_eq!((places.len(), *objects[99]), (100, Nothing));
     drop(objects);
 
-    struct Dropped<'a, T>(&'a Cell<isize>, [T; 0]);
+    struct Dropped<'a, T>(&'a Cell<usize>, [T; 0]);
     impl<T> Drop for Dropped<'_, T> {
         fn drop(&mut self) {
             self.0.set(self.0.get() + 1);
