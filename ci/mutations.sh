@@ -62,8 +62,9 @@ list() {
             found=$test
             [ "$test" != each ] || found=$(own_test "$section")
             case $section:$found in
-            # A store is about CPUs; portable mode has no index.
-            store:*is_made_once* | *control_block*) echo "$name:$section cpu $found" ;;
+            # A store is about CPUs; portable mode has no index; by concurrency id one item
+            # is a batch of one.
+            store:*is_made_once* | *control_block* | push:*inject_each* | pop:*inject_each*) echo "$name:$section cpu $found" ;;
             *inject_each::*)
                 for index in $PERCPU_MUTATION_INDEXES; do echo "$name:$section $index $found"; done ;;
             *) echo "$name:$section - $found" ;;

@@ -113,8 +113,7 @@ impl Turn {
             .into_iter()
             .flatten()
             .take(units)
-            // Relaxed: a fence comes after it (T3).
-            .map(|unit| copy_on(place, unit).load(Ordering::Relaxed))
+            .map(|unit| copy_on(place, unit).load(LEFT))
             .fold(0, u64::wrapping_add)
     }
 }
@@ -124,6 +123,10 @@ impl Default for Turn {
         Self::new()
     }
 }
+
+/// Relaxed: a fence comes after it (T3). Acquire for a checker that sees no fences.
+const LEFT: Ordering =
+    if cfg!(percpu_no_fences) { Ordering::Acquire } else { Ordering::Relaxed };
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
