@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 begin conformance
 need python3 python3
-(cd ci && python3 conformance_test.py --quiet)
+(cd ci && python3 conformance_test.py --quiet && python3 verification_test.py --quiet)
 
 # With the features, flags and folders of test.sh, loom.sh and inject.sh: what those
 # have built is asked, nothing is built for this.
@@ -25,3 +25,4 @@ for crate in core counter slab; do
         grep "^percpu-$crate/" | sed "1i \\   Doc-tests percpu_$crate" >> "$lists/$crate/plain"
 done
 python3 ci/conformance.py "$lists" --strict
+python3 ci/verification.py "$lists"

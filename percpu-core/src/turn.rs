@@ -125,8 +125,7 @@ impl Default for Turn {
 }
 
 /// Relaxed: a fence comes after it (T3). Acquire for a checker that sees no fences.
-const LEFT: Ordering =
-    if cfg!(percpu_no_fences) { Ordering::Acquire } else { Ordering::Relaxed };
+const LEFT: Ordering = if cfg!(percpu_no_fences) { Ordering::Acquire } else { Ordering::Relaxed };
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

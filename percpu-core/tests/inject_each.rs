@@ -547,6 +547,7 @@ fn the_first_operation_may_be_any() {
     for first in ["0", "1", "2", "3", "4", "5", "6"] {
         common::in_child(test, &[("PERCPU_TEST_FIRST", first), ("PERCPU_INDEX", &index)], || {
             prepare();
+            common::handle_sigusr1(|| ());
             let first = std::env::var("PERCPU_TEST_FIRST").unwrap().parse::<usize>().unwrap();
             let stack = PerCpuStack::with_capacity(64).unwrap();
             FIRST[first](&stack);
