@@ -20,7 +20,7 @@ from pathlib import Path
 
 PAGE = Path("docs/sanitizers.md")
 ROW = re.compile(r"^\| ([a-z, ]+) \| `([\w-]+/\w+)` \| (`[\w:]+`|all) \| (.+) \|$", re.M)
-# What one binary may take; under eight loads on two cores the slowest took a quarter.
+# Seconds that one binary may take: more than any does, but not for ever.
 PATIENCE = 2400
 
 
