@@ -228,7 +228,7 @@ while read -r -u 3 name target suite cpu shape append passes; do
             continue
         fi
         user "$name" "$target"
-    elif ! machine "$name" "$target" "$suite" "$cpu" "$shape" "$append"; then
+    elif ! machine "$name" "$target" "$suite" "$cpu" "$shape" "${append//+/ }"; then
         did_not_run "machine $name: no kernel of $suite to be had"
         left+=("$name")
         continue

@@ -13,6 +13,7 @@
 #   mutated   a section lacks something, and a test must notice
 machines() {
     #    name  target                     kernel of           CPU          shape  kernel's words  passes
+    # (a + for each space between words)
     echo "a57   aarch64-unknown-linux-gnu  bookworm           cortex-a57   four - short hotplug offline norseq nofence"
     echo "n1    aarch64-unknown-linux-gnu  bookworm-backports neoverse-n1  four - all mutated"
     echo "n1b   aarch64-unknown-linux-gnu  trixie-backports   neoverse-n1  two  - storms"
@@ -23,7 +24,7 @@ machines() {
     echo "x61   x86_64-unknown-linux-gnu   bookworm           Nehalem      four - short plug"
     echo "x510  x86_64-unknown-linux-gnu   bullseye           Nehalem      four - short"
     echo "odd   x86_64-unknown-linux-gnu   bookworm-backports Nehalem      odd  - short"
-    echo "late  x86_64-unknown-linux-gnu   bookworm           Nehalem      four maxcpus=3,isolcpus=2 short"
+    echo "late  x86_64-unknown-linux-gnu   bookworm           Nehalem      four maxcpus=3+isolcpus=2 short"
     echo "one   x86_64-unknown-linux-gnu   bookworm-backports Nehalem      four nr_cpus=1 short"
     echo "musl  x86_64-unknown-linux-musl  bookworm-backports Nehalem      four - storms"
     # Without a machine: qemu translates the program alone, and knows no rseq.
