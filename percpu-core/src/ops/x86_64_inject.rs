@@ -7,6 +7,11 @@
 //! - Labels 43 and 44 lie before and after the delay before the commit, 45 behind the
 //!   one after it; 62, 64, 66 and 67 are descriptors that say something wrong.
 
+// Above what they are part of.
+#[macro_use]
+#[path = "section_inject.rs"]
+mod section;
+
 #[cfg(percpu_inject)]
 macro_rules! point {
     ($n:literal) => {
@@ -52,6 +57,13 @@ macro_rules! inject {
     };
 }
 
+#[cfg(percpu_inject)]
+macro_rules! jump {
+    ($label:literal) => {
+        concat!("jmp ", $label, "\n")
+    };
+}
+
 /// A jump to `$label` if the thing is broken.
 #[cfg(percpu_inject)]
 macro_rules! if_broken {
@@ -59,64 +71,6 @@ macro_rules! if_broken {
         concat!("bt dword ptr [{t} + {which}], ", bit!($name), "\njc ", $label, "\n")
     };
 }
-#[cfg(percpu_inject)]
-macro_rules! unless {
-    ($name:ident, $($text:expr),+ $(,)?) => {
-        concat!(if_broken!($name, "76f"), $($text,)+ "76:\n")
-    };
-}
-#[cfg(not(percpu_inject))]
-macro_rules! unless {
-    ($name:ident, $($text:expr),+ $(,)?) => {
-        concat!($($text),+)
-    };
-}
-#[cfg(percpu_inject)]
-macro_rules! when {
-    ($name:ident, $($text:expr),+ $(,)?) => {
-        concat!(if_broken!($name, "77f"), "jmp 78f\n77:\n", $($text,)+ "78:\n")
-    };
-}
-#[cfg(not(percpu_inject))]
-macro_rules! when {
-    ($name:ident, $($text:expr),+ $(,)?) => {
-        ""
-    };
-}
-#[cfg(percpu_inject)]
-macro_rules! either {
-    ($name:ident, $broken:expr, $right:expr $(,)?) => {
-        concat!(if_broken!($name, "77f"), $right, "jmp 78f\n77:\n", $broken, "78:\n")
-    };
-}
-#[cfg(not(percpu_inject))]
-macro_rules! either {
-    ($name:ident, $broken:expr, $right:expr $(,)?) => {
-        $right
-    };
-}
-
-#[cfg(percpu_inject)]
-macro_rules! broken_descriptors {
-    () => {
-        concat!(
-            ".pushsection __rseq_cs, \"aw\"\n",
-            ".balign 32\n",
-            "62: .long 0, 0\n.quad 3f, 43f - 3f, 5f\n",
-            "64: .long 0, 0\n.quad 3f, 45f - 3f, 5f\n",
-            "66: .long 1, 0\n.quad 3f, 4f - 3f, 5f\n",
-            "67: .long 0, 0\n.quad 3f, 4f - 3f, 46f\n",
-            ".popsection\n",
-        )
-    };
-}
-#[cfg(not(percpu_inject))]
-macro_rules! broken_descriptors {
-    () => {
-        ""
-    };
-}
-
 #[cfg(not(percpu_inject))]
 macro_rules! arm {
     () => {
@@ -175,19 +129,6 @@ macro_rules! unchecked {
 #[cfg(not(percpu_inject))]
 macro_rules! unchecked {
     ($number:ident) => {
-        ""
-    };
-}
-
-#[cfg(percpu_inject)]
-macro_rules! end_late {
-    () => {
-        concat!(point!("3"), "45:\n")
-    };
-}
-#[cfg(not(percpu_inject))]
-macro_rules! end_late {
-    () => {
         ""
     };
 }
