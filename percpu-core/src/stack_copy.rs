@@ -36,7 +36,7 @@ pub(crate) struct StackCopy {
     /// Stands for the slots: loom notices a section that writes there although a
     /// drain may still load what was there.
     #[cfg(percpu_loom)]
-    inside: loom::cell::UnsafeCell<()>,
+    inside: crate::engine::cell::UnsafeCell<()>,
 }
 
 // SAFETY: there is nothing in the cell. loom orders accesses to it, or fails.
@@ -56,7 +56,7 @@ impl StackCopy {
         Self {
             word: AtomicU64::new(0),
             slots: (0..capacity).map(|_| AtomicU64::new(0)).collect(),
-            inside: loom::cell::UnsafeCell::new(()),
+            inside: crate::engine::cell::UnsafeCell::new(()),
         }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct Units {
     state: Mutex<State>,
     /// Stands for what units hold: loom notices who looks before it is written.
     #[cfg(percpu_loom)]
-    contents: Box<[loom::cell::UnsafeCell<()>]>,
+    contents: Box<[crate::engine::cell::UnsafeCell<()>]>,
 }
 
 // SAFETY: there is nothing in the cells. loom orders accesses to them, or fails.
@@ -148,7 +148,7 @@ impl Units {
             hidden: hardened.then(Hidden::default),
             state: Mutex::new(State::default()),
             #[cfg(percpu_loom)]
-            contents: addresses.iter().map(|_| loom::cell::UnsafeCell::new(())).collect(),
+            contents: addresses.iter().map(|_| crate::engine::cell::UnsafeCell::new(())).collect(),
         }
     }
 

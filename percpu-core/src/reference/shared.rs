@@ -55,7 +55,7 @@ pub(super) struct Shared<T> {
     release: Option<Release<T>>,
     /// Stands for the allocation: loom notices who frees it too early.
     #[cfg(percpu_loom)]
-    alive: loom::cell::UnsafeCell<()>,
+    alive: crate::engine::cell::UnsafeCell<()>,
     /// O3.
     value: UnsafeCell<MaybeUninit<T>>,
 }
@@ -74,7 +74,7 @@ impl<T> Shared<T> {
             vacant: AtomicBool::new(value.is_none()),
             release,
             #[cfg(percpu_loom)]
-            alive: loom::cell::UnsafeCell::new(()),
+            alive: crate::engine::cell::UnsafeCell::new(()),
             value: UnsafeCell::new(value.map_or(MaybeUninit::uninit(), MaybeUninit::new)),
         };
         Ok(NonNull::from(Box::leak(Box::new(shared))))
