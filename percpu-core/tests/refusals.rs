@@ -218,7 +218,8 @@ fn no_fence(calls: &'static [Call], errno: i32) {
     common::set_affinity(1 << common::allowed().trailing_zeros());
     assert!(LIST.push(ListNode::new(1)).is_ok() && BUFFER.push([2, 3]).is_ok());
     stack.push(4).unwrap();
-    let holding: Vec<_> = common::active_units().filter(|&unit| stack.on(unit).len() > 0).collect();
+    let holding: Vec<_> =
+        common::active_units().filter(|&unit| !stack.on(unit).is_empty()).collect();
     refused(calls, errno, || {
         assert_eq!(fence::all(), Err(error.clone()));
         for unit in holding {

@@ -35,7 +35,7 @@ impl Tickets {
             // From here on the thread may be on another CPU, or another one have drawn.
             // No two CPUs hold the same number but where they have none left, so the
             // exchange finds either out, or does no harm.
-            if next % BLOCK != 0 {
+            if !next.is_multiple_of(BLOCK) {
                 if self.next.compare_exchange(next, next + 1).is_ok() {
                     return next;
                 }
