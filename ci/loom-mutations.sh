@@ -346,7 +346,7 @@ export -f run_row
 export logs
 
 # As many at a time as there are processors.
-wanted=" $* "
+wanted=" $* " row=0
 sed 's/#.*//' <<< "$rows" | while read -r mutation model; do
     [ -n "$mutation" ] || continue
     [ $# -eq 0 ] || [[ $wanted == *" $mutation "* || $wanted == *" ${model%%::*}:: "* ]] || continue

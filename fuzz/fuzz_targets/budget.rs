@@ -103,6 +103,8 @@ impl Twins {
         });
         match (answer, refuses) {
             (Ok(()), None) => self.change(to, |used| used + n),
+            // Nothing, from a stock, while a parent owes: nobody has to be asked.
+            (Ok(()), Some(_)) if n == 0 => {}
             (Err(error), Some(nth)) => {
                 let LimitExceeded { requested, available, limit, .. } = *error;
                 assert_eq!((requested, available, limit), (n, left(nth), self.all[nth].limit));

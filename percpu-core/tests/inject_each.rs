@@ -278,7 +278,7 @@ fn buffer() -> Case {
         if BUFFER.push([n, !n, n ^ 9]).is_err() {
             PUT.fetch_sub(n, Relaxed);
         }
-        if n % 4 != 0 {
+        if !n.is_multiple_of(4) {
             BUFFER.pop().into_iter().for_each(record);
         }
     };
@@ -316,7 +316,7 @@ const SPAN: u64 = 3;
 
 fn add_within() -> Case {
     let step = |n: u64, _| {
-        let by = if n % 3 == 0 { 1_u64.wrapping_neg() } else { 1 };
+        let by = if n.is_multiple_of(3) { 1_u64.wrapping_neg() } else { 1 };
         match SWITCH.add_within(&*WORD, by, 0, SPAN) {
             Ok(()) => _ = PUT.fetch_add(by, Relaxed),
             Err(Refused::Bounds | Refused::Stopped) => (),
@@ -627,7 +627,7 @@ fn a_store_is_made_once_and_where_its_thread_is() {
                     std::hint::spin_loop();
                 }
                 (0..random.next() % 300).for_each(|_| std::hint::spin_loop());
-                if random.next() % 2 == 0 {
+                if random.next().is_multiple_of(2) {
                     // Aborted, and moved when it has begun again.
                     common::signal(&storer);
                     (0..random.next() % 100).for_each(|_| std::hint::spin_loop());
@@ -676,12 +676,18 @@ fn portable_mode_leaves_the_thread_control_block_alone() {
             (case.step)(n, Where::Handler);
             look();
         }
-        (PAIR.swap((0, !0)), look());
-        (LIST.push(ListNode::new(1)).unwrap(), look());
-        (stack.push(1).unwrap(), look());
-        (assert_eq!(stack.pop(), Some(1)), look());
-        (assert_eq!(stack.push_batch(&[1, 2]), 2), look());
-        (assert_eq!(stack.pop_batch(&mut [0; 2]), 2), look());
+        PAIR.swap((0, !0));
+        look();
+        LIST.push(ListNode::new(1)).unwrap();
+        look();
+        stack.push(1).unwrap();
+        look();
+        assert_eq!(stack.pop(), Some(1));
+        look();
+        assert_eq!(stack.push_batch(&[1, 2]), 2);
+        look();
+        assert_eq!(stack.pop_batch(&mut [0; 2]), 2);
+        look();
         assert!(!changed, "the thread control block was written to");
         assert!(!info().unwrap().mode().is_rseq());
     });

@@ -71,7 +71,7 @@ impl Draws for ByStore {
 
     fn draw(&self) -> u64 {
         let mut next = self.next.load();
-        if next % BLOCK == 0 {
+        if next.is_multiple_of(BLOCK) {
             next = self.blocks.fetch_add(BLOCK, Ordering::Relaxed);
         }
         self.next.store(next + 1);

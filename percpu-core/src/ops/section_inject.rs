@@ -43,7 +43,8 @@ macro_rules! either {
 macro_rules! broken_descriptors {
     () => {
         concat!(
-            ".pushsection __rseq_cs, \"aw\"\n",
+            // Not among those that debuggers are told of.
+            ".pushsection .data.percpu_broken_cs, \"aw\"\n",
             ".balign 32\n",
             "62: .long 0, 0\n.quad 3f, 43f - 3f, 5f\n",
             "64: .long 0, 0\n.quad 3f, 45f - 3f, 5f\n",

@@ -18,6 +18,12 @@ fn builder() -> Builder {
     Builder::new().cpus(CPUS).faults(1).preemptions(1)
 }
 
+/// Where a thread begins. By loom there is one CPU.
+#[allow(clippy::modulo_one)]
+fn cpu_of(thread: u32) -> u32 {
+    thread % CPUS
+}
+
 /// Between two steps: on to another CPU, if there is one.
 fn move_on(machine: Machine, thread: u32, step: usize) {
     if step % 3 == 2 {
@@ -39,7 +45,7 @@ fn words() {
             }
         };
         let mut adders: Vec<_> = (0..THREADS)
-            .map(|thread| machine.spawn_on(thread % CPUS, work(thread, Arc::clone(&word))))
+            .map(|thread| machine.spawn_on(cpu_of(thread), work(thread, Arc::clone(&word))))
             .collect();
         adders.push(machine.spawn_without_rseq(work(0, Arc::clone(&word))));
         let theirs = Arc::clone(&word);
@@ -61,7 +67,7 @@ fn stack() {
         let workers: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let stack = Arc::clone(&stack);
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     let mut mine = vec![];
                     for step in 0..STEPS {
                         let item = thread as usize * STEPS + step + 1;
@@ -111,7 +117,7 @@ fn local_lock() {
         let mut lockers: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let lock = Arc::clone(&lock);
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     for step in 0..STEPS {
                         let mut guard = lock.lock();
                         move_on(machine, thread, step);
@@ -151,7 +157,7 @@ fn reference() {
         let users: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let mine = owner.get();
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     let mut kept = vec![];
                     for step in 0..STEPS {
                         kept.push(Ref::clone(&mine));

@@ -15,6 +15,12 @@ fn builder() -> Builder {
     Builder::new().cpus(CPUS).faults(1).preemptions(1)
 }
 
+/// Where a thread begins. By loom there is one CPU.
+#[allow(clippy::modulo_one)]
+fn cpu_of(thread: u32) -> u32 {
+    thread % CPUS
+}
+
 /// Between two steps: on to another CPU, if there is one.
 fn move_on(machine: Machine, thread: u32, step: usize) {
     if step % 3 == 2 {
@@ -30,7 +36,7 @@ fn counter() {
         let adders: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let counter = Arc::clone(&counter);
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     for step in 0..STEPS {
                         counter.add(step as u64 + 1);
                         move_on(machine, thread, step);
@@ -73,7 +79,7 @@ fn budget() {
                 };
                 match thread {
                     THREADS => machine.spawn_without_rseq(work),
-                    _ => machine.spawn_on(thread % CPUS, work),
+                    _ => machine.spawn_on(cpu_of(thread), work),
                 }
             })
             .collect();
@@ -92,7 +98,7 @@ fn rwlock() {
         let mut all: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let lock = Arc::clone(&lock);
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     for step in 0..STEPS {
                         let words = lock.read();
                         let first = words[0].load(Relaxed);
@@ -139,7 +145,7 @@ fn domain() {
         let mut all: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let place = Arc::clone(&place);
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     for step in 0..STEPS {
                         place.domain.with(|| {
                             let found = place.current.load(Relaxed);

@@ -26,6 +26,12 @@ fn builder() -> Builder {
     Builder::new().cpus(CPUS).faults(1).preemptions(1)
 }
 
+/// Where a thread begins. By loom there is one CPU.
+#[allow(clippy::modulo_one)]
+fn cpu_of(thread: u32) -> u32 {
+    thread % CPUS
+}
+
 /// Between two steps: on to another CPU, if there is one.
 fn move_on(machine: Machine, thread: u32, step: usize) {
     if step % 3 == 2 {
@@ -78,7 +84,7 @@ fn magazines() {
         let mut threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let all = Arc::clone(&all);
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     let (magazines, numbers, out) = &*all;
                     let mut mine = vec![];
                     for step in 0..STEPS {
@@ -130,7 +136,7 @@ fn slabs() {
         let threads: Vec<_> = (0..=THREADS)
             .map(|thread| {
                 let all = Arc::clone(&all);
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     let (slabs, out) = &*all;
                     let mut mine = vec![];
                     for step in 0..STEPS {
@@ -192,7 +198,7 @@ fn keyed() {
         let threads: Vec<_> = (0..=THREADS)
             .map(|thread| {
                 let (slab, keys) = (Arc::clone(&slab), Arc::clone(&keys));
-                machine.spawn_on(thread % CPUS, move || {
+                machine.spawn_on(cpu_of(thread), move || {
                     for step in 0..STEPS {
                         let of = (thread as usize + step) % keys.len();
                         let found = slab.with(keys[of], |value| {
