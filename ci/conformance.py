@@ -177,7 +177,9 @@ def main(folder, *options):
         return Path(path).read_text(encoding="utf-8")
 
     named = " ".join(re.findall(r"^(?:first|scripts|last|campaigns)=\((.*?)^\)", read(".ci/run"), re.M | re.S)).split()
-    scripts = {f"ci/{name}.sh": read(f"ci/{name}.sh") for name in named}
+    # A script may have parts in a folder of its name.
+    parts = {name: [f"ci/{name}.sh", *map(str, sorted(Path(f"ci/{name}").glob("*.sh")))] for name in named}
+    scripts = {f"ci/{name}.sh": "\n".join(map(read, files)) for name, files in parts.items()}
     targets = re.findall(r'^path = "fuzz_targets/(\w+)\.rs"', read("fuzz/Cargo.toml"), re.M)
     lists = {
         crate: all_tests(*(read(f"{folder}/{crate}/{name}") for name in ("plain", "ignored", "loom", "inject")))

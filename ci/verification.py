@@ -50,7 +50,9 @@ def runs(command, known):
         return any(wanted == mutation or model.startswith(wanted) for mutation, model in known["mutations"])
     if program == "ci/fuzz-smoke.sh":
         return wanted in known["targets"]
-    # The script itself says what there is.
+    if program == "ci/torture.sh":
+        wanted = re.sub("_by_(cpu|concurrency_id)$", "", wanted)
+    # The script itself, or what it reads, says what there is.
     return bool(re.search(rf"\b{re.escape(wanted)}\b", known["scripts"].get(program, "")))
 
 
@@ -82,12 +84,14 @@ def main(folder):
     def read(path):
         return Path(path).read_text(encoding="utf-8")
 
-    known = {crate: listed(read(f"{folder}/{crate}/plain")) for crate in CRATES}
+    known = {crate: listed(read(f"{folder}/{crate}/plain") + read(f"{folder}/{crate}/inject")) for crate in CRATES}
     models = (short(listed(read(f"{folder}/{crate}/loom")), "tests/loom/main.rs::", "") for crate in CRATES)
     known["models"] = set().union(*models)
     known["scripts"] = {f"ci/{path.name}": read(path) for path in Path("ci").glob("*.sh")}
+    known["scripts"]["ci/mutations.sh"] += read("ci/mutations.txt")
+    known["scripts"]["ci/torture.sh"] += read("percpu-core/tests/torture/main.rs")
     known["mutations"] = mutations(known["scripts"]["ci/loom-mutations.sh"])
-    known["targets"] = re.findall(r'^path = "fuzz_targets/(\w+)\.rs"', read("fuzz/Cargo.toml"), re.M)
+    known["targets"] = re.findall(r'^path = "fuzz_targets/(\w+)\.rs"', read("fuzz/Cargo.toml") + read("fuzz/pretend/Cargo.toml"), re.M)
     page = read("docs/verification.md")
     problems = list(check(page, known))
     for problem in problems:
