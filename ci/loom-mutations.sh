@@ -338,6 +338,9 @@ run_row() {
         cause=$(grep -m 1 -A 1 'panicked at' "$log" | tail -n 1)
         where=${where#percpu model: failed in }
         echo "caught  $mutation by $model ($where, $((SECONDS - start)) s): $cause"
+    elif grep -q 'panicked at .*loom' "$log" && grep -q '^Causality violation' "$log"; then
+        # loom's finding; what is dropped then panics once more, which ends the process.
+        echo "caught  $mutation by $model ($((SECONDS - start)) s): $(grep -m 1 '^Causality' "$log")"
     else
         echo "MISSED  $mutation by $model"
     fi

@@ -51,7 +51,6 @@ sum_before_the_lock   values::set_against_add
 record_stores         values::record_against_record_on_one_cpu
 set_take_in_two_steps set::take_against_update
 float_add_goes_back   float::float_add_after_set_against_a_late_add
-ticket_of_the_one_under_way domain::synchronize_against_synchronize
 turn_one_unit         domain::reader_that_leaves_on_another_cpu
 approx_sum_unlocked   approx::sum_against_folds
 budget_fill_unlocked  budget::a_charge_beside_a_stock_that_is_filled
