@@ -87,7 +87,7 @@ plain=(--profile loom -p percpu-core --test model_fuzz)
 cargo test "${plain[@]}" -- --nocapture
 RUSTDOCFLAGS="$RUSTFLAGS" cargo test -q --profile loom -p percpu-core --doc model
 for fuzzed in every_fault_alone no_bytes_lose_an_addition no_bytes_lose_an_item; do
-    if PERCPU_LOOM_MUTATE=no_restart PROPTEST_FAILURE_PERSISTENCE=off \
+    if PERCPU_LOOM_MUTATE=no_restart \
         cargo test -q "${plain[@]}" -- --exact "$fuzzed" > "$log" 2>&1; then
         echo "MISSED  no_restart by model_fuzz::$fuzzed"
         missed=1

@@ -71,6 +71,8 @@ fn hands_out_once(program: &[u8], faults: &[u8]) {
 }
 
 proptest! {
+    // Nothing is kept: what fails is a mutation's.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn no_bytes_lose_an_addition(program: Vec<u8>, faults: Vec<u8>) {
         counts(&program, &faults);
