@@ -10,6 +10,7 @@ mod local_lock;
 mod plan;
 mod reference;
 mod scaled;
+mod sized;
 mod stack;
 mod structures;
 mod switch;

@@ -7,34 +7,19 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use percpu_core::atomic::AtomicU64;
 use percpu_core::model::loom::cell::Cell;
-use percpu_core::model::{Builder, Machine, scaled};
+use percpu_core::model::scaled;
 use percpu_core::{LocalLock, PerCpu, PerCpuRef, PerCpuStack, Ref, Unit};
+
+use crate::sized::{builder, cpu_of, move_on};
 
 const CPUS: u32 = scaled(1, 4) as u32;
 const THREADS: u32 = scaled(2, 6) as u32;
 const STEPS: usize = scaled(1, 16);
 
-fn builder() -> Builder {
-    Builder::new().cpus(CPUS).faults(1).preemptions(1)
-}
-
-/// Where a thread begins. By loom there is one CPU.
-#[allow(clippy::modulo_one)]
-fn cpu_of(thread: u32) -> u32 {
-    thread % CPUS
-}
-
-/// Between two steps: on to another CPU, if there is one.
-fn move_on(machine: Machine, thread: u32, step: usize) {
-    if step % 3 == 2 {
-        machine.migrate((thread + step as u32) % machine.cpus());
-    }
-}
-
 /// Nothing is lost, and a sum never goes down.
 #[test]
 fn words() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let word = Arc::new(PerCpu::<AtomicU64>::zeroed().unwrap());
         let work = |thread: u32, word: Arc<PerCpu<AtomicU64>>| {
             move || {
@@ -45,7 +30,9 @@ fn words() {
             }
         };
         let mut adders: Vec<_> = (0..THREADS)
-            .map(|thread| machine.spawn_on(cpu_of(thread), work(thread, Arc::clone(&word))))
+            .map(|thread| {
+                machine.spawn_on(cpu_of(machine, thread), work(thread, Arc::clone(&word)))
+            })
             .collect();
         adders.push(machine.spawn_without_rseq(work(0, Arc::clone(&word))));
         let theirs = Arc::clone(&word);
@@ -62,12 +49,12 @@ fn words() {
 /// Each item comes off once: for whoever pops, for a drain beside them, or at the end.
 #[test]
 fn stack() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let stack = Arc::new(PerCpuStack::<usize>::with_capacity(2).unwrap());
         let workers: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let stack = Arc::clone(&stack);
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     let mut mine = vec![];
                     for step in 0..STEPS {
                         let item = thread as usize * STEPS + step + 1;
@@ -111,13 +98,13 @@ impl Guarded {
 /// One holder a copy, its CPU's own and those from elsewhere.
 #[test]
 fn local_lock() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let guarded = |_| LocalLock::new(Guarded(Cell::new(0)));
         let lock = Arc::new(PerCpu::new_with(guarded).unwrap());
         let mut lockers: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let lock = Arc::clone(&lock);
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     for step in 0..STEPS {
                         let mut guard = lock.lock();
                         move_on(machine, thread, step);
@@ -142,7 +129,7 @@ fn local_lock() {
 /// Released once, after the last put, however many there were and on whichever CPU.
 #[test]
 fn reference() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let releases = Arc::new(Tally::new(0));
         let told = Arc::clone(&releases);
         let owner = PerCpuRef::builder()
@@ -157,7 +144,7 @@ fn reference() {
         let users: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let mine = owner.get();
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     let mut kept = vec![];
                     for step in 0..STEPS {
                         kept.push(Ref::clone(&mine));

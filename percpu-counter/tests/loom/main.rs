@@ -8,6 +8,8 @@ mod float;
 mod rwlock;
 mod scaled;
 mod set;
+#[path = "../../../percpu-core/tests/loom/sized.rs"]
+mod sized;
 mod values;
 
 use std::sync::Arc;

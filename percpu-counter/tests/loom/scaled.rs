@@ -4,39 +4,24 @@
 use std::sync::Arc;
 
 use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
-use percpu_core::model::{Builder, Machine, scaled};
+use percpu_core::model::scaled;
 use percpu_counter::{Budget, Counter, Domain, PerCpuRwLock};
+
+use crate::sized::{builder, cpu_of, move_on};
 
 const CPUS: u32 = scaled(1, 4) as u32;
 const THREADS: u32 = scaled(1, 5) as u32;
 const STEPS: usize = scaled(1, 12);
 
-fn builder() -> Builder {
-    Builder::new().cpus(CPUS).faults(1).preemptions(1)
-}
-
-/// Where a thread begins. By loom there is one CPU.
-#[allow(clippy::modulo_one)]
-fn cpu_of(thread: u32) -> u32 {
-    thread % CPUS
-}
-
-/// Between two steps: on to another CPU, if there is one.
-fn move_on(machine: Machine, thread: u32, step: usize) {
-    if step % 3 == 2 {
-        machine.migrate((thread + step as u32) % machine.cpus());
-    }
-}
-
 /// What is taken and what is left is what was added.
 #[test]
 fn counter() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let counter = Arc::new(Counter::new().unwrap());
         let adders: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let counter = Arc::clone(&counter);
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     for step in 0..STEPS {
                         counter.add(step as u64 + 1);
                         move_on(machine, thread, step);
@@ -59,7 +44,7 @@ fn counter() {
 #[test]
 fn budget() {
     const LIMIT: u64 = scaled(4, 9) as u64;
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let budget = Arc::new(Budget::builder().limit(LIMIT).stock(1).build().unwrap());
         let in_use = Arc::new(AtomicU64::new(0));
         let users: Vec<_> = (0..=THREADS)
@@ -79,7 +64,7 @@ fn budget() {
                 };
                 match thread {
                     THREADS => machine.spawn_without_rseq(work),
-                    _ => machine.spawn_on(cpu_of(thread), work),
+                    _ => machine.spawn_on(cpu_of(machine, thread), work),
                 }
             })
             .collect();
@@ -92,13 +77,13 @@ fn budget() {
 /// Two words that a writer changes one after the other, and a reader finds equal.
 #[test]
 fn rwlock() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let pair = || [AtomicU64::new(0), AtomicU64::new(0)];
         let lock = Arc::new(PerCpuRwLock::new(pair()).unwrap());
         let mut all: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let lock = Arc::clone(&lock);
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     for step in 0..STEPS {
                         let words = lock.read();
                         let first = words[0].load(Relaxed);
@@ -136,7 +121,7 @@ fn domain() {
         current: AtomicU64,
         values: [AtomicU64; VALUES],
     }
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let place = Arc::new(Place {
             domain: Domain::new().unwrap(),
             current: AtomicU64::new(0),
@@ -145,7 +130,7 @@ fn domain() {
         let mut all: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let place = Arc::clone(&place);
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     for step in 0..STEPS {
                         place.domain.with(|| {
                             let found = place.current.load(Relaxed);

@@ -13,4 +13,6 @@ mod keyed;
 mod magazines;
 mod pools;
 mod scaled;
+#[path = "../../../percpu-core/tests/loom/sized.rs"]
+mod sized;
 mod slabs;

@@ -14,30 +14,15 @@ use std::sync::Arc;
 use percpu_core::Unit;
 use percpu_core::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::model::loom::sync::Mutex;
-use percpu_core::model::{Builder, Machine, scaled};
+use percpu_core::model::scaled;
 use percpu_slab::Slab;
 use percpu_slab::raw::{MagazineOptions, Magazines, SlabOptions, Slabs, Source};
+
+use crate::sized::{builder, cpu_of, move_on};
 
 const CPUS: u32 = scaled(1, 3) as u32;
 const THREADS: u32 = scaled(1, 4) as u32;
 const STEPS: usize = scaled(1, 12);
-
-fn builder() -> Builder {
-    Builder::new().cpus(CPUS).faults(1).preemptions(1)
-}
-
-/// Where a thread begins. By loom there is one CPU.
-#[allow(clippy::modulo_one)]
-fn cpu_of(thread: u32) -> u32 {
-    thread % CPUS
-}
-
-/// Between two steps: on to another CPU, if there is one.
-fn move_on(machine: Machine, thread: u32, step: usize) {
-    if step % 3 == 2 {
-        machine.migrate((thread + step as u32) % machine.cpus());
-    }
-}
 
 fn small() -> MagazineOptions {
     MagazineOptions { magazine: 1, magazines: 1, max_magazines: 1, depot: 1, count_hits: false }
@@ -79,12 +64,12 @@ impl Source for Numbers {
 
 #[test]
 fn magazines() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let all = Arc::new((Magazines::new(small()).unwrap(), Numbers::default(), Out::default()));
         let mut threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let all = Arc::clone(&all);
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     let (magazines, numbers, out) = &*all;
                     let mut mine = vec![];
                     for step in 0..STEPS {
@@ -125,7 +110,7 @@ fn magazines() {
 
 #[test]
 fn slabs() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let mut options = SlabOptions::default();
         options.min_objects = Some(3);
         options.min_partial = Some(0);
@@ -136,7 +121,7 @@ fn slabs() {
         let threads: Vec<_> = (0..=THREADS)
             .map(|thread| {
                 let all = Arc::clone(&all);
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     let (slabs, out) = &*all;
                     let mut mine = vec![];
                     for step in 0..STEPS {
@@ -183,7 +168,7 @@ impl Drop for Value {
 
 #[test]
 fn keyed() {
-    builder().check(|machine| {
+    builder(CPUS).check(|machine| {
         let slab = Slab::builder().magazines(small()).removed(1).build().unwrap();
         let slab = Arc::new(slab);
         let dropped = Arc::new(AtomicU64::new(0));
@@ -198,7 +183,7 @@ fn keyed() {
         let threads: Vec<_> = (0..=THREADS)
             .map(|thread| {
                 let (slab, keys) = (Arc::clone(&slab), Arc::clone(&keys));
-                machine.spawn_on(cpu_of(thread), move || {
+                machine.spawn_on(cpu_of(machine, thread), move || {
                     for step in 0..STEPS {
                         let of = (thread as usize + step) % keys.len();
                         let found = slab.with(keys[of], |value| {
