@@ -551,8 +551,14 @@ fn the_first_operation_may_be_any() {
             let first = std::env::var("PERCPU_TEST_FIRST").unwrap().parse::<usize>().unwrap();
             let stack = PerCpuStack::with_capacity(64).unwrap();
             FIRST[first](&stack);
-            // All units that a thread can have.
-            common::in_a_storm(4, |_| (0..2_000).for_each(|_| WORD.inc()));
+            // All units that a thread can have. A pop is to find something there: one that
+            // does not goes round as well.
+            common::in_a_storm(4, |_| {
+                for _ in 0..2_000 {
+                    WORD.inc();
+                    _ = first == 1 && stack.push(7).is_ok();
+                }
+            });
             match first {
                 // As long as the shared unit's is not full, or has some left.
                 0 => goes_round(1, || stack.push(7).unwrap()),
