@@ -278,20 +278,25 @@ mod tests {
                 let (buffers, over) = (&buffers, &over);
                 scope.spawn(move || {
                     while !over.load(Ordering::Relaxed) {
-                        let first = buffers[n % 2].push([7; 4]);
-                        let _ = first.or_else(|record| buffers[1 - n % 2].push(record));
-                        for buffer in buffers {
+                        // Neither full nor empty most of the time: both sections work.
+                        for _ in 0..5 {
+                            let first = buffers[n % 2].push([7; 4]);
+                            let _ = first.or_else(|record| buffers[1 - n % 2].push(record));
+                        }
+                        for buffer in buffers.iter().cycle().take(6) {
                             assert!(buffer.pop().is_none_or(|record| record == [7; 4]));
                         }
                     }
                 });
             }
             let mut moved = [false; 2];
+            // Nothing may panic before the threads are told that it is over.
+            let mut restless = None;
             // Until the other threads have been seen at work: on a busy machine that
             // takes a while.
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-            for round in 0.. {
-                if round >= 500 && (moved == [true; 2] || deadline < std::time::Instant::now()) {
+            'rounds: for round in 0.. {
+                if round >= 2_000 && (moved == [true; 2] || deadline < std::time::Instant::now()) {
                     break;
                 }
                 for unit in Unit::all().unwrap() {
@@ -301,17 +306,21 @@ mod tests {
                     let still = drain::stopped(&buffer.gate, unit, || {
                         let length = buffer.len();
                         (0..500).all(|n| {
-                            if round >= 500 && n % 100 == 0 {
+                            if round >= 2_000 && n % 100 == 0 {
                                 std::thread::yield_now();
                             }
                             moved[round % 2] |= other.len() != open;
                             buffer.len() == length
                         })
                     });
-                    assert!(still.unwrap(), "{unit}, round {round}");
+                    if still != Ok(true) {
+                        restless = Some((unit, round, still));
+                        break 'rounds;
+                    }
                 }
             }
             over.store(true, Ordering::Relaxed);
+            assert_eq!(restless, None, "a unit, the round, whether its closed buffer stood");
             assert_eq!(moved, [true; 2], "meanwhile the other one was used");
         });
     }
