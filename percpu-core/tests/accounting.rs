@@ -235,6 +235,7 @@ fn a_forked_child_goes_on_counting_on_its_own() {
         assert!(a_child_counts());
         let over = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             for n in 1..4 {
                 let over = &over;
                 scope.spawn(move || {
@@ -244,7 +245,7 @@ fn a_forked_child_goes_on_counting_on_its_own() {
                 });
             }
             let children = (0..20).filter(|_| a_child_counts()).count();
-            over.store(true, SeqCst);
+            drop(ends);
             assert_eq!(children, 20);
         });
         settled(&ALLOC);

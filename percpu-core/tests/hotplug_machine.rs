@@ -69,6 +69,7 @@ fn nothing_is_lost_while_cpus_come_and_go() {
 
         let over = AtomicBool::new(false);
         let turns: u64 = std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             let work = || {
                 let mut turns = 0;
                 while !over.load(Relaxed) {
@@ -93,7 +94,7 @@ fn nothing_is_lost_while_cpus_come_and_go() {
             {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            over.store(true, Relaxed);
+            drop(ends);
             workers.into_iter().map(|worker| worker.join().unwrap()).sum()
         });
         drop(watcher);

@@ -219,6 +219,7 @@ fn a_stopped_unit_has_one_holder_in(test: &str, env: &[(&str, &str)]) {
         // Most of the time they are about to commit.
         percpu_core::__inject::set(2, 20_000);
         std::thread::scope(|scope| {
+            let _over = common::Over(&over);
             for _ in 0..3 {
                 scope.spawn(|| {
                     while !over.load(Relaxed) {
@@ -232,7 +233,6 @@ fn a_stopped_unit_has_one_holder_in(test: &str, env: &[(&str, &str)]) {
                     enter(&mut inside.lock_on(unit).unwrap(), 20_000);
                 }
             }
-            over.store(true, Relaxed);
         });
         percpu_core::__inject::set(2, 0);
     });

@@ -376,13 +376,6 @@ fn with_delays(turns: [u64; 4], storm: impl FnOnce()) {
     let set = |turns: [u64; 4]| {
         (0..).zip(turns).for_each(|(point, turns)| percpu_core::__inject::set(point, turns));
     };
-    /// Says so, however this is left: the other thread is waited for.
-    struct Over<'a>(&'a AtomicBool);
-    impl Drop for Over<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Relaxed);
-        }
-    }
     set(turns);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -392,7 +385,7 @@ fn with_delays(turns: [u64; 4], storm: impl FnOnce()) {
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
-        let _over = Over(&over);
+        let _over = common::Over(&over);
         storm();
     });
     set([0; 4]);

@@ -292,6 +292,7 @@ fn a_refused_fence_keeps_writers_out_and_lets_readers_in() {
         assert!(lock.try_write().is_none());
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             let readers = [(); 3].map(|()| {
                 scope.spawn(|| {
                     let mut reads = 0_u64;
@@ -303,7 +304,7 @@ fn a_refused_fence_keeps_writers_out_and_lets_readers_in() {
                 })
             });
             assert!(lock.try_write_for(Duration::from_millis(50)).is_none());
-            over.store(true, Ordering::Release);
+            drop(ends);
             let reads = readers.map(|reader| reader.join().unwrap());
             println!("{reads:?} reads beside a writer that never came in");
         });

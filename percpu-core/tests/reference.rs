@@ -336,6 +336,7 @@ fn references_are_conserved_over_ten_thousand_switches() {
         // So that nobody comes when all is over.
         let start = std::sync::Barrier::new(WORKERS as usize + 1);
         let (kept, steps) = std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             let work = |n: u64| {
                 let (count, over, start) = (&count, &over, &start);
                 move || {
@@ -370,7 +371,7 @@ fn references_are_conserved_over_ten_thousand_switches() {
                     std::thread::yield_now();
                 }
             }
-            over.store(true, Relaxed);
+            drop(ends);
             let each = workers.into_iter().map(|worker| worker.join().unwrap());
             each.fold((0, 0), |(kept, steps), (k, s)| (kept + k, steps + s))
         });

@@ -149,6 +149,7 @@ fn two_hundred_threads_count_exactly_and_sums_never_go_down() {
         let word = PerCpu::<AtomicU64>::zeroed().unwrap();
         let over = std::sync::atomic::AtomicBool::new(false);
         let sums = std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             let reader = scope.spawn(|| {
                 let (mut last, mut sums) = (0, 0_u64);
                 while !over.load(std::sync::atomic::Ordering::Relaxed) {
@@ -161,7 +162,7 @@ fn two_hundred_threads_count_exactly_and_sums_never_go_down() {
             let threads: Vec<_> =
                 (0..200).map(|_| scope.spawn(|| (0..EACH).for_each(|_| word.inc()))).collect();
             threads.into_iter().for_each(|thread| thread.join().unwrap());
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            drop(ends);
             reader.join().unwrap()
         });
         println!("{sums} sums");

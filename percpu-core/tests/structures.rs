@@ -54,6 +54,7 @@ fn a_pair_is_never_torn_and_no_change_is_lost() {
         let each = common::scaled(60_000);
         let over = AtomicBool::new(false);
         let looks = std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             // Remote readers, each of every unit.
             let reader = scope.spawn(|| {
                 let mut looks = 0_u64;
@@ -73,7 +74,7 @@ fn a_pair_is_never_torn_and_no_change_is_lost() {
                     CHANGES.fetch_add(1, Relaxed);
                 }
             });
-            over.store(true, Relaxed);
+            drop(ends);
             reader.join().unwrap()
         });
         let total: u64 = PAIR.iter().map(|(_, pair)| pair.load().0).sum();
@@ -123,6 +124,7 @@ fn values_in_lists_are_conserved_while_they_are_drained() {
         let rounds = common::scaled(60_000);
         let (mut drained, mut kept) = (0, 0);
         std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             let drainer = scope.spawn(|| {
                 let (mut drained, mut count) = (0, 0);
                 while !over.load(Relaxed) {
@@ -153,7 +155,7 @@ fn values_in_lists_are_conserved_while_they_are_drained() {
                 let own = own.into_iter().filter_map(|node| LIST.push(node).err());
                 left.fetch_add(own.map(|node| node.into_value()).sum(), Relaxed);
             });
-            over.store(true, Relaxed);
+            drop(ends);
             drained += drainer.join().unwrap();
             kept += left.load(Relaxed) + LEFT_BY_HANDLER.load(Relaxed);
         });
@@ -231,6 +233,7 @@ fn items_in_buffers_are_conserved_and_whole_while_they_are_drained() {
         };
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             scope.spawn(|| {
                 let mut count = 0;
                 while !over.load(Relaxed) {
@@ -260,7 +263,7 @@ fn items_in_buffers_are_conserved_and_whole_while_they_are_drained() {
                     }
                 }
             });
-            over.store(true, Relaxed);
+            drop(ends);
             println!("{} times full", full.load(Relaxed));
         });
         BUFFER.drain(|_, item| take(item)).unwrap();

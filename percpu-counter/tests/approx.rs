@@ -144,6 +144,7 @@ fn never_further_than_the_bound_in_a_storm() {
         let bound = counter.error_bound() as i64;
         let end = Instant::now() + Duration::from_millis(scaled(200));
         std::thread::scope(|s| {
+            let ends = common::Over(&over);
             let watcher = s.spawn(|| {
                 let mut looks = 0_u64;
                 while !over.load(SeqCst) {
@@ -172,7 +173,7 @@ fn never_further_than_the_bound_in_a_storm() {
                     }
                 }
             });
-            over.store(true, SeqCst);
+            drop(ends);
             assert!(watcher.join().unwrap() > 0);
         });
         assert_eq!(counter.sum(), low.into_inner());

@@ -292,6 +292,7 @@ mod stress {
         let (begun, done, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
         let (mut at_most, mut at_least) = (0, 0);
         std::thread::scope(|s| {
+            let _over = common::Over(&over);
             for _ in 0..3 {
                 s.spawn(|| {
                     while !over.load(SeqCst) {
@@ -309,7 +310,6 @@ mod stress {
                 assert!(count(number.get()) <= begun.load(SeqCst) - done_before);
                 std::thread::yield_now();
             }
-            over.store(true, SeqCst);
         });
         let all = done.load(SeqCst);
         let rest = count(number.get());

@@ -55,6 +55,7 @@ fn a_child_of_a_busy_process_goes_on_with_its_pools() {
         let pool = Pool::builder(|| vec![7_u64; 4]).magazine(4).depot(2).build().unwrap();
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             for _ in 0..3 {
                 scope.spawn(|| {
                     while !over.load(Relaxed) {
@@ -78,7 +79,7 @@ fn a_child_of_a_busy_process_goes_on_with_its_pools() {
                     }
                 })
             });
-            over.store(true, Relaxed);
+            drop(ends);
             assert!(children, "a child hung, or found what it should not");
         });
     });

@@ -439,15 +439,6 @@ fn per_cpu_memory_is_used_and_made_under_it() {
     });
 }
 
-/// Tells the others that it is over, also if it ends in a panic.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Blocks of each class and a few mappings; whether all could be had.
 fn some_of_each() -> bool {
     let sizes = (0..13).map(|log2| 12_usize << log2).chain([70_000, 300_000]);
@@ -472,7 +463,7 @@ fn a_forked_child_allocates_at_once() {
                     }
                 });
             }
-            let _over = Over(&over);
+            let _over = common::Over(&over);
             for turn in 0..scaled(16) {
                 if turn == scaled(16) / 2 {
                     ALLOC.0.init().unwrap();

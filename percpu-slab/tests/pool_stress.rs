@@ -318,6 +318,7 @@ fn objpool_async() {
         let (send, receive) = mpsc::sync_channel(objects / 2);
         let (mut hits, mut misses) = (0_u64, 0_u64);
         let late = std::thread::scope(|scope| {
+            let ends = common::Over(&over);
             let over = &over;
             let receiver = scope.spawn(move || {
                 while !over.load(Relaxed) {
@@ -342,7 +343,7 @@ fn objpool_async() {
                     break;
                 }
             }
-            over.store(true, Relaxed);
+            drop(ends);
             receiver.join().unwrap()
         });
         while send.try_send(pool.get_owned().unwrap()).is_ok() {}

@@ -68,6 +68,7 @@ fn storm(limit: Option<usize>) {
     let (senders, receivers): (Vec<_>, Vec<_>) =
         (0..THREADS).map(|_| mpsc::channel::<(u64, u64)>()).unzip();
     let left = thread::scope(|scope| {
+        let ends = common::Over(&stop);
         let shrinker = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 slabs.shrink();
@@ -121,7 +122,7 @@ fn storm(limit: Option<usize>) {
             .collect();
         drop(senders);
         let left: Vec<Vec<(u64, u64)>> = threads.into_iter().map(|t| t.join().unwrap()).collect();
-        stop.store(true, Ordering::Relaxed);
+        drop(ends);
         shrinker.join().unwrap();
         left
     });

@@ -42,6 +42,16 @@ pub fn by_cpu() -> bool {
     info.mode().is_rseq() && info.index() == percpu_core::Index::Cpu
 }
 
+/// Tells the others that it is over when it is dropped. A scope that is left by a panic
+/// waits for its threads: a test that fails would hang.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// `count`, or the part of it that `PERCPU_TEST_SCALE` asks for (`0.02`): an
 /// emulated machine would take hours for what this one does in a minute, and Miri
 /// days: there it is at most a few.

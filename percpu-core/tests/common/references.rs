@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use percpu_core::{PerCpuRef, Ref};
 
-use super::Random;
+use super::{Over, Random};
 
 const ALIVE: u64 = 0xA11F_EA11_FEA1_1FEA;
 const GONE: u64 = 0xDEAD_DEAD_DEAD_DEAD;
@@ -38,15 +38,6 @@ impl Drop for Thing {
 struct Owned {
     owner: PerCpuRef<Thing>,
     confirmed: AtomicBool,
-}
-
-/// Ends the work when it is dropped.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
 }
 
 /// Places for references, and the owner of the moment.
