@@ -113,6 +113,9 @@ fn a_batch_is_no_smaller_than_its_least() {
         assert_eq!(stack.push_batch(&[4, 5], 2), Err(Refused::Bounds));
         assert_eq!(stack.push_batch(&[4, 5], 1), Ok(1));
         assert_eq!(stack.push_batch(&[5], 1), Err(Refused::Bounds));
+        // More lie there than the limit admits since.
+        assert!(stack.update_limit(|_| Some(1)));
+        assert_eq!(stack.push_batch(&[5], 1), Err(Refused::Bounds));
         assert_eq!(stack.pop_into(&mut out[..1], 1), Ok(1));
         assert_eq!(stack.pop_into(&mut out, 4), Err(Refused::Bounds));
         assert_eq!(stack.pop_into(&mut out, 3), Ok(3));
