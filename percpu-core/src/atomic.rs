@@ -15,6 +15,11 @@ pub use std::sync::atomic::{
     AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+/// The order of a load that an Acquire fence follows: the load is enough for a checker
+/// that takes no notice of fences.
+pub(crate) const BEFORE_ACQUIRE: Ordering =
+    if cfg!(percpu_no_fences) { Ordering::Acquire } else { Ordering::Relaxed };
+
 /// An Acquire fence behind an access that is not Acquire by itself, of the word that
 /// `look` loads with the order it is told.
 ///

@@ -33,7 +33,7 @@
 
 use core::fmt;
 
-use crate::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::atomic::{AtomicU32, AtomicU64, BEFORE_ACQUIRE, Ordering};
 use crate::copies::Copies;
 use crate::mutate::mutated;
 use crate::ops::{self, portable_switch as portable};
@@ -113,7 +113,7 @@ impl Turn {
             .into_iter()
             .flatten()
             .take(units)
-            .map(|unit| copy_on(place, unit).load(LEFT))
+            .map(|unit| copy_on(place, unit).load(BEFORE_ACQUIRE))
             .fold(0, u64::wrapping_add)
     }
 }
@@ -123,9 +123,6 @@ impl Default for Turn {
         Self::new()
     }
 }
-
-/// Relaxed: a fence comes after it (T3). Acquire for a checker that sees no fences.
-const LEFT: Ordering = if cfg!(percpu_no_fences) { Ordering::Acquire } else { Ordering::Relaxed };
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

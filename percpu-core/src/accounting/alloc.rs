@@ -12,9 +12,10 @@ use core::fmt;
 use core::ptr;
 use std::alloc::System;
 
+use super::count::Count;
 use super::limit::Limit;
 use super::snapshot::{AccountingSnapshot, difference};
-use super::words::{Count, Words};
+use super::words::Words;
 use crate::atomic::{Ordering, fence};
 use crate::error::Error;
 

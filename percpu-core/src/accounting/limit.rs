@@ -27,7 +27,8 @@
 use crate::atomic::{AtomicU64, Ordering};
 use crate::mutate::{mutated, order};
 
-use super::words::{Count, Words};
+use super::count::Count;
+use super::words::Words;
 
 /// More in stock saves next to nothing.
 const MOST_IN_STOCK: u64 = 64 << 10;

@@ -51,6 +51,7 @@
 //! a refusal come early; `limit.rs` bounds that.
 
 mod alloc;
+mod count;
 mod limit;
 mod snapshot;
 #[cfg_attr(percpu_loom, path = "../model/words.rs")]

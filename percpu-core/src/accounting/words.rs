@@ -15,6 +15,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 
+use super::count::{COUNTS, Count};
 use crate::area::section::OWN_WORDS;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::element::Element;
@@ -24,22 +25,6 @@ use crate::ops::{self, IntWord, Word};
 use crate::place::Place;
 use crate::process::{self, Admission};
 
-/// What is counted, by its place among the words.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Count {
-    Allocations,
-    /// Bytes.
-    Allocated,
-    Deallocations,
-    /// Bytes.
-    Freed,
-    Reallocations,
-    /// Bytes that are charged and free to take on this CPU; see `limit.rs`. Never in
-    /// the shared atomics.
-    Stock,
-}
-
-const COUNTS: usize = Count::Stock as usize + 1;
 const _: () = assert!(COUNTS <= OWN_WORDS);
 
 #[derive(Debug)]

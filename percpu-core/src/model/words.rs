@@ -1,25 +1,10 @@
 //! The words of an allocator on the pretend machine. Twin of `accounting/words.rs`: an
 //! array on every unit, there from the start.
 
+use super::count::{COUNTS, Count};
 use crate::atomic::AtomicU64;
 use crate::per_cpu::PerCpu;
 use crate::process;
-
-/// What is counted, by its place among the words.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Count {
-    Allocations,
-    /// Bytes.
-    Allocated,
-    Deallocations,
-    /// Bytes.
-    Freed,
-    Reallocations,
-    /// Bytes that are charged and free to take on this CPU.
-    Stock,
-}
-
-const COUNTS: usize = Count::Stock as usize + 1;
 
 #[derive(Debug)]
 pub(super) struct Words(PerCpu<[AtomicU64; COUNTS]>);
