@@ -48,41 +48,46 @@ linker_of() {
 }
 
 # Without statics and with statics of several crates: linkers, optimisation,
-# relocation models.
+# relocation models. The libraries are built once for each way of compiling; a way of
+# linking is of the program alone.
 kinds() {
-    local name profile flags want
+    local name compiled want link program linker type lld folder profile
     local sysroot_lld
     sysroot_lld=$(rustc --print sysroot)/lib/rustlib/$host/bin/gcc-ld
     # Where rustc links with an lld of its own unless told not to.
     local bfd=
     [ "$host" != x86_64-unknown-linux-gnu ] || bfd=-Clinker-features=-lld
-    while IFS='|' read -r name profile want flags; do
-        name=${name// /} profile=${profile// /} want=${want// /}
-        local folder=kinds/$name
-        case $profile in
-        debug) build "$folder" "$flags" -p plain -p across ;;
-        release) build "$folder" "$flags" -p plain -p across --release ;;
-        lto | thin)
-            CARGO_PROFILE_RELEASE_LTO=${profile/lto/fat} CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 \
-                build "$folder" "$flags" -p plain -p across --release
-            profile=release
-            ;;
-        target)
-            # A target named keeps flags away from build scripts.
-            build "$folder" "$flags" -p plain -p across --release --target "$host"
-            profile=$host/release
-            ;;
+    lld="$bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld"
+    while IFS='|' read -r name compiled want link; do
+        name=${name// /} compiled=${compiled// /} want=${want// /}
+        folder=kinds/$compiled
+        local flags='' options=(--release) settings=()
+        profile=release
+        # A target named keeps flags away from build scripts.
+        case $compiled in
+        debug) options=() profile=debug ;;
+        lto | thin) settings=(CARGO_PROFILE_RELEASE_LTO="${compiled/lto/fat}" CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1) ;;
+        no-pie) flags=-Crelocation-model=static ;;
+        static-pie) flags=-Ctarget-feature=+crt-static ;;
+        static) flags='-Ctarget-feature=+crt-static -Crelocation-model=static' ;;
         esac
-        local program linker type
-        for program in plain across; do
-            program=$out/$folder/$profile/$program
+        if [ -n "$flags" ]; then
+            options+=(--target "$host")
+            profile=$host/release
+        fi
+        read -ra link <<< "$link"
+        local package
+        for package in plain across; do
+            RUSTFLAGS="${RUSTFLAGS:-} $flags" env "${settings[@]}" cargo rustc -q \
+                --manifest-path "$fixtures/Cargo.toml" --target-dir "$out/$folder" -p "$package" "${options[@]}" \
+                -- "${link[@]}"
+            program=$out/$folder/$profile/$package
             linker=$(linker_of "$program")
             type=$(readelf -hW "$program" | sed -n 's/ *Type: *\([A-Z]*\).*/\1/p')
             [[ $name != *-stripped ]] || [ -z "$(nm "$program" 2> /dev/null)" ] ||
-                fail "$name: $program has symbols"
+                fail "$name: $package has symbols"
             case $want in
-            any) ;;
-            "$linker$type") ;;
+            any | "$linker$type") ;;
             *) fail "$name: wanted $want, got $linker$type" ;;
             esac
             expect "$libc_registers" "$program"
@@ -90,26 +95,26 @@ kinds() {
         done
         say "kinds: $name ($linker, $type): exact, $libc_registers"
     done <<KINDS
-    default         | debug   | any    |
-    default-release | release | any    |
-    bfd             | debug   | bfdDYN | $bfd
-    bfd-release     | release | bfdDYN | $bfd
-    bfd-lto         | lto     | bfdDYN | $bfd
-    bfd-thin-lto    | thin    | bfdDYN | $bfd
-    lld-debug       | debug   | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
-    lld-release     | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
-    lld-lto         | lto     | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
-    lld-thin-lto    | thin    | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld
-    bfd-lto-stripped | lto    | bfdDYN | $bfd -Cstrip=symbols
-    lld-lto-stripped | lto    | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Cstrip=symbols
-    bfd-start-stop-gc | release | bfdDYN | $bfd -Clink-arg=-Wl,-z,start-stop-gc
-    lld-start-stop-gc | release | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Clink-arg=-Wl,-z,start-stop-gc
-    bfd-no-pie      | target  | bfdEXEC | $bfd -Crelocation-model=static
-    lld-no-pie      | target  | lldEXEC | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Crelocation-model=static
-    bfd-static-pie  | target  | bfdDYN | $bfd -Ctarget-feature=+crt-static
-    lld-static-pie  | target  | lldDYN | $bfd -Clink-arg=-fuse-ld=lld -Clink-arg=-B$sysroot_lld -Ctarget-feature=+crt-static
-    bfd-static-pie-stripped | target | bfdDYN | $bfd -Ctarget-feature=+crt-static -Cstrip=symbols
-    bfd-static      | target  | bfdEXEC | $bfd -Ctarget-feature=+crt-static -Crelocation-model=static
+    default           | debug      | any     |
+    default-release   | release    | any     |
+    bfd               | debug      | bfdDYN  | $bfd
+    bfd-release       | release    | bfdDYN  | $bfd
+    bfd-lto           | lto        | bfdDYN  | $bfd
+    bfd-thin-lto      | thin       | bfdDYN  | $bfd
+    lld-debug         | debug      | lldDYN  | $lld
+    lld-release       | release    | lldDYN  | $lld
+    lld-lto           | lto        | lldDYN  | $lld
+    lld-thin-lto      | thin       | lldDYN  | $lld
+    bfd-lto-stripped  | lto        | bfdDYN  | $bfd -Cstrip=symbols
+    lld-lto-stripped  | lto        | lldDYN  | $lld -Cstrip=symbols
+    bfd-start-stop-gc | release    | bfdDYN  | $bfd -Clink-arg=-Wl,-z,start-stop-gc
+    lld-start-stop-gc | release    | lldDYN  | $lld -Clink-arg=-Wl,-z,start-stop-gc
+    bfd-no-pie        | no-pie     | bfdEXEC | $bfd
+    lld-no-pie        | no-pie     | lldEXEC | $lld
+    bfd-static-pie    | static-pie | bfdDYN  | $bfd
+    lld-static-pie    | static-pie | lldDYN  | $lld
+    bfd-static-pie-stripped | static-pie | bfdDYN | $bfd -Cstrip=symbols
+    bfd-static        | static     | bfdEXEC | $bfd
 KINDS
 }
 
@@ -244,9 +249,9 @@ versions() {
 # Threads registered by us: glibc told not to, static programs, musl.
 own() {
     local program folder
-    build kinds/default-release "" -p plain --release
+    build kinds/release "" -p plain --release
     build kinds/static-pie -Ctarget-feature=+crt-static -p plain --release --target "$host"
-    for folder in default-release/release "static-pie/$host/release"; do
+    for folder in release/release "static-pie/$host/release"; do
         program=$out/kinds/$folder/plain
         GLIBC_TUNABLES=glibc.pthread.rseq=0 expect "$we_register" "$program"
         GLIBC_TUNABLES=glibc.pthread.rseq=0 expect "$we_register" "$program" 20000
@@ -270,15 +275,15 @@ own() {
 
 # Descriptors of sections that nobody runs are not collected one by one.
 size() {
-    build kinds/default-release "" -p one -p plain -p across --release
+    build kinds/release "" -p one -p plain -p across --release
     local program bytes bound
     while read -r program bound; do
-        bytes=$(readelf -SW "$out/kinds/default-release/release/$program" |
+        bytes=$(readelf -SW "$out/kinds/release/release/$program" |
             sed 's/^ *\[ *[0-9]*\] *//' | awk '$1 == "__rseq_cs" { print $5 }')
         bytes=$((16#$bytes))
         [ $((bytes / 32)) -le "$bound" ] ||
             fail "$program has $((bytes / 32)) descriptors, more than $bound"
-        "$out/kinds/default-release/release/$program" >/dev/null || fail "$program"
+        "$out/kinds/release/release/$program" >/dev/null || fail "$program"
         say "size: $program has $((bytes / 32)) descriptors, bound $bound"
     done <<BOUNDS
 one 4
@@ -293,8 +298,8 @@ quiet() {
         did_not_run "a million operations under strace"
         return
     fi
-    build kinds/default-release "" -p quiet --release
-    strace -f -o "$out/strace" "$out/kinds/default-release/release/quiet" ||
+    build kinds/release "" -p quiet --release
+    strace -f -o "$out/strace" "$out/kinds/release/release/quiet" ||
         fail "quiet under strace"
     local marks between
     marks=$(grep -c 'getppid()' "$out/strace") || true
