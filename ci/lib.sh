@@ -21,6 +21,8 @@ begin() {
     SECONDS=0
     echo "== $NAME"
     trap finish EXIT
+    # Who is stopped has not passed.
+    trap 'exit 143' TERM
 }
 
 finish() {

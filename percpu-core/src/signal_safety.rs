@@ -11,7 +11,7 @@
 //! | [`Copies::hint`](crate::Copies::hint), [`Copies::try_lock`](crate::Copies::try_lock) and what its guard does, on something prepared | yes | after this thread's first operation | yes (1) |
 //! | [`Unit::current`](crate::Unit::current) | yes | after this thread's first operation | yes (1) |
 //! | `sum`, `on`, `iter`, [`Remote::load`](crate::Remote::load) on a prepared word; the rest of [`Unit`](crate::Unit) | yes | yes | yes |
-//! | [`fence::all`](crate::fence::all), [`fence::unit`](crate::fence::unit()) | yes (2) | yes (2) | yes |
+//! | [`fence::all`](crate::fence::all), [`fence::unit`](crate::fence::unit()) | yes | yes | yes |
 //! | what an [`AccountingAlloc`](crate::AccountingAlloc) does itself, whatever was used before; its inner allocator may forbid it (`System` does) | yes | yes | yes (1) |
 //! | `lock`, `with`, `lock_on` of a [`LocalLock`](crate::LocalLock) | no | no | no |
 //! | `PerCpuRwLock`: every way in and out | no | no | no |
@@ -23,8 +23,8 @@
 //! 1. In a library that was opened at run time: after this thread's first operation,
 //!    because the first access to its thread-local memory may allocate. In debug
 //!    builds that goes for `try_lock` in every mode.
-//! 2. A refused fence changes `errno`, and so may the first operation on a CPU that
-//!    this process did not use before. A handler saves and restores it, as ever.
+//!
+//! All of these leave `errno` as it was (portable mode: unless `getcpu` is refused).
 //!
 //! The concurrency id as the index ([`Index::Cid`](crate::Index::Cid)) changes nothing in this.
 //!

@@ -29,6 +29,7 @@ percpu! {
     #[page_aligned] static PAGE: AtomicI16 = AtomicI16::new(3);
     #[shared_aligned] static SHARED: (AtomicI16, [AtomicU64; 2]) =
         (AtomicI16::new(1), [const { AtomicU64::new(4) }; 2]);
+    static EARLY: AtomicU64 = AtomicU64::new(6);
     #[hot] static HOT: AtomicBool = AtomicBool::new(true);
 }
 
@@ -73,6 +74,37 @@ fn words_count_on_threads_that_come_and_go() {
     for unit in Unit::all().unwrap() {
         fence::unit(unit).unwrap();
     }
+}
+
+/// Whoever finds a static that somebody else has resolved finds its copies made, though
+/// nothing but the pointer passed between the two.
+#[test]
+fn a_static_that_another_thread_resolved_is_there() {
+    let _ = percpu_core::config().first_chunk(FirstChunk::Page).apply();
+    let units = Unit::all().unwrap().count() as u64;
+    // A unit that comes into use passes something too: both are there before.
+    let (word, in_use) = (PerCpu::<AtomicU64>::zeroed().unwrap(), std::sync::Barrier::new(2));
+    let come = || {
+        (0..20).for_each(|_| word.inc());
+        in_use.wait();
+    };
+    let resolved = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            come();
+            EARLY.inc();
+            // No order, so that this says nothing of what was before.
+            resolved.store(true, Relaxed);
+        });
+        scope.spawn(|| {
+            come();
+            while !resolved.load(Relaxed) {
+                std::thread::yield_now();
+            }
+            EARLY.inc();
+        });
+    });
+    assert_eq!(EARLY.sum(), 6 * units + 2);
 }
 
 #[test]

@@ -12,13 +12,14 @@
 
 use libc::{c_int, c_long};
 
-use super::errno::errno;
+use super::errno::{errno, keep};
 
 const REGISTER_PRIVATE_EXPEDITED_RSEQ: c_int = 1 << 8;
 const PRIVATE_EXPEDITED_RSEQ: c_int = 1 << 7;
 const FLAG_CPU: c_int = 1;
 
 fn call(command: c_int, flags: c_int, cpu: c_int) -> Result<(), i32> {
+    let _kept = keep();
     // SAFETY: membarrier takes three integers and touches no memory of ours.
     let result: c_long = unsafe { libc::syscall(libc::SYS_membarrier, command, flags, cpu) };
     if result < 0 { Err(errno()) } else { Ok(()) }

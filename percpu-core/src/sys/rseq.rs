@@ -27,7 +27,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::errno::errno;
+use super::errno::{errno, keep};
 use crate::index::Index;
 use crate::mode::{PortableReason, Registration};
 use crate::mutate::mutated;
@@ -319,6 +319,7 @@ impl Own {
         let rseq_cs = self.area.get().wrapping_byte_add(RSEQ_CS).cast::<u64>();
         // SAFETY: a field of this thread's own area.
         unsafe { rseq_cs.write_volatile(0) };
+        let _kept = keep();
         // SAFETY: rseq(2): the area is thread-local, large and aligned enough,
         // and registered until the thread ends or `unregister_exiting` ran.
         let result =

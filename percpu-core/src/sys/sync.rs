@@ -74,6 +74,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
             tv_nsec: limit.subsec_nanos().into(),
         });
         let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+        let _kept = super::errno::keep();
         // SAFETY: FUTEX_WAIT reads the aligned word, which the reference keeps
         // alive, and the time-out, a local or null.
         unsafe {
@@ -108,6 +109,8 @@ pub(crate) fn nap() {
 /// Wakes every thread that waits on `word`.
 pub(crate) fn wake_all(word: &AtomicU32) {
     #[cfg(percpu_linux)]
+    let _kept = super::errno::keep();
+    #[cfg(percpu_linux)]
     // SAFETY: FUTEX_WAKE uses the address as a key only.
     unsafe {
         libc::syscall(
@@ -133,9 +136,10 @@ pub(crate) fn without_signals<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Signals blocked in this thread; dropped, those of before may come again.
+/// Signals blocked in this thread; dropped, those of before may come again, and `errno`
+/// is what it was.
 #[cfg(percpu_linux)]
-pub(crate) struct Blocked(libc::sigset_t);
+pub(crate) struct Blocked(libc::sigset_t, super::errno::Kept);
 
 /// Blocks all signals of this thread.
 #[cfg(percpu_linux)]
@@ -147,7 +151,7 @@ pub(crate) fn block_signals() -> Blocked {
     // SAFETY: reads one set and writes the other; both are locals.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr()) };
     // SAFETY: zeroed is a valid set, and the call above overwrote it.
-    Blocked(unsafe { old.assume_init() })
+    Blocked(unsafe { old.assume_init() }, super::errno::keep())
 }
 
 #[cfg(percpu_linux)]
