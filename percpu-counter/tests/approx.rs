@@ -142,7 +142,6 @@ fn never_further_than_the_bound_in_a_storm() {
         let (low, high) = (AtomicI64::new(0), AtomicI64::new(0));
         let over = AtomicBool::new(false);
         let bound = counter.error_bound() as i64;
-        let end = Instant::now() + Duration::from_millis(scaled(200));
         std::thread::scope(|s| {
             let ends = common::Over(&over);
             let watcher = s.spawn(|| {
@@ -158,6 +157,7 @@ fn never_further_than_the_bound_in_a_storm() {
             });
             in_a_storm(16, |n| {
                 let mut random = Random(n as u64 + 99);
+                let end = common::end_in(200);
                 while Instant::now() < end {
                     let n = (random.next() % 7) as i64;
                     // Up only, so that low and high are what they say.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use common::{Random, handle_sigusr1, in_a_storm, in_each_mode, scaled};
+use common::{Random, end_in, handle_sigusr1, in_a_storm, in_each_mode, scaled};
 use percpu_counter::{Budget, Reservation, counter};
 use proptest::prelude::*;
 
@@ -171,10 +171,10 @@ fn never_over_the_limit_in_a_storm() {
             }
         };
         let refused = AtomicU64::new(0);
-        let end = Instant::now() + Duration::from_millis(scaled(300));
         in_a_storm(16, |n| {
             let mut random = Random(0x5851_F42D_4C95_7F2D ^ (n as u64 + 1));
             let mut held: Vec<(bool, u64)> = Vec::new();
+            let end = end_in(300);
             while Instant::now() < end {
                 let (is_inner, n) = (random.next().is_multiple_of(4), random.next() % 800);
                 if random.next() % 5 < 2 {
@@ -211,13 +211,13 @@ fn no_refusal_without_reason() {
     in_each_mode("no_refusal_without_reason", || {
         const LIMIT: u64 = 1000;
         let budget = Budget::builder().limit(LIMIT).stock(60).build().unwrap();
-        let end = Instant::now() + Duration::from_millis(scaled(200));
         // Eight threads hold at most 100 each: there is always room for 200.
         std::thread::scope(|s| {
             for n in 0..8_u64 {
                 let budget = &budget;
                 s.spawn(move || {
                     let mut random = Random(n + 77);
+                    let end = end_in(200);
                     while Instant::now() < end {
                         let first = budget.try_reserve(random.next() % 50).expect("room for it");
                         let second = budget.try_reserve(random.next() % 50).expect("room for it");
@@ -225,6 +225,7 @@ fn no_refusal_without_reason() {
                     }
                 });
             }
+            let end = end_in(200);
             while Instant::now() < end {
                 drop(budget.try_reserve(200).expect("room for it"));
             }

@@ -140,13 +140,11 @@ fn nothing_is_written_over_while_it_is_read_in_a_storm() {
         let boxes = boxes();
         boxes.domain.with(|| ());
         common::handle_sigusr1(handler);
-        // From when a thread runs: on a busy machine the last comes late.
-        let until = || Instant::now() + Duration::from_millis(common::scaled(300).max(100));
         common::in_a_storm(16, |n| {
             let random = common::Random(0x9E37_79B9_7F4A_7C15 + n as u64);
             match n {
-                0..12 => read(boxes, until(), random),
-                _ => replace(boxes, until(), random),
+                0..12 => read(boxes, common::end_in(300), random),
+                _ => replace(boxes, common::end_in(300), random),
             }
         });
         boxes.domain.barrier().unwrap();

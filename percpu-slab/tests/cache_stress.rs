@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Random, handle_sigusr1, in_a_storm, in_each_mode, scaled};
-use percpu_core::Unit;
+use percpu_core::{Topology, Unit};
 use percpu_slab::{Cache, Object, free_bulk};
 
 const THREADS: usize = 16;
@@ -181,8 +181,9 @@ fn memory_is_bounded_when_one_thread_allocates_and_another_drops() {
         assert!(most <= bound, "{most} bytes of {bound}: {stats}");
         assert_eq!(stats.live, 0, "{stats}");
         println!("{sent} sent, {refused} refused, at most {most} bytes: {stats}");
-        // In portable mode, and with both threads on one CPU, they share magazines.
-        if stats.misses > sent / 100 {
+        // In portable mode, and with both threads on one CPU, they share magazines; from
+        // another node an object goes back to its slab.
+        if stats.misses > sent / 100 && Topology::detect().nodes().len() == 1 {
             assert!(stats.depot_gets > 0 && stats.depot_puts > 0, "{stats}");
         }
     });

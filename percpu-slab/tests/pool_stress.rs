@@ -327,7 +327,7 @@ fn objpool_async() {
                 // The owner's is gone; these are the last.
                 receive
             });
-            let until = Instant::now() + Duration::from_millis(common::scaled(100));
+            let until = common::end_in(100);
             while Instant::now() < until {
                 match pool.get_owned() {
                     Ok(object) => {

@@ -7,8 +7,9 @@ mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use percpu_core::Unit;
 use percpu_slab::raw::MagazineOptions;
 use percpu_slab::{Key, Slab};
 
@@ -145,9 +146,9 @@ fn every_value_is_accounted_for_in_a_storm() {
     common::in_each_mode("every_value_is_accounted_for_in_a_storm", || {
         let world = world();
         common::handle_sigusr1(handler);
-        let until = Instant::now() + Duration::from_millis(common::scaled(300));
         common::in_a_storm(THREADS, |n| {
             let mut random = common::Random(0x9E37_79B9_7F4A_7C15 + n as u64);
+            let until = common::end_in(300);
             while Instant::now() < until {
                 (0..32).for_each(|_| world.step(&mut random));
             }
@@ -258,7 +259,9 @@ fn ten_thousand_threads_over_time_leave_nothing() {
         let (after, now) = (slab.stats(), resident());
         println!("{stats}; {after}; {before} and {now} bytes resident");
         assert!(slab.is_empty());
-        assert!(after.bytes <= stats.bytes + (16 << 10), "{stats}; {after}");
+        // What a unit that was not used before may hold.
+        let more = Unit::all().unwrap().count() * (8 << 10);
+        assert!(after.bytes <= stats.bytes + more, "{stats}; {after}");
         assert!(now <= before + (1 << 20), "{before} and {now} bytes resident");
     });
 }

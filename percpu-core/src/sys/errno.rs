@@ -22,8 +22,10 @@ pub(super) struct Kept(i32);
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // SAFETY: a thread's `errno` is where it says, and nobody else's.
-        unsafe { *libc::__errno_location() = self.0 };
+        // SAFETY: takes nothing and gives a place.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: it is there while the thread is, and nobody else's.
+        unsafe { *errno = self.0 };
     }
 }
 

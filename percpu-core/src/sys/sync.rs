@@ -139,7 +139,10 @@ pub(crate) fn without_signals<R>(f: impl FnOnce() -> R) -> R {
 /// Signals blocked in this thread; dropped, those of before may come again, and `errno`
 /// is what it was.
 #[cfg(percpu_linux)]
-pub(crate) struct Blocked(libc::sigset_t, super::errno::Kept);
+pub(crate) struct Blocked {
+    before: libc::sigset_t,
+    _kept: super::errno::Kept,
+}
 
 /// Blocks all signals of this thread.
 #[cfg(percpu_linux)]
@@ -151,13 +154,13 @@ pub(crate) fn block_signals() -> Blocked {
     // SAFETY: reads one set and writes the other; both are locals.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr()) };
     // SAFETY: zeroed is a valid set, and the call above overwrote it.
-    Blocked(unsafe { old.assume_init() }, super::errno::keep())
+    Blocked { before: unsafe { old.assume_init() }, _kept: super::errno::keep() }
 }
 
 #[cfg(percpu_linux)]
 impl Drop for Blocked {
     fn drop(&mut self) {
         // SAFETY: the set was written by the kernel in `block_signals`.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, core::ptr::null_mut()) };
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, core::ptr::null_mut()) };
     }
 }

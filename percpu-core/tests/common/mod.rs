@@ -63,6 +63,12 @@ pub fn scaled(count: u64) -> u64 {
     ((count as f64 * scale) as u64).max(1)
 }
 
+/// When a thread that starts now ends: in the scaled part of `millis`, not at once. Asked
+/// by each thread, as on a busy machine the last one starts late.
+pub fn end_in(millis: u64) -> std::time::Instant {
+    std::time::Instant::now() + Duration::from_millis(scaled(millis).max(20))
+}
+
 /// Runs `body` in a process of its own, started as this test with `env` set:
 /// the configuration is one per process. `test` is the test's full name. What
 /// the child says is passed on, and what it ran as (`--nocapture` shows it).
