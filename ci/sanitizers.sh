@@ -50,7 +50,7 @@ run() {
         # Some tests ask for more memory than there is, and are to be refused; some fork
         # while other threads run.
         export ASAN_OPTIONS="allocator_may_return_null=1:${ASAN_OPTIONS:-}"
-        export LSAN_OPTIONS="allocator_may_return_null=1:${LSAN_OPTIONS:-}"
+        export LSAN_OPTIONS="allocator_may_return_null=1:suppressions=$PWD/ci/lsan.supp:print_suppressions=0:${LSAN_OPTIONS:-}"
         export TSAN_OPTIONS="allocator_may_return_null=1:die_after_fork=0:${TSAN_OPTIONS:-}"
         built=$(cargo +nightly test "${std[@]}" --target "$host" "${LIBRARIES[@]}" --all-features \
             --lib --tests --no-run --message-format=json)

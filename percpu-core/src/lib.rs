@@ -112,6 +112,7 @@ mod mutate;
 mod ops;
 #[cfg(not(percpu_loom))]
 mod options;
+mod panics;
 mod raw_stack;
 mod reference;
 mod remote;
@@ -275,6 +276,7 @@ pub mod __inject {
 pub mod __raw {
     pub use crate::mutate::{mutated, order};
     pub use crate::ops::Refused;
+    pub use crate::panics::{Panic, discard, keep_first};
     pub use crate::raw_stack::RawStack;
     pub use crate::switch::Switch;
     pub use crate::sys::sync::{Mutex, MutexGuard};

@@ -4,12 +4,12 @@
 //! is its beginning. One thread at a time takes it off, and runs it with no lock
 //! held: a callback may defer more, and `ran` counts in the order of the queue.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use percpu_core::__private::mutated;
+use percpu_core::__raw::{Panic, keep_first};
 
 use crate::grace_period::Ticket;
 use crate::sync::{Mutex, ThreadId, me};
@@ -130,16 +130,10 @@ impl Deferred {
 }
 
 /// Runs them all; what the first of them that panicked said.
-fn run_each(callbacks: impl IntoIterator<Item = Callback>) -> Option<Box<dyn Any + Send>> {
+fn run_each(callbacks: impl IntoIterator<Item = Callback>) -> Option<Panic> {
     let mut first = None;
     for run in callbacks {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-            match first {
-                None => first = Some(panic),
-                // Not dropped: that may panic, too.
-                Some(_) => mem::forget(panic),
-            }
-        }
+        keep_first(&mut first, catch_unwind(AssertUnwindSafe(run)));
     }
     first
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::{Random, end_in, handle_sigusr1, in_a_storm, in_each_mode, scaled};
 use percpu_counter::{Budget, Reservation, counter};

@@ -33,6 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_epoch::{Guard, default_collector, is_pinned, pin};
+use percpu_core::__raw::discard;
 use percpu_core::Unit;
 use percpu_core::hotplug::State;
 
@@ -242,8 +243,8 @@ pub(crate) fn for_each<T>(objects: &[u64], mut drop_one: impl FnMut(*mut T)) {
     for &object in objects {
         let value = core::ptr::with_exposed_provenance_mut::<T>(object as usize);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop_one(value))) {
-            // The hook has told it. What it carries may panic when it is dropped.
-            core::mem::forget(panic);
+            // The hook has told it.
+            discard(panic);
         }
     }
 }

@@ -273,7 +273,9 @@ fn objpool(test: &str, bulk: usize, in_handler: bool) {
         }
         let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
         common::in_a_storm(THREADS, |thread| {
-            for _ in 0..rounds(3_000) / bulk as u64 {
+            // As long as signals take to come.
+            let (least, end) = (rounds(3_000) / bulk as u64, common::end_in(20));
+            for _ in (0..).take_while(|&round| round < least || Instant::now() < end) {
                 let popped: Vec<_> = (0..bulk).map_while(|_| pool.get().ok()).collect();
                 popped.iter().for_each(|object| object.enter(thread + 1));
                 popped.iter().for_each(|object| object.leave(thread + 1));

@@ -23,7 +23,6 @@
 //! The locks are std's under loom too: they are never held across a step of a
 //! model.
 
-use core::any::Any;
 use core::fmt;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -32,13 +31,13 @@ use std::thread::{self, ThreadId};
 
 use crate::cpu::CpuId;
 use crate::hotplug::error::{BoxError, HotplugError};
+use crate::panics::{Panic, keep_first};
 use crate::sys::CpuSet;
 use crate::unit::Unit;
 
 type Setup = Arc<dyn Fn(CpuId) -> Result<(), BoxError> + Send + Sync>;
 type Teardown = Arc<dyn Fn(CpuId) + Send + Sync>;
 type Drain = Arc<dyn Fn(Unit) + Send + Sync>;
-type Panic = Box<dyn Any + Send>;
 
 /// What a state does. The closures run without any lock of this module held.
 #[derive(Clone)]
@@ -349,12 +348,6 @@ impl States {
 
 fn wait<'a>(ended: &Condvar, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
     ended.wait(inner).unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn keep_first(panic: &mut Option<Panic>, outcome: thread::Result<()>) {
-    if let Err(new) = outcome {
-        panic.get_or_insert(new);
-    }
 }
 
 /// After the transition: goes on with the first panic, if there was one.

@@ -214,8 +214,9 @@ fn a_callback_may_register_and_remove_states() {
 #[test]
 fn a_callback_cannot_bring_cpus_up_or_down() {
     let states = states("0");
-    let inner = Arc::clone(&states);
+    let inner = Arc::downgrade(&states);
     let nested = move |_| {
+        let inner = inner.upgrade().unwrap();
         assert!(matches!(inner.bring_up(cpu(9)), Err(HotplugError::Nested)));
         assert!(matches!(inner.take_down(cpu(0), None), Err(HotplugError::Nested)));
         assert!(matches!(inner.drain(Unit::new(0)), Err(HotplugError::Nested)));

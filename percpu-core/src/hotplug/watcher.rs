@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::hotplug::error::HotplugError;
 use crate::hotplug::poll::poll_from;
+use crate::panics::discard;
 
 /// A thread that polls every so often, until this is dropped.
 ///
@@ -51,7 +52,9 @@ impl Watcher {
         let watch = move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 // The next poll tries again; a panic was reported by its hook.
-                let _ = catch_unwind(AssertUnwindSafe(|| poll_from(&root)));
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| poll_from(&root))) {
+                    discard(panic);
+                }
             }
         };
         let thread = thread::Builder::new().name("percpu-hotplug".to_owned()).spawn(watch);

@@ -132,14 +132,15 @@ fn the_callback_is_told_outside_of_the_lock() {
     let shape = Shape::new(Layout::new::<u64>()).unwrap();
     let heap = Heap { place: shape.place(), out: RefCell::default(), most: 9 };
     let told = Arc::new(Mutex::new(Vec::new()));
-    let cell: Arc<std::sync::OnceLock<Arc<Checks>>> = Arc::default();
+    let cell: Arc<std::sync::OnceLock<std::sync::Weak<Checks>>> = Arc::default();
     let (theirs, again) = (Arc::clone(&told), Arc::clone(&cell));
     let callback: Callback = Arc::new(move |corruption: &Corruption| {
-        assert_eq!(again.get().unwrap().total(), 1, "the state can be looked at");
+        let checks = again.get().unwrap().upgrade().unwrap();
+        assert_eq!(checks.total(), 1, "the state can be looked at");
         theirs.lock().push(corruption.clone());
     });
     let checks = Arc::new(Checks::new(shape, Some(callback)));
-    cell.set(Arc::clone(&checks)).unwrap();
+    cell.set(Arc::downgrade(&checks)).unwrap();
     let object = checks.get(8, here(), &heap).unwrap();
     flip(object, -1);
     assert!(checks.claim(object, None));

@@ -10,12 +10,11 @@
 
 #![allow(unsafe_code)]
 
-use core::any::Any;
 use core::marker::PhantomData;
-use core::mem;
 use core::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use percpu_core::__raw::keep_first;
 use percpu_counter::Domain;
 
 use super::error::InsertError;
@@ -324,15 +323,10 @@ impl<T> Slab<T> {
     /// If one of them does, after all are dropped; unless the thread is panicking as it
     /// is.
     fn drop_each<'a>(&'a self, values: impl Iterator<Item = (Key, &'a Slot<T>)>) {
-        let mut first: Option<Box<dyn Any + Send>> = None;
+        let mut first = None;
         for (key, slot) in values {
-            let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_in_place(key, slot)));
-            match dropped {
-                Err(panic) if first.is_none() => first = Some(panic),
-                // Not dropped: that may panic, too.
-                Err(panic) => mem::forget(panic),
-                Ok(()) => {}
-            }
+            let drop = AssertUnwindSafe(|| self.drop_in_place(key, slot));
+            keep_first(&mut first, catch_unwind(drop));
         }
         if let Some(panic) = first.filter(|_| !std::thread::panicking()) {
             resume_unwind(panic);
