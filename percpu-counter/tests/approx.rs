@@ -6,9 +6,9 @@ mod common;
 
 use std::cmp::Ordering;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{Random, handle_sigusr1, in_a_storm, in_each_mode, scaled, set_affinity};
+use common::{Random, handle_sigusr1, in_a_storm, in_each_mode, set_affinity};
 use percpu_core::Unit;
 use percpu_counter::{ApproxCounter, ApproxCounters, counter};
 use proptest::prelude::*;
