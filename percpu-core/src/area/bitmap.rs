@@ -312,7 +312,7 @@ const fn starts_of(word: u64, len: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::starts_of;
+    use super::*;
 
     #[test]
     fn starts_of_runs_of_ones() {
@@ -320,5 +320,30 @@ mod tests {
         assert_eq!(starts_of(0b0111_0110, 2), 0b0011_0010);
         assert_eq!(starts_of(0b0111_0110, 3), 0b0001_0000);
         assert_eq!(starts_of(!0, 64), 1);
+    }
+
+    #[test]
+    fn neighbours_do_not_meet() {
+        let run = Run { start: 4, len: 4 };
+        assert!(!run.meets(&(0..4)) && run.meets(&(0..5)));
+        assert!(!run.meets(&(8..9)) && run.meets(&(7..9)));
+    }
+
+    #[test]
+    fn of_equal_holes_the_first_is_told() {
+        // ..#..#.....
+        let mut skipped = Run::NONE;
+        assert_eq!(find_zeros(&[0b10_0100], 0..64, 3, 1, &mut skipped), Some(6));
+        assert_eq!(skipped, Run { start: 0, len: 2 });
+    }
+
+    /// A run inside a word that is longer than half a word, after one that is, too.
+    #[test]
+    fn the_longest_run_may_be_the_second_inside_a_word() {
+        let word = |run: Range<u32>| !(upto_mask(run.end - 1) & from_mask(run.start));
+        let map = [word(8..41), word(4..60)];
+        let found = longest_zeros(&map, 0..128, 128);
+        assert_eq!(found.best, Run { start: 64 + 4, len: 56 });
+        assert_eq!(found.before, Run { start: 8, len: 33 });
     }
 }

@@ -301,5 +301,34 @@ mod tests {
         assert_eq!(hints.run_up_to(16), Some(0));
         assert_eq!(hints.run_from(30), Some(64));
         assert_eq!(hints.run_up_to(25), None);
+        // ####....####....
+        let mut hints = after(16, std::slice::from_ref(&(0..16)));
+        assert_eq!(hints.run_up_to(16), None, "it is full");
+        hints.give(run(4, 4));
+        assert_eq!((hints.run_up_to(8), hints.run_up_to(4)), (Some(4), None));
+        hints.give(run(12, 4));
+        assert_eq!((hints.contig, hints.run_from(12)), (run(4, 4), Some(16)));
+    }
+
+    #[test]
+    fn what_a_search_learns_is_known_before_contig() {
+        let mut hints = after(64, &[0..2, 16..24, 2..4]);
+        hints.learn_before(run(4, 12));
+        assert_eq!(hints.before_contig(), Some(run(4, 12)));
+    }
+
+    #[test]
+    fn of_equal_runs_the_first_is_kept() {
+        let mut hints = after(64, std::slice::from_ref(&(0..64)));
+        hints.give(run(32, 8));
+        // The longest hole in front, then one as long; then a run as long as the longest
+        // and aligned as well.
+        hints.give(run(4, 2));
+        hints.give(run(12, 2));
+        assert_eq!((hints.contig, hints.scan), (run(32, 8), run(4, 2)));
+        let mut hints = after(64, std::slice::from_ref(&(0..64)));
+        hints.give(run(16, 4));
+        hints.give(run(48, 4));
+        assert_eq!(hints.contig, run(16, 4));
     }
 }

@@ -107,6 +107,27 @@ fn only_used_memory_needs_zeroing() {
     chunk.mark_zero(spanning.offset, spanning.size);
     assert!(chunk.alloc(60, 4).unwrap().needs_zero, "of its line 4 bytes are still in use");
     assert!(!chunk.alloc(64, 4).unwrap().needs_zero);
+    // The second page, zeroed, while the first is dirty.
+    let mut chunk = Chunk::new(8192, 4096, 0, 0);
+    let all = chunk.alloc(8192, 4096).unwrap();
+    chunk.free(all.offset).unwrap();
+    chunk.mark_zero(4096, 4096);
+    assert!(chunk.alloc(4096, 4096).unwrap().needs_zero);
+    assert!(!chunk.alloc(4096, 4096).unwrap().needs_zero);
+}
+
+#[test]
+fn a_chunk_serves_what_is_not_hidden() {
+    let chunk = Chunk::new(8192, 4096, 16, 12);
+    let served = [0, 15, 16, 19, 4096, 8179, 8180, 8191].map(|offset| chunk.serves(offset));
+    assert_eq!(served, [false, false, true, true, true, true, false, false]);
+    assert_eq!((chunk.page_bytes(), chunk.unit_bytes()), (4096, 8192));
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    assert!(FreeError::NotAllocated.to_string().contains("nothing is allocated"));
+    assert!(FreeError::NotAStart.to_string().contains("no allocation starts"));
 }
 
 #[test]
@@ -136,6 +157,9 @@ fn offset_zero_suits_every_alignment() {
     assert_eq!(chunk.alloc(4, 2048), None);
     assert_eq!(chunk.alloc(4, 1024).unwrap().offset, 1024);
     chunk.check_invariants();
+    // 2^30 granules, the most there can be.
+    let mut chunk = Chunk::new(1792, 256, 0, 0);
+    assert_eq!(chunk.alloc(4, 1 << 32).unwrap().offset, 0);
 }
 
 /// What did not fit is remembered, but not longer than it is true.
@@ -154,7 +178,9 @@ fn a_refusal_ends_with_the_next_free() {
 #[test]
 fn nonsense_fits_nowhere() {
     let mut chunk = Chunk::new(8192, 4096, 0, 0);
-    for (size, align) in [(0, 4), (8, 0), (8, 3), (8196, 4), (usize::MAX, 4), (8, 1 << 40)] {
+    for (size, align) in
+        [(0, 4), (8, 0), (8, 3), (8196, 4), (usize::MAX, 4), (8, 1 << 33), (8, 1 << 40)]
+    {
         assert_eq!(chunk.alloc(size, align), None, "{size} bytes at {align}");
     }
     assert!(chunk.is_free());
