@@ -122,6 +122,7 @@ fn a_chunk_serves_what_is_not_hidden() {
     let served = [0, 15, 16, 19, 4096, 8179, 8180, 8191].map(|offset| chunk.serves(offset));
     assert_eq!(served, [false, false, true, true, true, true, false, false]);
     assert_eq!((chunk.page_bytes(), chunk.unit_bytes()), (4096, 8192));
+    assert!(format!("{chunk:?}").contains("free_bytes: 8164"), "{chunk:?}");
 }
 
 #[test]
