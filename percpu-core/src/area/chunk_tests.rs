@@ -126,6 +126,15 @@ fn a_chunk_serves_what_is_not_hidden() {
 }
 
 #[test]
+fn an_index_knows_its_size() {
+    let chunk = Chunk::new(8192, 4096, 0, 0);
+    // Of 2048 granules: which are in use, where each area ends, dirty lines, pages.
+    let maps = 256 + 264 + 16 + 8;
+    let blocks = 2 * size_of::<super::block::Hints>();
+    assert_eq!(chunk.metadata_bytes(), size_of::<Chunk>() + blocks + maps);
+}
+
+#[test]
 fn errors_say_what_is_wrong() {
     assert!(FreeError::NotAllocated.to_string().contains("nothing is allocated"));
     assert!(FreeError::NotAStart.to_string().contains("no allocation starts"));
