@@ -1,7 +1,7 @@
 //! The words of an allocator on the pretend machine. Twin of `accounting/words.rs`: an
 //! array on every unit, there from the start.
 
-use super::count::{COUNTS, Count};
+use crate::accounting::count::{COUNTS, Count};
 use crate::atomic::AtomicU64;
 use crate::per_cpu::PerCpu;
 use crate::process;
