@@ -33,7 +33,7 @@ impl Drop for Kept {
 mod tests {
     use core::sync::atomic::AtomicU32;
 
-    use super::super::{membarrier, sync};
+    use super::super::sync;
     use super::*;
 
     fn set(errno: i32) {
@@ -52,7 +52,7 @@ mod tests {
         #[cfg(percpu_rseq)]
         {
             // No such CPU, or no such kernel.
-            let _ = membarrier::fence_cpu(i32::MAX as u32);
+            let _ = super::super::membarrier::fence_cpu(i32::MAX as u32);
             assert_eq!(errno(), 77);
         }
     }
