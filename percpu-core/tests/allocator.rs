@@ -188,9 +188,10 @@ fn units_are_backed_by_huge_pages_where_there_are_some() {
         let path = "/sys/kernel/mm/transparent_hugepage/enabled";
         let allowed = std::fs::read_to_string(path).is_ok_and(|text| !text.contains("[never]"));
         let (huge, units) = (smaps("AnonHugePages").1, info().unwrap().units());
-        let unit = info().unwrap().layout().unit_size();
-        assert_eq!(resident(), unit * units, "whole chunks are backed");
-        println!("huge pages: {huge} bytes of {}, allowed: {allowed}", unit * units);
+        let layout = info().unwrap().layout();
+        let whole = layout.unit_size() * (units + layout.wasted_units());
+        assert_eq!(resident(), whole, "whole chunks are backed");
+        println!("huge pages: {huge} bytes of {whole}, allowed: {allowed}");
         assert!(allowed || huge == 0);
         assert!(!allowed || huge > 0 || refusals() > before, "none was asked for");
     });

@@ -184,6 +184,8 @@ fn a_cpu_that_goes_offline_keeps_nothing() {
         if common::by_cpu() {
             for unit in Unit::all().unwrap() {
                 if let Some(cpu) = unit.cpu() {
+                    // It may have come after the process looked.
+                    hotplug::notify_online(cpu).unwrap();
                     hotplug::notify_offline(cpu).unwrap();
                     hotplug::notify_online(cpu).unwrap();
                 }
