@@ -14,7 +14,7 @@ mod shadow;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-use common::{Random, in_each_mode, scaled};
+use common::{Random, in_each_mode, in_each_pinned_mode, scaled};
 use percpu_core::atomic::AtomicU64;
 use percpu_core::{AccountingAlloc, Unit, percpu};
 use shadow::{IN_HANDLERS, Inner, Outer, live, peak, settled};
@@ -148,7 +148,7 @@ fn never_over_the_limit_and_nothing_lost_under_a_storm() {
 
 #[test]
 fn a_cpu_alone_fills_the_limit_to_the_last_byte() {
-    in_each_mode("a_cpu_alone_fills_the_limit_to_the_last_byte", || {
+    in_each_pinned_mode("a_cpu_alone_fills_the_limit_to_the_last_byte", || {
         // From the start: so no other CPU has a stock.
         common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
         let limited = |more: usize, size: usize| {

@@ -100,7 +100,7 @@ fn on_pointer() {
 
 #[test]
 fn every_operation_on_every_word_agrees_with_plain_integers() {
-    common::in_each_mode("every_operation_on_every_word_agrees_with_plain_integers", || {
+    common::in_each_pinned_mode("every_operation_on_every_word_agrees_with_plain_integers", || {
         common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
         on_u8();
         on_i8();
@@ -126,7 +126,7 @@ percpu! {
 /// widened silently, so its zero-extension rows have no counterpart.
 #[test]
 fn signs_and_widths_wrap_in_the_words_own_type() {
-    common::in_each_mode("signs_and_widths_wrap_in_the_words_own_type", || {
+    common::in_each_pinned_mode("signs_and_widths_wrap_in_the_words_own_type", || {
         common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
         SIGNED.add(-1);
         assert_eq!(SIGNED.load(), -1);
@@ -194,7 +194,7 @@ fn bit_operations_follow_their_truth_tables_on_every_width() {
     struct PerCpuOp<W: percpu_core::Word>(fn(&PerCpu<W>, W::Value));
     struct PerCpuFetch<W: percpu_core::Word>(fn(&PerCpu<W>, W::Value) -> W::Value);
     let name = "bit_operations_follow_their_truth_tables_on_every_width";
-    common::in_each_mode(name, || {
+    common::in_each_pinned_mode(name, || {
         common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
         tables!(AtomicU8: u8, AtomicI8: i8, AtomicU16: u16, AtomicI16: i16, AtomicU32: u32);
         tables!(AtomicI32: i32, AtomicU64: u64, AtomicI64: i64, AtomicUsize: usize, AtomicIsize: isize);
@@ -215,7 +215,7 @@ fn bit_operations_follow_their_truth_tables_on_every_width() {
 
 #[test]
 fn a_pinned_thread_gets_every_value_in_order() {
-    common::in_each_mode("a_pinned_thread_gets_every_value_in_order", || {
+    common::in_each_pinned_mode("a_pinned_thread_gets_every_value_in_order", || {
         common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
         let word = PerCpu::<AtomicI32>::zeroed().unwrap();
         for n in 1..=1_000 {

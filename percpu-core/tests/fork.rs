@@ -121,33 +121,36 @@ fn a_child_of_a_busy_parent_can_do_everything() {
 
 #[test]
 fn a_copy_that_another_thread_holds_stays_locked_in_the_child() {
-    common::in_each_mode("a_copy_that_another_thread_holds_stays_locked_in_the_child", || {
-        let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
-        let unit = Unit::current().unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
-        let (leave, left) = std::sync::mpsc::channel::<()>();
-        std::thread::scope(|scope| {
-            let locks = &locks;
-            scope.spawn(move || {
-                let guard = locks.lock_on(unit).unwrap();
-                tell.send(()).unwrap();
-                let _ = left.recv();
-                drop(guard);
+    common::in_each_pinned_mode(
+        "a_copy_that_another_thread_holds_stays_locked_in_the_child",
+        || {
+            let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
+            common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+            let unit = Unit::current().unwrap();
+            let (tell, told) = std::sync::mpsc::channel();
+            let (leave, left) = std::sync::mpsc::channel::<()>();
+            std::thread::scope(|scope| {
+                let locks = &locks;
+                scope.spawn(move || {
+                    let guard = locks.lock_on(unit).unwrap();
+                    tell.send(()).unwrap();
+                    let _ = left.recv();
+                    drop(guard);
+                });
+                told.recv().unwrap();
+                let status = forked(|| {
+                    let others = Unit::all().unwrap().filter(|&other| other != unit);
+                    // By concurrency id the child, a process of its own, may be elsewhere.
+                    (locks.try_lock().is_none() || Unit::current().unwrap() != unit)
+                        && others.map(|other| *locks.lock_on(other).unwrap()).sum::<u64>() == 0
+                        && everything_works(1)
+                });
+                leave.send(()).unwrap();
+                assert_eq!(status, 0);
             });
-            told.recv().unwrap();
-            let status = forked(|| {
-                let others = Unit::all().unwrap().filter(|&other| other != unit);
-                // By concurrency id the child, a process of its own, may be elsewhere.
-                (locks.try_lock().is_none() || Unit::current().unwrap() != unit)
-                    && others.map(|other| *locks.lock_on(other).unwrap()).sum::<u64>() == 0
-                    && everything_works(1)
-            });
-            leave.send(()).unwrap();
-            assert_eq!(status, 0);
-        });
-        assert!(locks.try_lock().is_some());
-    });
+            assert!(locks.try_lock().is_some());
+        },
+    );
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// On one thread that stays where it is, a stack is a bounded `Vec`.
 #[test]
 fn one_thread_finds_what_a_vec_would_hold() {
-    common::in_each_mode("one_thread_finds_what_a_vec_would_hold", || {
+    common::in_each_pinned_mode("one_thread_finds_what_a_vec_would_hold", || {
         pin();
         let steps = (0_usize..200, prop::collection::vec(step(), 0..60));
         let config = ProptestConfig {
@@ -105,7 +105,7 @@ fn one_thread_finds_what_a_vec_would_hold() {
 #[test]
 fn a_batch_is_no_smaller_than_its_least() {
     use percpu_core::__raw::{RawStack, Refused};
-    common::in_each_mode("a_batch_is_no_smaller_than_its_least", || {
+    common::in_each_pinned_mode("a_batch_is_no_smaller_than_its_least", || {
         pin();
         let stack = RawStack::with_capacity(4).unwrap();
         let mut out = [0; 4];
@@ -126,7 +126,7 @@ fn a_batch_is_no_smaller_than_its_least() {
 
 #[test]
 fn a_drained_unit_is_empty_and_the_others_are_as_they_were() {
-    common::in_each_mode("a_drained_unit_is_empty_and_the_others_are_as_they_were", || {
+    common::in_each_pinned_mode("a_drained_unit_is_empty_and_the_others_are_as_they_were", || {
         let cpus: Vec<u32> = (0..64).filter(|cpu| common::allowed() >> cpu & 1 == 1).collect();
         // By concurrency id all may come to one unit.
         let stack = PerCpuStack::<u64>::with_capacity(3 * cpus.len()).unwrap();
@@ -179,7 +179,7 @@ fn push_and_pop() {
 #[test]
 #[cfg_attr(miri, ignore = "raises a signal")]
 fn a_handler_finds_the_unit_that_is_drained_full_and_empty() {
-    common::in_each_mode("a_handler_finds_the_unit_that_is_drained_full_and_empty", || {
+    common::in_each_pinned_mode("a_handler_finds_the_unit_that_is_drained_full_and_empty", || {
         pin();
         let stack = STACK.get_or_init(|| PerCpuStack::with_capacity(4).unwrap());
         common::handle_sigusr1(push_and_pop);
@@ -199,17 +199,20 @@ fn a_handler_finds_the_unit_that_is_drained_full_and_empty() {
 
 #[test]
 fn a_panic_while_draining_leaves_the_rest_and_opens_the_unit() {
-    common::in_each_mode("a_panic_while_draining_leaves_the_rest_and_opens_the_unit", || {
-        pin();
-        let stack = PerCpuStack::<u8>::with_capacity(4).unwrap();
-        assert_eq!(stack.push_batch(&[1, 2, 3]), 3);
-        let panics = AssertUnwindSafe(|| stack.drain(|_, value| assert_ne!(value, 2)));
-        assert!(catch_unwind(panics).is_err());
-        assert_eq!((stack.len(), stack.pop(), stack.pop()), (1, Some(1), None));
-        let mut drained = 0;
-        stack.drain(|_, _| drained += 1).unwrap();
-        assert_eq!(drained, 0);
-    });
+    common::in_each_pinned_mode(
+        "a_panic_while_draining_leaves_the_rest_and_opens_the_unit",
+        || {
+            pin();
+            let stack = PerCpuStack::<u8>::with_capacity(4).unwrap();
+            assert_eq!(stack.push_batch(&[1, 2, 3]), 3);
+            let panics = AssertUnwindSafe(|| stack.drain(|_, value| assert_ne!(value, 2)));
+            assert!(catch_unwind(panics).is_err());
+            assert_eq!((stack.len(), stack.pop(), stack.pop()), (1, Some(1), None));
+            let mut drained = 0;
+            stack.drain(|_, _| drained += 1).unwrap();
+            assert_eq!(drained, 0);
+        },
+    );
 }
 
 #[test]
@@ -336,7 +339,7 @@ fn filter_membarrier() {
 #[test]
 #[cfg_attr(miri, ignore = "installs a filter")]
 fn a_refused_fence_is_an_error_and_loses_nothing() {
-    common::in_each_mode("a_refused_fence_is_an_error_and_loses_nothing", || {
+    common::in_each_pinned_mode("a_refused_fence_is_an_error_and_loses_nothing", || {
         pin();
         let stack = PerCpuStack::<u64>::with_capacity(8).unwrap();
         assert_eq!(stack.push_batch(&[1, 2, 3]), 3);

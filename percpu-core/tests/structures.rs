@@ -185,7 +185,7 @@ fn a_pinned_threads_list_is_last_in_first_out_and_frees_what_it_holds() {
             self.1.fetch_add(1, Relaxed);
         }
     }
-    common::in_each_mode(
+    common::in_each_pinned_mode(
         "a_pinned_threads_list_is_last_in_first_out_and_frees_what_it_holds",
         || {
             common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
@@ -292,7 +292,7 @@ fn a_pinned_threads_buffer_fills_to_its_capacity_and_drains_oldest_first() {
     #[repr(align(32))]
     struct Aligned(u8);
 
-    common::in_each_mode(
+    common::in_each_pinned_mode(
         "a_pinned_threads_buffer_fills_to_its_capacity_and_drains_oldest_first",
         || {
             common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
@@ -330,7 +330,7 @@ fn a_pinned_threads_buffer_fills_to_its_capacity_and_drains_oldest_first() {
 
 #[test]
 fn a_pinned_threads_double_word_takes_exact_steps() {
-    common::in_each_mode("a_pinned_threads_double_word_takes_exact_steps", || {
+    common::in_each_pinned_mode("a_pinned_threads_double_word_takes_exact_steps", || {
         common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
         let pair = PerCpu::<DoubleWord>::zeroed().unwrap();
         assert_eq!(pair.load(), (0, 0));

@@ -175,7 +175,7 @@ fn objects_flow_from_who_frees_to_who_allocates() {
 /// OC-07, HP-03.
 #[test]
 fn what_is_flushed_is_empty() {
-    common::in_each_mode("what_is_flushed_is_empty", || {
+    common::in_each_pinned_mode("what_is_flushed_is_empty", || {
         pin();
         let (numbers, magazines) =
             (Numbers::new(1000), Magazines::new(MagazineOptions::default()).unwrap());
@@ -197,7 +197,7 @@ fn what_is_flushed_is_empty() {
 /// eighth, and what is too much goes.
 #[test]
 fn the_limit_follows_the_traffic() {
-    common::in_each_mode("the_limit_follows_the_traffic", || {
+    common::in_each_pinned_mode("the_limit_follows_the_traffic", || {
         pin();
         let (numbers, magazines) =
             (Numbers::new(1000), Magazines::new(MagazineOptions::default()).unwrap());

@@ -22,13 +22,15 @@ pub const MODES: [(&str, &[(&str, &str)]); 5] = [
     ("as it comes", &[]),
     ("own registration", &[("GLIBC_TUNABLES", "glibc.pthread.rseq=0")]),
     // By CPU where the kernel has no concurrency ids: the child's line tells.
-    ("by concurrency id", &[("PERCPU_INDEX", "cid")]),
+    (BY_ID, &[("PERCPU_INDEX", "cid")]),
     ("portable", &[("PERCPU_MODE", "portable")]),
     (
         "portable without libc's rseq",
         &[("PERCPU_MODE", "portable"), ("GLIBC_TUNABLES", "glibc.pthread.rseq=0")],
     ),
 ];
+
+const BY_ID: &str = "by concurrency id";
 
 /// What the modes set.
 const SETTINGS: [&str; 3] = ["GLIBC_TUNABLES", "PERCPU_MODE", "PERCPU_INDEX"];
@@ -122,6 +124,17 @@ pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command
 /// As `in_child`, once for each of `MODES`; if the environment asks for one, in
 /// that one alone. Under Miri there is one mode.
 pub fn in_each_mode(test: &str, body: impl Fn()) {
+    in_modes(test, &MODES, body);
+}
+
+/// The same for a body that pins its thread and takes its unit for one that stays: the
+/// kernel may give a thread another concurrency id at any time, pinned or not.
+pub fn in_each_pinned_mode(test: &str, body: impl Fn()) {
+    let by_cpu: Vec<_> = MODES.into_iter().filter(|(name, _)| *name != BY_ID).collect();
+    in_modes(test, &by_cpu, body);
+}
+
+fn in_modes(test: &str, modes: &[(&str, &[(&str, &str)])], body: impl Fn()) {
     if cfg!(miri) {
         return body();
     }
@@ -131,7 +144,7 @@ pub fn in_each_mode(test: &str, body: impl Fn()) {
         let asked: Vec<_> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
         return in_child(test, &asked, body);
     }
-    for (_, env) in MODES {
+    for (_, env) in modes {
         in_child(test, env, &body);
         if std::env::var_os("PERCPU_TEST_CHILD").is_some() {
             return;
