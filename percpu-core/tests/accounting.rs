@@ -121,15 +121,19 @@ fn what_is_allocated_before_main_counts_and_can_be_freed() {
 #[test]
 fn per_cpu_words_count_as_soon_as_they_are_there() {
     in_each_mode("per_cpu_words_count_as_soon_as_they_are_there", || {
-        let hundred = || {
+        // The harness's own thread may allocate beside: until it does not.
+        let undisturbed = || {
             let before = ALLOC.0.snapshot();
             (0..100).for_each(|n| drop(std::hint::black_box(vec![1_u8; n + 1])));
             let after = ALLOC.0.snapshot();
-            assert_eq!(after.allocations - before.allocations, 100);
-            assert_eq!(after.total_bytes - before.total_bytes, 5050);
-            assert_eq!(after.allocated_bytes, before.allocated_bytes);
-            after.fallbacks - before.fallbacks
+            let more = (
+                after.allocations - before.allocations,
+                after.total_bytes - before.total_bytes,
+                after.allocated_bytes.wrapping_sub(before.allocated_bytes),
+            );
+            (more == (100, 5050, 0)).then(|| after.fallbacks - before.fallbacks)
         };
+        let hundred = || (0..50).find_map(|_| undisturbed()).expect("exact counts");
         assert_eq!(hundred(), 200, "before there is per-CPU memory");
         percpu_core::init().unwrap();
         // The thread is registered, where that is done here.
