@@ -133,7 +133,7 @@ fn per_cpu_words_count_as_soon_as_they_are_there() {
             );
             (more == (100, 5050, 0)).then(|| after.fallbacks - before.fallbacks)
         };
-        let hundred = || (0..50).find_map(|_| undisturbed()).expect("exact counts");
+        let hundred = move || (0..50).find_map(|_| undisturbed()).expect("exact counts");
         assert_eq!(hundred(), 200, "before there is per-CPU memory");
         percpu_core::init().unwrap();
         // The thread is registered, where that is done here.
