@@ -14,8 +14,8 @@
 begin torture
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/inject
 run() {
-    RUSTFLAGS="--cfg percpu_inject ${1:-}" cargo test --release -p percpu-core --features lock_api \
-        --test torture -- --nocapture --test-threads=1 "${@:2}"
+    RUSTFLAGS="--cfg percpu_inject" cargo test --release -p percpu-core --features lock_api \
+        --test torture -- --nocapture --test-threads=1 "$@"
 }
 log=$(mktemp)
 
@@ -28,19 +28,19 @@ if [ "${1:-}" = --mutations ]; then
     for test in words_are_exact a_lock_has_one_holder nodes_come_out_once items_come_out_once \
         records_come_out_whole nobody_is_late; do
         for index in cpu concurrency_id; do
-            run '--cfg percpu_mutate="no_arm"' --exact "${test}_by_$index" > "$log" 2>&1 || true
+            PERCPU_MUTATE=no_arm run --exact "${test}_by_$index" > "$log" 2>&1 || true
             caught "mutation no_arm" "${test}_by_$index"
         done
     done
     for index in cpu concurrency_id; do
-        PERCPU_TORTURE_NO_FENCE=1 run "" --exact "nobody_is_late_by_$index" > "$log" 2>&1 || true
+        PERCPU_TORTURE_NO_FENCE=1 run --exact "nobody_is_late_by_$index" > "$log" 2>&1 || true
         caught "a swap without a fence" "nobody_is_late_by_$index"
     done
     rm -f "$log"
     exit 0
 fi
 
-PERCPU_TORTURE=full PERCPU_TORTURE_FILTER=${1:-} run "" | tee "$log"
+PERCPU_TORTURE=full PERCPU_TORTURE_FILTER=${1:-} run | tee "$log"
 awk '/ ops\/s, [0-9]+ aborts$/ { runs++; aborts += $(NF - 1); if ($(NF - 1) > 0) some++ }
      END { printf "%d runs, %d of them with aborts, %d aborts in all\n", runs, some, aborts }' "$log"
 grep -h '^preemption by ordinary threads\|did not run:' "$log" || true
