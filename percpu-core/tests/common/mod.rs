@@ -65,10 +65,10 @@ pub fn scaled(count: u64) -> u64 {
     ((count as f64 * scale) as u64).max(1)
 }
 
-/// When a thread that starts now ends: in the scaled part of `millis`, not at once. Asked
-/// by each thread, as on a busy machine the last one starts late.
+/// When a thread that starts now ends: in the scaled part of `millis`, but in 100 at least
+/// if there are so many. Asked by each thread, as on a busy machine the last starts late.
 pub fn end_in(millis: u64) -> std::time::Instant {
-    std::time::Instant::now() + Duration::from_millis(scaled(millis).max(20))
+    std::time::Instant::now() + Duration::from_millis(scaled(millis).max(millis.min(100)))
 }
 
 /// Runs `body` in a process of its own, started as this test with `env` set:
