@@ -46,7 +46,7 @@ group() {
     slab)
         package=percpu-slab
         files=(percpu-slab/src/{raw/sizes,global/classes,keyed/key,hardened/shape}.rs)
-        build=(--lib --test=slab_sizes) tests=()
+        build=(--lib --test={cache,slab,slab_model,slab_sizes,slabs}) tests=()
         ;;
     *)
         echo "no group '$1': area backing layout topology histogram slab" >&2

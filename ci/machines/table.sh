@@ -57,7 +57,8 @@ topology() {
         rest=${rest/2-3/2} rest=${rest/6-7/7}
         echo "6 possible CPUs 0-2,4-5,7${rest/\%s/}" ;;
     *:odd)
-        echo "8 possible CPUs 0-7; 3 nodes; from sysfs; node 0: CPUs 0-3, 20 from the others; node 1: no CPUs, 20 from the others; node 2: CPUs 4-7, 20 from the others" ;;
+        # The kernel counts nodes as it meets them, those of CPUs first.
+        echo "8 possible CPUs 0-7; 3 nodes; from sysfs; node 0: CPUs 0-3, 20 from the others; node 1: CPUs 4-7, 20 from the others; node 2: no CPUs, 20 from the others" ;;
     esac
 }
 

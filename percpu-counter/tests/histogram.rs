@@ -107,8 +107,24 @@ fn values_without_a_bucket_are_refused_or_taken_for_the_highest() {
     assert_eq!(histogram.record_n(u64::MAX, 3).unwrap_err().value, u64::MAX);
     histogram.saturating_record(u64::MAX);
     histogram.saturating_record_n(u64::MAX, 2);
-    let snapshot = histogram.snapshot();
+    let mut snapshot = histogram.snapshot();
     assert_eq!((snapshot.len(), snapshot.count_at(1_000)), (4, 4));
+    snapshot.saturating_record_n(u64::MAX, 2);
+    snapshot.saturating_record_n(5, 1);
+    assert_eq!((snapshot.count_at(1_000), snapshot.count_at(5)), (6, 1));
+}
+
+#[test]
+fn quantiles_end_where_floats_are_too_coarse_for_a_step() {
+    let mut seen = Snapshot::empty(Shape::new(1, 1_000, 1).unwrap());
+    seen.record_n(1, 1 << 60).unwrap();
+    // So few that no share below 1 comes to them.
+    seen.record_n(2, 1).unwrap();
+    let quantiles: Vec<_> = seen.quantiles(3).take(1_000).collect();
+    // Three before each of the 53 halvings that a float below 1 can tell.
+    assert!((100..200).contains(&quantiles.len()), "{} quantiles", quantiles.len());
+    assert!(quantiles.is_sorted_by(|a, b| a.q < b.q));
+    assert_eq!(quantiles.last().map(|last| last.q), Some(1.0));
 }
 
 #[test]
@@ -225,6 +241,10 @@ fn texts_tell_what_was_seen() {
     assert_eq!(
         format!("{histogram:?}"),
         format!("Histogram {{ shape: range 1 to 1000, digits 2, seen: {summary} }}")
+    );
+    assert_eq!(
+        format!("{:?}", histogram.snapshot()),
+        format!("Snapshot {{ shape: range 1 to 1000, digits 2, seen: {summary}, .. }}")
     );
 }
 

@@ -57,7 +57,7 @@ pub(crate) trait Span: fmt::Debug + Send + Sync {
     /// First address.
     fn base(&self) -> usize;
 
-    /// Backs the range now.
+    /// Backs the range now, of which nobody uses anything: what it holds may become zero.
     fn populate(&self, range: Range<usize>) -> Result<(), i32>;
 
     /// Gives the backing of the range back: it reads as zero afterwards.
@@ -195,16 +195,16 @@ mod real {
             let start = self.start(&range);
             // SAFETY: pages of this mapping; contents do not change.
             match checked(unsafe { libc::madvise(start, range.len(), MADV_POPULATE_WRITE) }) {
-                // Older than Linux 5.14, or filtered: touch each page. Memory that
-                // is missing then is no error but a signal, as everywhere.
+                // Older than Linux 5.14, or filtered: write to each page. Memory that
+                // is missing then is no error but a signal, as everywhere. Not read
+                // before: that gets the huge page of zeros where huge pages are wanted,
+                // in whose place Linux from 5.8 puts small ones.
                 Err(libc::EINVAL | libc::ENOSYS | libc::EPERM) => {
                     for at in range.step_by(Machine.page_size()) {
                         let byte = self.start(&(at..at)).cast::<u8>();
-                        // SAFETY: a byte of this mapping. It is written back as it
-                        // was; nobody uses pages that are being populated.
-                        let value = unsafe { byte.read_volatile() };
-                        // SAFETY: as above.
-                        unsafe { byte.write_volatile(value) };
+                        // SAFETY: a byte of this mapping; nobody uses pages that are
+                        // being populated (`Span`).
+                        unsafe { byte.write_volatile(0) };
                     }
                     Ok(())
                 }

@@ -177,7 +177,10 @@ impl Span for PretendSpan {
         let range = self.addresses(range);
         let mut state = self.system.call(Call::Populate(range.clone()))?;
         for page in range.step_by(PAGE) {
-            state.backed.entry(page).or_default();
+            // As where pages are written to: whoever uses this one sees it.
+            if let Some(held) = state.backed.entry(page).or_default() {
+                held[0] = 0;
+            }
         }
         Ok(())
     }

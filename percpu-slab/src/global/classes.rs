@@ -68,7 +68,7 @@ pub(super) const fn magazine_of_class(class: usize) -> usize {
     }
 }
 
-/// Bytes of a mapping for `size` bytes: by four pages or an eighth, so that a vector that
+/// Bytes of a mapping for `size` bytes: up to an eighth more, so that a vector that
 /// grows can stay, and mappings that are free fit others. `None` if there are none
 /// so large.
 #[inline]
@@ -135,6 +135,21 @@ mod tests {
             prop_assert!(mapping >= size && mapping.is_multiple_of(4096));
             prop_assert!((mapping - size) * 7 <= size);
         }
+    }
+
+    #[test]
+    fn mappings_grow_by_a_sixteenth_of_the_next_power_of_two() {
+        let kib = |kib: usize| mapping_size((kib << 10) + 1).map(|size| size >> 10);
+        assert_eq!((kib(32), kib(100), kib(1024)), (Some(36), Some(104), Some(1024 + 128)));
+    }
+
+    #[test]
+    fn magazines_hold_what_sheaves_do() {
+        let of = |size| magazine_of_class(class_of(layout(size, 1)).unwrap());
+        // The largest of its class, and one byte more.
+        assert_eq!([224, 225].map(of), [60, 28]);
+        assert_eq!([896, 897].map(of), [28, 12]);
+        assert_eq!([3584, 3585, LARGEST].map(of), [12, 4, 4]);
     }
 
     #[test]

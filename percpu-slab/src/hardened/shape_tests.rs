@@ -52,6 +52,12 @@ fn a_layout_without_a_place_is_refused() {
 }
 
 #[test]
+fn nothing_of_an_object_without_bytes_is_poisoned() {
+    let shape = Shape::new(Layout::new::<()>()).unwrap();
+    assert_eq!(painted(&shape, Use::Free, 0), [0xbb; 16]);
+}
+
+#[test]
 fn a_free_object_is_as_the_kernel_paints_it() {
     let shape = Shape::new(Layout::from_size_align(3, 1).unwrap()).unwrap();
     let mut expected = vec![0xbb; 8];
