@@ -36,7 +36,7 @@ group() {
     topology)
         package=percpu-core
         files=(percpu-core/src/sys/{cpulist,topology,topology_builder,topology_sysfs}.rs)
-        build=(--lib --test=topology_sysfs) tests=(--skip area:: --skip hotplug::)
+        build=(--lib --test={hotplug,topology_sysfs}) tests=(--skip area:: --skip hotplug::)
         ;;
     histogram)
         package=percpu-counter

@@ -204,6 +204,11 @@ fn unreadable_files_are_errors() {
     fs::write(sysfs.root().join("devices/system/cpu/possible"), b"0-\xff\xfe").unwrap();
     let error = Topology::from_sysfs(sysfs.root()).unwrap_err();
     assert!(matches!(error, TopologyError::Unreadable { .. }), "{error}");
+    // A folder that leads to itself.
+    let sysfs = Sysfs::new(&[("cpu/possible", "0")]);
+    std::os::unix::fs::symlink("node", sysfs.root().join("devices/system/node")).unwrap();
+    let error = Topology::from_sysfs(sysfs.root()).unwrap_err();
+    assert!(matches!(error, TopologyError::Unreadable { .. }), "{error}");
 }
 
 #[test]

@@ -248,7 +248,10 @@ mod tests {
         {
             assert!(matches!(error(junk), CpuListError::Junk { .. }), "{junk}: {}", error(junk));
         }
+        assert!(error("x").to_string().starts_with("`x` is neither"));
         assert_eq!(error("5-2"), CpuListError::Reversed { low: 5, high: 2 });
+        assert!(error("5-2").to_string().ends_with("write 2-5"));
+        assert!(error("65534").to_string().ends_with("largest supported, 65533"));
         for large in ["65534", "0-65535", "4294967296", "99999999999999999999999"] {
             assert!(matches!(error(large), CpuListError::TooLarge { .. }), "{large}");
         }

@@ -290,6 +290,7 @@ mod tests {
             .distance_one_way(4, 0, 12)
             .build()
             .unwrap();
+        assert_eq!(format!("{:?}", machine.nodes().last()), "Some(node9)");
         assert_eq!(machine.distance(node(0), node(4)), 31);
         assert_eq!(machine.distance(node(4), node(0)), 12);
         assert_eq!(machine.distance(node(4), node(9)), REMOTE_DISTANCE);
@@ -346,9 +347,14 @@ mod tests {
         assert_eq!(Topology::uniform(0, 1).unwrap_err(), NoCpus);
         assert_eq!(Topology::uniform(1, 0).unwrap_err(), NoNodes);
         assert_eq!(Topology::uniform(1, 2).unwrap_err(), MoreNodesThanCpus { cpus: 1, nodes: 2 });
-        assert!(matches!(Topology::uniform(65_535, 1).unwrap_err(), CpuOutOfRange { .. }));
-        assert!(matches!(Topology::uniform(u32::MAX, 1).unwrap_err(), CpuOutOfRange { .. }));
-        assert!(matches!(Topology::uniform(2_000, 1_025).unwrap_err(), NodeOutOfRange { .. }));
+        for cpus in [65_535, 70_000, u32::MAX] {
+            let error = Topology::uniform(cpus, 1).unwrap_err();
+            assert_eq!(error, CpuOutOfRange { cpu: cpu(cpus - 1) });
+        }
+        for nodes in [1_025, 2_000] {
+            let error = Topology::uniform(2_000, nodes).unwrap_err();
+            assert_eq!(error, NodeOutOfRange { node: node(nodes - 1) });
+        }
     }
 
     #[test]

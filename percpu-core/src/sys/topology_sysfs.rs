@@ -154,9 +154,6 @@ fn read_nodes(
     let dir = root.join("devices/system/node");
     let mut nodes = BTreeMap::new();
     for node in numbered_entries(&dir, "node")?.into_iter().map(NodeId::new) {
-        if node.get() > NodeId::MAX {
-            return Err(TopologyError::NodeOutOfRange { node });
-        }
         let cpus = read_list(&dir.join(format!("node{node}/cpulist")))?.unwrap_or_default();
         nodes.insert(node, NodeFacts { cpus: cpus.intersection(possible), distances: Vec::new() });
     }
@@ -270,4 +267,15 @@ fn is_missing(error: &io::Error) -> bool {
 
 fn unreadable(file: &Path, error: &io::Error) -> TopologyError {
     TopologyError::Unreadable { file: PathBuf::from(file), kind: error.kind() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_resort_has_as_many_cpus_as_this_process_may_use() {
+        let count = thread::available_parallelism().unwrap().get();
+        assert_eq!(from_available_parallelism().possible().len(), count);
+    }
 }
