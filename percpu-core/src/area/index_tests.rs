@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::chunk::{Chunk, FreeError};
+use super::chunk::{Chunk, FreeError, Pages};
 use super::chunk_tests::cases;
 use super::index::{ChunkId, ChunkSet, Freed};
 use super::pretend_machine::Dice;
@@ -106,7 +106,9 @@ fn one_free_chunk_is_kept() {
     for &id in &ids {
         for nth in 0..8 {
             let freed = set.free(id, nth * 4096).unwrap();
-            assert_eq!((freed.bytes, freed.now_empty), (4096, nth == 7));
+            let now_empty = nth == 7;
+            let spare = now_empty && id != ids[0];
+            assert_eq!(freed, Freed { bytes: 4096, now_empty, balance_due: spare });
         }
     }
     let taken: Vec<ChunkId> = core::iter::from_fn(|| set.take_spare_empty()).collect();
@@ -161,6 +163,22 @@ fn a_chunk_that_fails_in_a_low_slot_sinks() {
     set.check_invariants();
 }
 
+/// What a request that may not wait finds says nothing about the others, and from
+/// 32 bytes on a hole is worth a second look.
+#[test]
+fn a_chunk_that_fails_otherwise_stays() {
+    let (mut set, ids) = filled(1, 4);
+    set.free(ids[0], 4).unwrap();
+    assert_eq!(set.alloc_in(4, 4, Pages::Populated), None);
+    assert_eq!(set.alloc(4, 4).unwrap().1.offset, 4);
+
+    (1..9).for_each(|nth| assert_eq!(set.free(ids[0], 4 * nth).unwrap().bytes, 4));
+    assert_eq!(set.get(ids[0]).unwrap().contig_bytes(), 32);
+    assert_eq!(set.alloc(32, 64), None, "it begins at 4");
+    assert_eq!(set.alloc(32, 4).unwrap().1.offset, 4);
+    set.check_invariants();
+}
+
 #[test]
 fn a_sidelined_chunk_is_used_last_and_taken_back() {
     let mut set = set();
@@ -211,7 +229,9 @@ fn requests_over_the_limits_are_refused() {
     }
     let (id, area) = set.alloc_section(40_000, 64).unwrap();
     assert_eq!(area.size, 40_000);
+    assert_eq!(set.check_section(40_000, 64), Ok(()));
     assert_eq!(set.alloc_section(2 * UNIT + 4, 64), None);
+    assert!(set.check_section(2 * UNIT + 4, 64).is_err());
     set.free(id, area.offset).unwrap();
     assert_eq!(set.alloc(32768, 4096).unwrap().1.size, 32768);
 }

@@ -54,7 +54,7 @@ impl Layout {
             .unwrap_or(usize::MAX);
         let parts = parts.max(size_sum);
         check(unit_size >= parts, SanityError::UnitTooSmall { unit_size, parts })?;
-        check(page > 0 && unit_size.is_multiple_of(page), SanityError::UnitNotPages { unit_size })?;
+        check(unit_size.is_multiple_of(page), SanityError::UnitNotPages { unit_size })?;
         check(unit_size >= least_unit, SanityError::UnitBelowMinimum { unit_size, least_unit })?;
         check(unit_size.is_multiple_of(block), SanityError::UnitNotBlocks { unit_size, block })?;
         let dynamic = self.dynamic_size();
