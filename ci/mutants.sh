@@ -78,7 +78,7 @@ for name in "${wanted[@]}"; do
     group "$name"
     # Exit codes 2 and 3: some survived, or ran out of time; judged below.
     code=0
-    cargo mutants --no-shuffle --baseline skip --timeout 7 --output "$out/$name" \
+    cargo mutants --no-shuffle --baseline skip --timeout 15 --output "$out/$name" \
         --package "$package" "${files[@]/#/--file=}" "${build[@]/#/--cargo-arg=}" "$@" \
         -- -- "${tests[@]}" || code=$?
     [ "$code" -le 3 ] || exit "$code"
