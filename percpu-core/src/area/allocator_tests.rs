@@ -304,6 +304,20 @@ fn statistics_after_a_scripted_load() {
     assert_eq!((row.stats.sum_frag, row.stats.max_frag), (100, 100));
     assert_eq!((row.stats.cur_min_alloc, row.stats.cur_max_alloc), (4, 2000));
     assert_eq!(stats.chunks[1].kind, ChunkKind::Reserved);
+    assert_eq!(stats.unbound, None);
+    let index = rig.memory.index.lock();
+    let maps = index.set.iter().map(|(_, chunk)| chunk.metadata_bytes()).sum::<usize>();
+    drop(index);
+    let (shelves, own) = (rig.memory.front.stats().metadata, size_of_val(&rig.memory));
+    assert_eq!(stats.metadata_bytes, maps + shelves + own);
+
+    // From a shelf, most of them.
+    for _ in 0..100 {
+        rig.alloc(Request::dynamic(8, 4)).unwrap();
+        rig.free(3);
+    }
+    let stats = rig.memory.stats(2);
+    assert_eq!((stats.nr_alloc, stats.nr_dealloc, stats.nr_cur_alloc), (105, 102, 3));
 
     while rig.chunks() < 3 {
         rig.alloc(one_page()).unwrap();
@@ -362,7 +376,10 @@ fn only_what_is_used_of_the_first_chunk_is_backed() {
         assert_eq!(rig.backed(), (cpus as usize + 1) * pages, "{cpus} CPUs and the shared unit");
         assert!(rig.memory.layout().unit_size() / 4096 > pages, "there is a tail");
     }
-    assert_eq!(Rig::new(&Config::default(), &two_cpus()).backed(), 0, "lazily none");
+    let lazy = Rig::new(&Config::default(), &two_cpus());
+    assert_eq!(lazy.backed(), 0, "lazily none");
+    let pages = lazy.memory.layout().size_sum();
+    assert_eq!([1, 2].map(|active| lazy.memory.stats(active).backing_bytes), [pages, 2 * pages]);
 }
 
 /// Row FC-10: 100 MiB of addresses are too few for 64 units grouped by node.
@@ -391,6 +408,8 @@ fn huge_backing_is_whole_chunks() {
         rig.alloc(one_page()).unwrap();
     }
     assert_eq!(rig.backed(), 3 * chunk);
+    let later = rig.memory.stats(2).chunks.into_iter().filter(|row| row.kind == ChunkKind::Dynamic);
+    assert_eq!(later.map(|row| row.populated_pages).collect::<Vec<_>>(), [chunk / 3; 2]);
     rig.free_all();
     rig.memory.balance();
     assert_eq!(rig.chunks(), 2);

@@ -176,6 +176,7 @@ fn each_bad_size_has_its_error() {
         error(sizes().dynamic(1 << (usize::BITS - 3))),
         SpanOverflow { units: 4, .. }
     ));
+    assert_eq!(built(&sizes().page(256), &machine).page_size(), 256);
     // A huge atom is no error by itself: units grow to share it.
     assert_eq!(built(&sizes().atom(1 << (usize::BITS - 2)), &machine).units_per_alloc(), 4);
 }
