@@ -67,7 +67,7 @@ list_of() {
             for folder in test injected far; do
                 [ -d "$bin/$folder" ] || continue
                 (cd "$bin" && find "$folder" -type f | sort) | while read -r binary; do
-                    grep -qE "^any [a-z]+ ${binary#*/} \* " "$parts/skips" || echo "all $binary"
+                    grep -qE "^any [a-z]+ (${binary%%/*}/)?${binary#*/} \* " "$parts/skips" || echo "all $binary"
                 done
             done ;;
         storms) printf 'storms test/%s\n' "${storm_binaries[@]}" ;;
@@ -104,7 +104,7 @@ prepare() {
                 build test "$target" "" "${LIBRARIES[@]}" --lib --tests
             fi
             awk '$4 == "*" { print $3 }' "$parts/skips" | while read -r binary; do
-                [ -e "$work/bin/$target/test/$binary" ] || { echo "skips: there is no $binary"; exit 1; }
+                [ -e "$work/bin/$target/test/${binary#test/}" ] || { echo "skips: there is no $binary"; exit 1; }
             done
             local compiler=gcc
             [[ $target != aarch64* ]] || compiler=aarch64-linux-gnu-gcc

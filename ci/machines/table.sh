@@ -70,7 +70,8 @@ storm_binaries=("${short_binaries[@]}" percpu-core/addressing percpu-core/concur
     percpu-counter/domain_stress percpu-counter/histogram_stress percpu-counter/rwlock percpu-counter/stress
     percpu-slab/cache_nodes percpu-slab/cache_stress percpu-slab/global_alloc percpu-slab/pool_stress
     percpu-slab/slab_stress percpu-slab/slabs_stress)
-injected_binaries=(inject inject_each inject_structures inject_switch inject_turn concurrency_id conformance stack structures stress)
+injected_binaries=(inject inject_each inject_structures inject_switch inject_turn concurrency_id conformance stack structures
+    stress torture)
 mutations() {
     #    mutation       binary             test that must notice
     echo "no_arm         inject             exact_with_a_delay_before_the_commit"

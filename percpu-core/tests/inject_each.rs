@@ -432,10 +432,11 @@ fn nothing_is_lost(test: &str, case: Case) {
             // What it interrupted may be the very section that it leaves armed.
             common::disarm();
         });
-        let start = Instant::now();
+        let (start, info) = (Instant::now(), info().unwrap());
         let enough = || {
             start.elapsed() > Duration::from_millis(common::scaled(400))
                 && STEPS.load(Relaxed) > 500
+                && info.aborts() > 0
                 || STEPS.load(Relaxed) > 50 * BITS as u64
         };
         with_delays([20_000, 500, 20_000, 4_000], || {
@@ -454,7 +455,6 @@ fn nothing_is_lost(test: &str, case: Case) {
                 }
             });
         });
-        let info = info().unwrap();
         assert!(info.mode().is_rseq(), "this test is about sections");
         println!("{} steps", STEPS.load(Relaxed));
         (case.check)(STEPS.load(Relaxed));

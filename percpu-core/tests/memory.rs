@@ -232,7 +232,8 @@ fn a_refused_reservation_is_an_error_and_leaks_nothing() {
         for _ in 0..50 {
             assert_eq!(PerCpu::<[u8; 32 * 1024]>::zeroed().map(drop), Err(error.clone()));
         }
-        assert_eq!(common::maps().len(), maps.len(), "a refusal leaves no mapping");
+        // The system may have made one of two.
+        assert!(common::maps().len() <= maps.len(), "a refusal leaves no mapping");
         live.pop();
         assert!(PerCpu::<[u8; 32 * 1024]>::zeroed().is_ok(), "what was freed serves again");
         assert_eq!(words.sum(), 1);
