@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 page=docs/machines.md
-stamp="$(date -u +%F) | $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes')"
+stamp="$(date -u +%F) | $(git rev-parse --short HEAD)$(git diff --quiet HEAD -- . ':!docs/machines.md' || echo ' and changes')"
 {
     sed '/^| machine /{n;q}' "$page"
     {

@@ -142,6 +142,7 @@ fn lookups() {
     assert_eq!([0, 5, 2, 7].map(|id| layout.unit_of(cpu(id))), [0, 1, 2, 3].map(Some));
     assert_eq!(layout.unit_offset(cpu(7)), Some(3 << 20));
     assert_eq!([0, 2, 5, 7].map(|id| layout.group_of(cpu(id))), [0, 1, 0, 1].map(Some));
+    assert!(layout.groups().iter().map(Group::first_unit).eq([0, 2]));
     for stranger in [1, 3, 6, 8, u32::MAX].map(cpu) {
         assert_eq!((layout.unit_of(stranger), layout.unit_offset(stranger)), (None, None));
         assert_eq!(layout.group_of(stranger), None);
