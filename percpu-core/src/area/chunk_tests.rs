@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::chunk::{Area, Chunk, FreeError};
+use super::chunk::{Area, Chunk, FreeError, Pages};
 use super::naive::Twins;
 
 const STEPS: usize = if cfg!(miri) { 40 } else { 300 };
@@ -56,6 +56,17 @@ fn full() -> Chunk {
     while chunk.alloc(512, 4).is_some() {}
     assert_eq!((chunk.free_bytes(), chunk.contig_bytes()), (0, 0));
     chunk
+}
+
+#[test]
+fn who_may_not_wait_gets_what_is_populated() {
+    let mut chunk = Chunk::new(32 << 10, 4096, 0, 0);
+    assert!(chunk.alloc_in(8, 8, Pages::Populated).is_none());
+    chunk.mark_populated(2..3);
+    chunk.mark_populated(5..7);
+    let mut at = |size| chunk.alloc_in(size, 8, Pages::Populated).map(|area| area.offset / 4096);
+    assert_eq!([at(8192), at(4096), at(8)], [Some(5), Some(2), None]);
+    chunk.check_invariants();
 }
 
 /// Row DA-13, the chunk's part: a hole inside page 5 raises the chunk's hint.

@@ -70,6 +70,8 @@ pub(crate) mod pretend_drive;
 #[cfg(any(test, fuzzing))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the tests use all of it"))]
 mod pretend_machine;
+#[cfg(test)]
+mod reclaim_tests;
 
 pub use address_space::AddressSpace;
 pub use address_space_error::AddressSpaceError;
