@@ -394,7 +394,8 @@ pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
         })
         .collect();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    while left.load(Ordering::Acquire) > 0 && !workers.iter().any(|w| w.is_finished()) {
+    // However fast they are, one gust.
+    loop {
         // With delays, soon again: a section that was sent back is interrupted once more.
         for again in 0..if cfg!(percpu_inject) { 2 } else { 1 } {
             (0..again * 40).for_each(|_| std::hint::spin_loop());
@@ -407,6 +408,9 @@ pub fn in_a_storm(threads: usize, work: impl Fn(usize) + Sync) {
             if mask == 0 { cpus } else { mask },
         );
         std::thread::sleep(Duration::from_micros(100));
+        if left.load(Ordering::Acquire) == 0 || workers.iter().any(|w| w.is_finished()) {
+            break;
+        }
     }
     over.store(true, Ordering::Release);
     let outcomes: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
