@@ -139,7 +139,7 @@ folder() {
     done > "$into/list"
     topology=$(topology "$name" "$shape" "$suite" "$target")
     {
-        echo "WHERE='$name' TEST_SECONDS=${PERCPU_TEST_SECONDS:-1800} PRESENT=$([ "$shape" = two ] && echo 4 || echo 8)"
+        echo "WHERE='$name' TEST_SECONDS=${PERCPU_TEST_SECONDS:-3600} PRESENT=$([ "$shape" = two ] && echo 4 || echo 8)"
         echo "OFFLINE='1 3 4' TOPOLOGY=\"$topology\""
         echo "TOPOLOGY_OFFLINE=\"${topology/CPUs 0-7/CPUs 0-7, online 0,2,5-7}\""
         echo "export TMPDIR=/tmp PERCPU_TEST_SCALE=$PERCPU_TEST_SCALE PROPTEST_CASES=$PROPTEST_CASES"
