@@ -87,8 +87,8 @@ done
 # Line and column move with every change above them: a line for each that may survive.
 unexplained=$(comm -23 \
     <(for name in "${wanted[@]}"; do cat "$out/$name/mutants.out/missed.txt"; done |
-        sed -E 's/:[0-9]+:[0-9]+:/:/' | sort) \
-    <(grep -vE '^(#|$)' ci/mutants/survivors.txt | sort))
+        sed -E 's/:[0-9]+:[0-9]+:/:/' | sort -u) \
+    <(grep -vE '^(#|$)' ci/mutants/survivors.txt | sort -u))
 if [ -n "$unexplained" ]; then
     echo "survived, without a reason in ci/mutants/survivors.txt:"
     echo "$unexplained"

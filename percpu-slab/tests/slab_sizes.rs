@@ -26,6 +26,13 @@ fn slabs_are_as_large_as_the_kernels() {
     assert_eq!((found.objects, found.order), (12, 1));
     let found = geometry(3000, 8, 2);
     assert_eq!((found.objects, found.order), (10, 3));
+    // 1360 of 4096 bytes, 1352 of 8192 and 1336 of 16384 are more than that, 1304 of 32768
+    // are not; where there are no slabs so large, an eighth may be lost.
+    let of = |max_order| {
+        let found = Geometry::new(1368, 8, 2, max_order).unwrap();
+        (found.objects, found.order)
+    };
+    assert_eq!([3, 2].map(of), [(23, 3), (11, 2)]);
 }
 
 #[test]
@@ -50,6 +57,7 @@ fn every_layout_fits_or_is_refused() {
     // More pages than a span has are not asked for.
     let found = Geometry::new(8, 8, usize::MAX, 60).unwrap();
     assert!(found.objects <= MAX_OBJECTS && found.slab_bytes() <= SPAN / 2);
+    assert_eq!(found.objects, found.slab_bytes() / 8, "nothing is behind the last that counts");
     assert!(matches!(Geometry::new(8, 24, 12, MAX_ORDER), Err(Error::Layout { .. })));
 }
 
