@@ -37,6 +37,11 @@ for word in "$@"; do
 done
 [ -z "$short" ] || [ ${#chosen[@]} -gt 0 ] || chosen=("${short_machines[@]}")
 
+if [ -n "$record" ] && [ -n "$PERCPU_MACHINE_TESTS" ]; then
+    echo "--record is for whole passes, not for PERCPU_MACHINE_TESTS" >&2
+    exit 1
+fi
+
 need qemu-system-aarch64 qemu-system-arm
 need qemu-system-x86_64 qemu-system-x86
 need qemu-aarch64-static qemu-user-static
@@ -46,6 +51,8 @@ need cpio cpio
 
 work=$PWD/target/machines
 mkdir -p "$work"
+# What is built now, whatever is committed until it has run.
+commit=$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- . ':!docs/machines.md' || echo ' and changes')
 
 # passes_of WORDS...: what is run of a machine's passes.
 passes_of() {
@@ -241,7 +248,7 @@ while read -r -u 3 name target suite cpu shape append passes; do
         failed+=("$name")
     fi
 done 3< <(machines)
-[ -z "$record" ] || bash "$parts/record.sh" "$work"
+[ -z "$record" ] || bash "$parts/record.sh" "$work" "$commit"
 
 trap - EXIT
 verdict=FAILED

@@ -37,6 +37,8 @@ BEGIN {
 }
 /panicked at/ { lost = 1 }
 /signal: [0-9]/ { crashed = 1 }
+# This one masks a system call itself.
+/^the_filter_refuses_what_it_names_and_nothing_else:/ { next }
 /: (rseq|portable) \(.*, [0-9]+ aborts$/ { said = said $0 "\n"; aborts += $(NF - 1) }
 # The last of a binary is its own; before it are those of children that failed.
 /^test result: / { passed = $4; failed = $6 }
@@ -46,7 +48,7 @@ BEGIN {
     if (pass ~ /^no_/) {
         # A mutation is caught by a test that notices, not by a crash.
         good = $7 == 101 && lost && !crashed
-        verdict = good ? "caught" : "SURVIVED"
+        verdict = good ? "caught" : passed + failed ? "SURVIVED" : "NO SUCH TEST"
         caught[pass] += good; mutations += good
         what = pass ": " $8
     } else {

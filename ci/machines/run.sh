@@ -47,12 +47,13 @@ all_online() {
 
 # What a pass needs before its first test ...
 prepare() {
+    . ./settings
     unset PERCPU_TEST_TOPOLOGY
     [ -z "$TOPOLOGY" ] || export PERCPU_TEST_TOPOLOGY="$TOPOLOGY"
     before=
     unset PERCPU_MUTATE
     case $1 in
-    no_arm | no_stop | no_turn | no_sign | no_fence_by_id) export PERCPU_MUTATE=$1 ;;
+    no_arm | no_stop | no_turn | no_sign | no_fence_by_id) export PERCPU_MUTATE=$1 PERCPU_TEST_SCALE=0.2 ;;
     norseq) before="./without rseq" ;;
     nofence) before="./without membarrier" ;;
     hotplug)

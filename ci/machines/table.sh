@@ -10,7 +10,7 @@
 #   plug      short, after one was plugged in that was not there at the start
 #   norseq    storms on a kernel that knows no rseq
 #   nofence   short on a kernel that has no membarrier
-#   mutated   a section lacks something, and a test must notice
+#   mutated   a section lacks something, and a test that runs for longer must notice
 machines() {
     #    name  target                     kernel of           CPU          shape  kernel's words  passes
     # (a + for each space between words)
@@ -79,11 +79,11 @@ mutations() {
     echo "no_arm         inject             each_value_comes_out_once_with_a_delay_before_the_commit"
     echo "no_arm         inject_structures  structures_are_conserved_with_a_delay_before_the_commit"
     echo "no_arm         inject_turn        nobody_is_late_with_a_delay_before_the_commit"
-    echo "no_arm         concurrency_id     exact_by_concurrency_id_with_a_delay_after_the_address"
+    echo "no_arm         inject             exact_by_concurrency_id_with_a_delay_after_the_address"
     echo "no_stop        inject             each_value_comes_out_once_with_a_delay_before_the_commit"
     echo "no_turn        inject_turn        nobody_is_late_with_a_delay_before_the_commit"
     echo "no_stop        inject_switch      references_are_counted_with_a_delay_before_the_commit"
     echo "no_stop        inject_switch      no_reader_is_in_beside_a_writer_with_a_delay_before_the_commit"
     echo "no_sign        concurrency_id     a_thread_without_rseq_never_changes_the_unit_of_id_0"
-    echo "no_fence_by_id concurrency_id     a_stopped_unit_has_one_holder_by_concurrency_id"
+    echo "no_fence_by_id inject             a_stopped_unit_has_one_holder_by_concurrency_id"
 }

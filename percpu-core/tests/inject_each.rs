@@ -587,7 +587,8 @@ fn a_stack_loses_nothing() {
 /// that is moved meanwhile stores there, and nowhere else.
 #[test]
 fn a_store_is_made_once_and_where_its_thread_is() {
-    let rounds = common::scaled(400);
+    // In some of fewer no store is hit.
+    let rounds = common::scaled(400).max(100);
     static ROUND: Tally = Tally::new(0);
     static STARTED: Tally = Tally::new(0);
     static DONE: Tally = Tally::new(0);
