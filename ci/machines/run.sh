@@ -15,7 +15,6 @@
 #   MACHINE CPUS ONLINE                            of a pass for which CPUs were taken away
 #   MACHINE HOTPLUG N                              CPUs that went and came in such a pass
 #   MACHINE END
-. ./settings
 
 cpus=/sys/devices/system/cpu
 
@@ -45,7 +44,7 @@ all_online() {
     done
 }
 
-# What a pass needs before its first test ...
+# What a pass needs before its first test: the settings, and what it changes of them ...
 prepare() {
     . ./settings
     unset PERCPU_TEST_TOPOLOGY

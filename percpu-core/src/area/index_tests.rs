@@ -9,13 +9,13 @@ use super::pretend_machine::Dice;
 use super::request::Limits;
 
 const UNIT: usize = 32 << 10;
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 
-fn set() -> ChunkSet {
+pub(super) fn set() -> ChunkSet {
     ChunkSet::new(Limits::new(UNIT, PAGE))
 }
 
-fn chunk() -> Chunk {
+pub(super) fn chunk() -> Chunk {
     Chunk::new(UNIT, PAGE, 0, 0)
 }
 

@@ -3,20 +3,10 @@
 
 use super::chunk::Chunk;
 use super::index::{ChunkId, ChunkSet};
-use super::request::Limits;
+use super::index_tests::{PAGE, chunk, set};
 
-const UNIT: usize = 32 << 10;
-const PAGE: usize = 4096;
 /// Of the areas that the chunks are full of: a page may stay in use after a free.
 const HALF: usize = PAGE / 2;
-
-fn set() -> ChunkSet {
-    ChunkSet::new(Limits::new(UNIT, PAGE))
-}
-
-fn chunk() -> Chunk {
-    Chunk::new(UNIT, PAGE, 0, 0)
-}
 
 /// A chunk with all its pages populated, the first of them idle and the others full.
 fn with_idle(pages: usize) -> Chunk {
