@@ -84,16 +84,19 @@ kinds() {
             program=$out/$folder/$profile/$package
             linker=$(linker_of "$program")
             type=$(readelf -hW "$program" | sed -n 's/ *Type: *\([A-Z]*\).*/\1/p')
-            [[ $name != *-stripped ]] || [ -z "$(nm "$program" 2> /dev/null)" ] ||
-                fail "$name: $package has symbols"
             case $want in
             any | "$linker$type") ;;
             *) fail "$name: wanted $want, got $linker$type" ;;
             esac
             expect "$libc_registers" "$program"
             PERCPU_HARDENED=1 expect "$libc_registers" "$program"
+            [[ $name != *-strips ]] || [ -z "$(nm "$program" 2> /dev/null)" ] ||
+                fail "$name: $package has symbols"
+            strip -o "$program-stripped" "$program"
+            [ -z "$(nm "$program-stripped" 2> /dev/null)" ] || fail "$name: $package has symbols"
+            expect "$libc_registers" "$program-stripped"
         done
-        say "kinds: $name ($linker, $type): exact, $libc_registers"
+        say "kinds: $name ($linker, $type): exact, stripped too, $libc_registers"
     done <<KINDS
     default           | debug      | any     |
     default-release   | release    | any     |
@@ -105,15 +108,13 @@ kinds() {
     lld-release       | release    | lldDYN  | $lld
     lld-lto           | lto        | lldDYN  | $lld
     lld-thin-lto      | thin       | lldDYN  | $lld
-    bfd-lto-stripped  | lto        | bfdDYN  | $bfd -Cstrip=symbols
-    lld-lto-stripped  | lto        | lldDYN  | $lld -Cstrip=symbols
+    lld-strips        | release    | lldDYN  | $lld -Cstrip=symbols
     bfd-start-stop-gc | release    | bfdDYN  | $bfd -Clink-arg=-Wl,-z,start-stop-gc
     lld-start-stop-gc | release    | lldDYN  | $lld -Clink-arg=-Wl,-z,start-stop-gc
     bfd-no-pie        | no-pie     | bfdEXEC | $bfd
     lld-no-pie        | no-pie     | lldEXEC | $lld
     bfd-static-pie    | static-pie | bfdDYN  | $bfd
     lld-static-pie    | static-pie | lldDYN  | $lld
-    bfd-static-pie-stripped | static-pie | bfdDYN | $bfd -Cstrip=symbols
     bfd-static        | static     | bfdEXEC | $bfd
 KINDS
 }

@@ -6,8 +6,8 @@ says are not for it.
 
 A row of the table that names a test, or a suite, that is not there fails the run: it
 says why something is skipped that may long be running, or be gone. For Miri the table
-names the suites that are not built for it, and the tests say themselves why they are
-ignored.
+names the suites that are not built for it and, by a part of their name, tests that miri.sh
+leaves out; the others say themselves why they are ignored.
 """
 
 import json
@@ -113,6 +113,16 @@ def sanitized(tool, wanted):
     return bool(failed or problems or not (passed or skipped))
 
 
+def parts(rows):
+    """(suite, part of a name) of the rows that leave out a part of a suite."""
+    return [(suite, test) for suite, tests in rows.items() for test in tests if test != "all"]
+
+
+def is_there(suite, part):
+    """Whether a file of `src` can have the unit tests whose name begins so."""
+    return any(Path(suite.split("/")[0], "src").glob(part.replace("::", "/") + "*"))
+
+
 def interpreted(said):
     """Counts what Miri said, and says why the rest was not run."""
     rows = table(PAGE.read_text(encoding="utf-8"), "miri")
@@ -149,6 +159,7 @@ def interpreted(said):
             problems.append(f"{suite} runs, though a row says why it does not")
         if not tests and why:
             skipped.append((suite, "all", why))
+        skipped += [(suite, part, rows[suite][part]) for of, part in parts(rows) if of == suite]
     return suites, rows, passed, skipped, problems
 
 
@@ -166,7 +177,8 @@ def main(tool, wanted=""):
     suites, rows, passed, skipped, problems = interpreted(sys.stdin)
     # With a filter not every suite was asked for.
     if not wanted:
-        problems += stale({suite: {"all": why} for suite, whys in rows.items() for why in whys.values()}, suites)
+        problems += stale({suite: {"all": ""} for suite in rows}, suites)
+        problems += [f"no tests {part} in {suite}" for suite, part in parts(rows) if not is_there(suite, part)]
     report(tool, passed, skipped, problems)
     return bool(problems or not passed)
 

@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import sanitizers
-from sanitizers import interpreted, stale, suite_of, table
+from sanitizers import interpreted, is_there, parts, stale, suite_of, table
 
 PAGE = """
 | tools | suite | test | why |
@@ -14,6 +14,7 @@ PAGE = """
 | address, thread | `percpu-core/memory` | `refused` | the shadow counts |
 | thread | `percpu-core/lib` | `area::tests::forks` | forks |
 | miri | `percpu-core/memory` | all | system calls |
+| miri | `percpu-core/lib` | `area::bitmap` | arithmetic |
 """
 SAID = """-- percpu-core
      Running unittests src/lib.rs (target/miri/deps/percpu_core-07)
@@ -31,7 +32,7 @@ class Sanitizers(unittest.TestCase):
     def test_a_row_counts_for_each_of_its_tools(self):
         self.assertEqual(table(PAGE, "address"), {"percpu-core/memory": {"refused": "the shadow counts"}})
         self.assertEqual(set(table(PAGE, "thread")), {"percpu-core/memory", "percpu-core/lib"})
-        self.assertEqual(table(PAGE, "miri"), {"percpu-core/memory": {"all": "system calls"}})
+        self.assertEqual(table(PAGE, "miri"), {"percpu-core/memory": {"all": "system calls"}, "percpu-core/lib": {"area::bitmap": "arithmetic"}})
         self.assertEqual(table(PAGE, "read"), {})
 
     def test_a_row_without_its_test_is_stale(self):
@@ -62,11 +63,21 @@ class Sanitizers(unittest.TestCase):
         self.assertEqual(passed, 1)
         self.assertEqual(
             skipped,
-            [("percpu-core/lib", "area::wide", "long rows"), ("percpu-core/memory", "all", "system calls")],
+            [
+                ("percpu-core/lib", "area::wide", "long rows"),
+                ("percpu-core/lib", "area::bitmap", "arithmetic"),
+                ("percpu-core/memory", "all", "system calls"),
+            ],
         )
         self.assertEqual(problems, ["nothing of percpu-core/loom is built for Miri, and no row says why"])
         *_, problems = self.miri(SAID.replace("ignored, long rows", "ignored"))
         self.assertIn("percpu-core/lib area::wide is ignored without a reason", problems)
+
+    def test_what_a_part_of_a_name_leaves_out_is_there(self):
+        rows = table(PAGE, "miri")
+        self.assertEqual(parts(rows), [("percpu-core/lib", "area::bitmap")])
+        self.assertTrue(is_there("percpu-core/lib", "area::bitmap"))
+        self.assertFalse(is_there("percpu-core/lib", "area::bitmask"))
 
     def test_what_fails_or_does_not_end_under_miri_is_told(self):
         end = "-- percpu-core: cargo says 101\n"

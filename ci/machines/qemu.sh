@@ -50,6 +50,9 @@ start() {
         console=ttyS0
         # The cmpxchg16b of qemu 7.2 leaves wrong flags behind, which newer kernels die of.
         cpu+=,-cx16
+        # So from the start: a CPU that comes later shows it, and the kernel then patches code
+        # that qemu runs on another CPU; a machine died of that.
+        append+=" tsc=unstable"
         command=(qemu-system-x86_64 -M q35 -smp $cpus,maxcpus=$((cpus * 2)),sockets=$((cpus * 2)),cores=1,threads=1)
         mkfifo "$work/$name.monitor.in" "$work/$name.monitor.out" 2> /dev/null || true
         command+=(-chardev "pipe,id=monitor,path=$work/$name.monitor" -mon monitor) ;;

@@ -10,8 +10,8 @@
 mod common;
 
 use std::os::unix::process::CommandExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use percpu_core::atomic::AtomicU64;
@@ -86,9 +86,16 @@ fn a_child_of_a_busy_parent_can_do_everything() {
         let bad = std::thread::scope(|scope| {
             let over = &over;
             let go_on = move || !over.load(Ordering::Relaxed);
+            // A thread that begins or ends holds a lock of the standard library, which a
+            // child made then waits for in vain once it spawns a thread of its own. So
+            // children are made while all run, and after all were joined: a scope's end
+            // does not wait for the last of a thread.
+            let begun = &Barrier::new(4);
+            let mut threads = Vec::new();
             for _ in 0..2 {
                 // Allocates and frees, small and large: both locks of memory.
-                scope.spawn(move || {
+                threads.push(scope.spawn(move || {
+                    begun.wait();
                     while go_on() {
                         let some = PerCpu::<[AtomicU64; 3]>::zeroed().unwrap();
                         let large = PerCpu::<[u8; 32 << 10]>::zeroed().unwrap();
@@ -96,20 +103,23 @@ fn a_child_of_a_busy_parent_can_do_everything() {
                         drop((some, large));
                         WORD.inc();
                     }
-                });
+                }));
             }
             // Activates units, a few at a time.
-            scope.spawn(move || {
+            threads.push(scope.spawn(move || {
+                begun.wait();
                 while go_on() {
                     for unit in Unit::all().unwrap().take_while(|_| go_on()) {
                         WORD.on(unit).load();
                         std::thread::sleep(Duration::from_micros(200));
                     }
                 }
-            });
+            }));
+            begun.wait();
             let statuses = (0..forks).map(|round| forked(|| everything_works(round)));
             let bad = statuses.enumerate().find(|&(_, status)| status != 0);
             over.store(true, Ordering::Relaxed);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
             bad
         });
         assert_eq!(bad, None, "of (child, its status)");

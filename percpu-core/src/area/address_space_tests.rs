@@ -26,7 +26,7 @@ fn naive(space: &AddressSpace, shape: usize) -> Option<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 300 }))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     /// Whatever was placed and removed before, and whichever shape was searched
     /// for last.

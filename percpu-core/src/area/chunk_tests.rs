@@ -5,16 +5,9 @@ use proptest::prelude::*;
 use super::chunk::{Area, Chunk, FreeError, Pages};
 use super::naive::Twins;
 
-const STEPS: usize = if cfg!(miri) { 40 } else { 300 };
-
-/// As many cases as usual, or as `PROPTEST_CASES` asks for; Miri is slow.
-pub(super) fn cases() -> ProptestConfig {
-    if cfg!(miri) { ProptestConfig::with_cases(2) } else { ProptestConfig::default() }
-}
+const STEPS: usize = 300;
 
 proptest! {
-    #![proptest_config(cases())]
-
     /// Rows DA-02, DA-04 and DA-06: after every step the hints are the truth
     /// and the chunk does what a bitmap does, failures included.
     #[test]

@@ -46,7 +46,7 @@ fn a_failure_at_any_call_leaves_everything_in_order() {
         script(&mut rig);
         let calls = rig.system.state().calls.len();
         // Every call of the set-up and of the load, in steps if there are many.
-        let step = calls.div_ceil(if cfg!(miri) { 3 } else { tries });
+        let step = calls.div_ceil(tries);
         for nth in (0..8.min(calls)).chain((8..calls).step_by(step)) {
             let system = Pretend::new(SPACE);
             system.state().fail_at = Some(nth);

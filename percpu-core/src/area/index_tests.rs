@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::chunk::{Chunk, FreeError, Pages};
-use super::chunk_tests::cases;
 use super::index::{ChunkId, ChunkSet, Freed};
 use super::pretend_machine::Dice;
 use super::request::Limits;
@@ -39,7 +38,7 @@ fn random_areas_succeed_and_are_aligned_and_disjoint() {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut set = set();
     let mut live = Vec::new();
-    for _ in 0..if cfg!(miri) { 500 } else { 35_000 } {
+    for _ in 0..35_000 {
         let (size, align) = (dice.below(1024) + 1, 2 << dice.below(11));
         let (id, area) = match set.alloc(size, align) {
             Some(found) => found,
@@ -237,8 +236,6 @@ fn requests_over_the_limits_are_refused() {
 }
 
 proptest! {
-    #![proptest_config(cases())]
-
     /// Whatever happens, lists and chunks agree, and areas stay disjoint.
     #[test]
     fn lists_and_chunks_agree(

@@ -220,7 +220,7 @@ mod tests {
     use super::{Drive, Shape};
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 64 }))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
         fn whatever_the_system_refuses_nothing_is_lost(

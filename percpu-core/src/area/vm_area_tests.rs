@@ -56,7 +56,7 @@ fn areas() -> impl Strategy<Value = Areas> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 4_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
     fn it_finds_what_a_look_at_every_base_finds(
