@@ -52,7 +52,7 @@ prepare() {
     before=
     unset PERCPU_MUTATE
     case $1 in
-    no_arm | no_stop | no_turn | no_sign | no_fence_by_id) export PERCPU_MUTATE=$1 PERCPU_TEST_SCALE=0.2 ;;
+    no_arm | no_stop | no_turn | no_sign | no_fence_by_id) export PERCPU_MUTATE=$1 PERCPU_TEST_SCALE=1 ;;
     norseq) before="./without rseq" ;;
     nofence) before="./without membarrier" ;;
     hotplug)
