@@ -16,7 +16,7 @@ macro_rules! integers {
             let word = PerCpu::<$atomic>::zeroed().unwrap();
             let mut random = Random(0xD1B5_4A32_D192_ED03);
             let mut model: $int = 0;
-            for step in 0..20_000 {
+            for step in 0..if cfg!(miri) { 300 } else { 20_000 } {
                 let n = match random.next() % 5 {
                     0 => <$int>::MIN,
                     1 => <$int>::MAX,

@@ -83,14 +83,14 @@ fn a_child_of_a_busy_parent_can_do_everything() {
         percpu_core::init().unwrap();
         let over = AtomicBool::new(false);
         let forks = common::scaled(100);
+        let begun = Barrier::new(4);
         let bad = std::thread::scope(|scope| {
-            let over = &over;
+            let (over, begun) = (&over, &begun);
             let go_on = move || !over.load(Ordering::Relaxed);
             // A thread that begins or ends holds a lock of the standard library, which a
             // child made then waits for in vain once it spawns a thread of its own. So
             // children are made while all run, and after all were joined: a scope's end
             // does not wait for the last of a thread.
-            let begun = &Barrier::new(4);
             let mut threads = Vec::new();
             for _ in 0..2 {
                 // Allocates and frees, small and large: both locks of memory.
