@@ -30,6 +30,8 @@ many='percpu-core/anywhere percpu-slab/cache_anywhere'
 export MIRIFLAGS="-Zmiri-permissive-provenance -Zmiri-disable-isolation -Zmiri-ignore-leaks"
 [ -z "${TREE:-}" ] || MIRIFLAGS+=" -Zmiri-tree-borrows"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri CARGO_TERM_COLOR=never
+# Of tests that draw as many cases as they are asked for.
+export PROPTEST_CASES=${PROPTEST_CASES:-4}
 
 # targets PACKAGE: cargo's arguments for its suites that the filter lets through.
 targets() {

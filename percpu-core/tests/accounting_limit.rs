@@ -241,7 +241,7 @@ fn a_limited_allocator_agrees_with_a_plain_integer() {
     let (mut random, mut model) = (Random(5), 0);
     let mut limit = 10_000;
     let mut blocks: Vec<(*mut u8, Layout)> = Vec::new();
-    for _ in 0..20_000 {
+    for _ in 0..scaled(20_000) {
         let bytes = 1 + random.next() as usize % 900;
         let layout = Layout::from_size_align(bytes, 8).unwrap();
         match random.next() % 8 {

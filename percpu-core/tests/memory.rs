@@ -37,7 +37,7 @@ fn areas_are_zero_aligned_and_disjoint_in_every_unit() {
     let mut random = Random(1);
     let mut words: Vec<(PerCpu<[AtomicU64; 3]>, u64)> = Vec::new();
     let mut lines: Vec<PerCpu<Line>> = Vec::new();
-    for round in 1..3_000_u64 {
+    for round in 1..common::scaled(3_000) {
         match random.next() % 5 {
             0 | 1 => {
                 let new = PerCpu::<[AtomicU64; 3]>::zeroed().unwrap();
@@ -81,7 +81,7 @@ fn any_thread_may_free() {
                 assert_eq!(word.sum(), n as u64);
             }
         });
-        for n in 0..20_000 {
+        for n in 0..common::scaled(20_000) {
             let word = PerCpu::<AtomicU64>::zeroed().unwrap();
             word.add(n);
             send.send(word).unwrap();
@@ -96,7 +96,7 @@ fn many_threads_allocate_and_free_at_once() {
             scope.spawn(move || {
                 let mut random = Random(seed);
                 let mut live = Vec::new();
-                for _ in 0..5_000 {
+                for _ in 0..common::scaled(5_000) {
                     if random.next() % 2 == 1 {
                         let word = PerCpu::<AtomicU64>::zeroed().unwrap();
                         assert_eq!(word.sum(), 0);
