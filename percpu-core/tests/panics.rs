@@ -34,6 +34,13 @@ fn panics<R>(body: impl FnOnce() -> R) -> bool {
     catch_unwind(AssertUnwindSafe(body)).is_err()
 }
 
+/// Under Miri as many as there are: all tests are in one process.
+fn seven_units() {
+    if !cfg!(miri) {
+        config().topology(Topology::uniform(7, 1).unwrap()).apply().unwrap();
+    }
+}
+
 /// Panics without the message of one.
 fn panic_quietly() -> ! {
     std::panic::resume_unwind(Box::new("as planned"))
@@ -48,12 +55,12 @@ fn fresh_memory_is_zero() -> bool {
 #[test]
 fn an_initialiser_may_panic_at_each_unit() {
     common::in_child("an_initialiser_may_panic_at_each_unit", &[], || {
-        config().topology(Topology::uniform(7, 1).unwrap()).apply().unwrap();
+        seven_units();
         let live = AtomicU64::new(0);
         let units = Unit::all().unwrap().count() as u64;
         drop(PerCpu::new_with(|_| Counted::new(&live)).unwrap());
         let chunks = info().unwrap().chunks();
-        for round in 0..100 {
+        for round in 0..common::scaled(100) {
             for last in 0..units {
                 let mut made = 0;
                 assert!(panics(|| PerCpu::new_with(|_| {
@@ -91,7 +98,7 @@ fn an_initialiser_may_allocate_lock_and_then_panic() {
 #[test]
 fn a_destructor_may_panic_at_each_unit() {
     common::in_child("a_destructor_may_panic_at_each_unit", &[], || {
-        config().topology(Topology::uniform(7, 1).unwrap()).apply().unwrap();
+        seven_units();
         static DROPPED: AtomicUsize = AtomicUsize::new(0);
         struct Bomb(bool, #[allow(dead_code)] [u8; 16 << 10]);
         impl Drop for Bomb {
@@ -109,7 +116,7 @@ fn a_destructor_may_panic_at_each_unit() {
         };
         drop(make(units).unwrap());
         let chunks = info().unwrap().chunks();
-        for round in 0..100 {
+        for round in 0..common::scaled(100) {
             for bad in 0..units {
                 let bombs = make(bad).unwrap();
                 let before = DROPPED.load(Relaxed);
