@@ -243,7 +243,7 @@ fn pointers_come_back_as_they_went_in() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for n in 0..2_000 {
+                for n in 0..common::scaled(2_000) {
                     made.fetch_add(1, Relaxed);
                     let text = NonNull::from(Box::leak(Box::new(format!("string {n}"))));
                     if let Err(Full(text)) = stack.push(text) {

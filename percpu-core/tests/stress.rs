@@ -112,18 +112,19 @@ fn value_returning_operations_lose_nothing_in_a_storm() {
 #[test]
 fn neighbouring_bytes_do_not_disturb_each_other() {
     let bytes = PerCpu::<[AtomicU8; 8]>::zeroed().unwrap();
+    let each = common::scaled(50_000);
     std::thread::scope(|scope| {
         for lane in 0..8 {
             let bytes = &bytes;
             scope.spawn(move || {
-                for _ in 0..50_000 {
+                for _ in 0..each {
                     bytes.at(lane).inc();
                 }
             });
         }
     });
     for lane in 0..8 {
-        assert_eq!(bytes.at(lane).sum(), 50_000_u32 as u8);
+        assert_eq!(bytes.at(lane).sum(), each as u8);
     }
     NARROW.dec();
     assert_eq!(NARROW.sum(), 255);

@@ -334,7 +334,7 @@ fn locks_come_and_go() {
                 drop(lock);
             }
         });
-        for round in 0..5_000 {
+        for round in 0..common::scaled(5_000) {
             let lock = PerCpuRwLock::new(0).unwrap();
             *lock.try_write().expect("nobody is in") += 1;
             if round % 2 == 0 {
