@@ -9,7 +9,7 @@ begin portable
 # Which bytes of a chunk are taken has nothing to do with modes, and link.sh goes
 # through them by itself.
 tests() {
-    cargo test --no-fail-fast "$@" -- --skip area:: --skip crates_libraries_and_plugins
+    cargo test --no-fail-fast "$@" -- --skip area:: --skip libraries_and_plugins_over
 }
 # As test.sh has built them.
 built=(--workspace --all-features)
@@ -20,4 +20,5 @@ echo "-- GLIBC_TUNABLES=glibc.pthread.rseq=0"
 GLIBC_TUNABLES=glibc.pthread.rseq=0 tests "${built[@]}"
 echo "-- --cfg percpu_force_portable"
 cfg_flags percpu_force_portable
-PERCPU_MODE=portable tests "${LIBRARIES[@]}"
+# The core alone has another body then.
+PERCPU_MODE=portable tests -p percpu-core
