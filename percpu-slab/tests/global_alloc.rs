@@ -401,7 +401,8 @@ fn a_panic_of_a_thread_is_caught() {
         ALLOC.0.init().unwrap();
         let kept: Vec<_> = (0..20_u8)
             .map(|n| thread::spawn(move || panic!("{n}")).join().unwrap_err())
-            .map(|panic| (panic, Box::new([0_u64; 7])))
+            // What it lay in is taken, so that the next lies elsewhere.
+            .map(|panic| (panic, std::hint::black_box(Box::new([0_u64; 7]))))
             .collect();
         for (n, (panic, _)) in kept.iter().enumerate() {
             assert_eq!(panic.downcast_ref::<String>(), Some(&n.to_string()));
