@@ -67,13 +67,13 @@ kinds() {
         case $compiled in
         debug) options=() profile=debug ;;
         lto | thin) settings=(CARGO_PROFILE_RELEASE_LTO="${compiled/lto/fat}" CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1) ;;
-        no-pie) flags=-Crelocation-model=static options=() profile=debug ;;
+        no-pie) flags=-Crelocation-model=static ;;
         static-pie) flags=-Ctarget-feature=+crt-static ;;
-        static) flags='-Ctarget-feature=+crt-static -Crelocation-model=static' options=() profile=debug ;;
+        static) flags='-Ctarget-feature=+crt-static -Crelocation-model=static' ;;
         esac
         if [ -n "$flags" ]; then
             options+=(--target "$host")
-            profile=$host/$profile
+            profile=$host/release
         fi
         read -ra link <<< "$link"
         local package

@@ -9,7 +9,8 @@
 //!
 //! The class of 56 bytes has blocks of 64. A panic's exception is of 56 bytes, and until
 //! rust-lang/rust#161368 the standard library asks for a multiple of 8; but LLVM's unwinder,
-//! that of the musl targets, crashes unless it is one of 16.
+//! that of the musl targets, crashes unless it is one of 16. So of 49 to 51 bytes nearly a
+//! quarter of the block is lost.
 //!
 //! A class with a size of `2^k * odd` has blocks at multiples of `2^k`. Rounding a
 //! request up to its alignment always leads to a class that has it: a class's
@@ -121,9 +122,11 @@ mod tests {
 
     #[test]
     fn no_more_than_a_fifth_is_lost() {
-        for size in (33..=LARGEST).filter(|size| !(49..52).contains(size)) {
+        for size in 33..=LARGEST {
             let block = size_of_class(class_of(layout(size, 8)).unwrap());
-            assert!((block - size) * 5 < block, "{size} in {block}");
+            // But for the first bytes of the class of panics: a quarter.
+            let part = if (49..52).contains(&size) { 4 } else { 5 };
+            assert!((block - size) * part < block, "{size} in {block}");
         }
     }
 

@@ -234,7 +234,7 @@ fn alloc_at_the_limit_against_free() {
 #[test]
 fn prefill_against_drain_and_shrink() {
     static CACHED: Outcomes<usize> = Outcomes::new();
-    Builder::new().cpus(1).faults(0).preemptions(2).check(|machine| {
+    Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
         let cache = Cache::<u64>::builder().magazine(1).max_magazines(1).depot(0);
         let cache = Arc::new(cache.build().unwrap());
         drop(cache.alloc(9).unwrap());
