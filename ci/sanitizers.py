@@ -2,6 +2,7 @@
 says are not for it.
 
     sanitizers.py TOOL [FILTER] < cargo's messages
+    sanitizers.py left-out PACKAGE      the options with which Miri leaves out tests of it
     sanitizers.py miri < what `cargo miri test` said
 
 A row of the table that names a test, or a suite, that is not there fails the run: it
@@ -172,6 +173,10 @@ def report(tool, passed, skipped, problems):
 
 
 def main(tool, wanted=""):
+    if tool == "left-out":
+        rows = table(PAGE.read_text(encoding="utf-8"), "miri")
+        print(*(f"--skip={part}" for suite, part in parts(rows) if suite.startswith(f"{wanted}/")))
+        return False
     if tool != "miri":
         return sanitized(tool, wanted)
     suites, rows, passed, skipped, problems = interpreted(sys.stdin)

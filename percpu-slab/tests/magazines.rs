@@ -260,7 +260,7 @@ fn options_that_make_no_sense_are_refused() {
 #[test]
 fn a_batch_is_all_or_nothing() {
     common::in_each_pinned_mode("a_batch_is_all_or_nothing", || {
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        pin();
         let (numbers, magazines) = (Numbers::new(100), Magazines::new(counted()).unwrap());
         let mut items = [0; 100];
         magazines.get_batch(&mut items, &numbers).unwrap();
