@@ -204,10 +204,9 @@ versions() {
     sed -i "s#path = \"core-0-1\"#path = \"$root/percpu-core\"#" "$stage/Cargo.toml"
     # Out of the workspace, and 0.2.0; the development part is left behind.
     local version edition libc loom shuttle
-    edition=$(sed -n 's/^edition = //p' Cargo.toml)
-    libc=$(sed -n 's/^libc = //p' Cargo.toml)
-    loom=$(sed -n 's/^loom = //p' Cargo.toml)
-    shuttle=$(sed -n 's/^shuttle = //p' Cargo.toml)
+    of_workspace() { sed -n "/^\[workspace/,/^\[profile/s/^$1 = //p" Cargo.toml; }
+    edition=$(of_workspace edition) libc=$(of_workspace libc)
+    loom=$(of_workspace loom) shuttle=$(of_workspace shuttle)
     sed -i -e '/^\[dev-dependencies\]/,$d' \
         -e 's/^version.workspace = true/version = "0.2.0"/' \
         -e "s/^edition.workspace = true/edition = $edition/" \
