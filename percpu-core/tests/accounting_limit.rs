@@ -151,7 +151,7 @@ fn never_over_the_limit_and_nothing_lost_under_a_storm() {
 fn a_cpu_alone_fills_the_limit_to_the_last_byte() {
     in_each_pinned_mode("a_cpu_alone_fills_the_limit_to_the_last_byte", || {
         // From the start: so no other CPU has a stock.
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        common::pin();
         let limited = |more: usize, size: usize| {
             let mut blocks: Vec<Block> = Vec::with_capacity(2 * more / size);
             let limit = limit_to(more);

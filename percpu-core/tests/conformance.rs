@@ -101,7 +101,7 @@ fn on_pointer() {
 #[test]
 fn every_operation_on_every_word_agrees_with_plain_integers() {
     common::in_each_pinned_mode("every_operation_on_every_word_agrees_with_plain_integers", || {
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        common::pin();
         on_u8();
         on_i8();
         on_u16();
@@ -127,7 +127,7 @@ percpu! {
 #[test]
 fn signs_and_widths_wrap_in_the_words_own_type() {
     common::in_each_pinned_mode("signs_and_widths_wrap_in_the_words_own_type", || {
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        common::pin();
         SIGNED.add(-1);
         assert_eq!(SIGNED.load(), -1);
         SIGNED.inc();
@@ -195,7 +195,7 @@ fn bit_operations_follow_their_truth_tables_on_every_width() {
     struct PerCpuFetch<W: percpu_core::Word>(fn(&PerCpu<W>, W::Value) -> W::Value);
     let name = "bit_operations_follow_their_truth_tables_on_every_width";
     common::in_each_pinned_mode(name, || {
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        common::pin();
         tables!(AtomicU8: u8, AtomicI8: i8, AtomicU16: u16, AtomicI16: i16, AtomicU32: u32);
         tables!(AtomicI32: i32, AtomicU64: u64, AtomicI64: i64, AtomicUsize: usize, AtomicIsize: isize);
         let flag = PerCpu::<AtomicBool>::zeroed().unwrap();
@@ -216,7 +216,7 @@ fn bit_operations_follow_their_truth_tables_on_every_width() {
 #[test]
 fn a_pinned_thread_gets_every_value_in_order() {
     common::in_each_pinned_mode("a_pinned_thread_gets_every_value_in_order", || {
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        common::pin();
         let word = PerCpu::<AtomicI32>::zeroed().unwrap();
         for n in 1..=1_000 {
             assert_eq!((word.inc_return(), word.add_return(2)), (3 * n - 2, 3 * n));

@@ -135,7 +135,7 @@ fn a_copy_that_another_thread_holds_stays_locked_in_the_child() {
         "a_copy_that_another_thread_holds_stays_locked_in_the_child",
         || {
             let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
-            common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+            common::pin();
             let unit = Unit::current().unwrap();
             let (tell, told) = std::sync::mpsc::channel();
             let (leave, left) = std::sync::mpsc::channel::<()>();

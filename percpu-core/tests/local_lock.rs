@@ -71,7 +71,7 @@ fn ten_million_acquisitions_never_two_holders() {
 
 #[test]
 fn a_held_copy_is_busy_and_waits() {
-    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+    common::pin();
     let guard = PLAIN.lock();
     let held = Unit::current().unwrap();
     assert!(PLAIN.try_lock().is_none(), "same CPU, same copy");
@@ -99,7 +99,7 @@ fn a_held_copy_is_busy_and_waits() {
 #[test]
 fn a_panic_while_holding_unlocks() {
     let locks = PerCpu::new_with(|_| LocalLock::new(0_u32)).unwrap();
-    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+    common::pin();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         locks.with(|n| {
             *n = 1;
@@ -173,7 +173,7 @@ fn a_guards_unit_stays_and_drop_unlocks_that_unit_wherever_the_thread_is() {
 fn remote_lockers_wait_for_each_other_and_for_the_holder() {
     let locks = PerCpu::new_with(|_| LocalLock::new(0_u64)).unwrap();
     let order = AtomicU64::new(0);
-    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+    common::pin();
     let unit = Unit::current().unwrap();
     let guard = locks.lock();
     std::thread::scope(|scope| {

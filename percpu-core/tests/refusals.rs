@@ -215,7 +215,7 @@ fn no_fence(calls: &'static [Call], errno: i32) {
     }
     let error = Error::FenceRefused { errno };
     let stack = PerCpuStack::<u64>::with_capacity(8).unwrap();
-    common::set_affinity(1 << common::allowed().trailing_zeros());
+    common::pin();
     assert!(LIST.push(ListNode::new(1)).is_ok() && BUFFER.push([2, 3]).is_ok());
     stack.push(4).unwrap();
     let holding: Vec<_> =

@@ -188,7 +188,7 @@ extern "C" fn try_on_alarm(_: libc::c_int) {
 fn a_handler_finds_the_copy_busy_that_the_interrupted_code_holds() {
     let name = "a_handler_finds_the_copy_busy_that_the_interrupted_code_holds";
     common::in_each_pinned_mode(name, || {
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        common::pin();
         handle_sigalrm(try_on_alarm);
         // SAFETY: sends a signal to this thread, whose handler may try locks.
         let raise = || assert_eq!(unsafe { libc::raise(libc::SIGALRM) }, 0);

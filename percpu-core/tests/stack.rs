@@ -18,11 +18,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use percpu_core::{Error, Full, PerCpuStack, Unit, info};
 use proptest::prelude::*;
 
-/// The calling thread stays on the first CPU it may use.
-fn pin() {
-    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
-}
-
 #[test]
 fn each_value_comes_out_once_in_a_storm() {
     common::in_each_mode("each_value_comes_out_once_in_a_storm", || {
@@ -53,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[test]
 fn one_thread_finds_what_a_vec_would_hold() {
     common::in_each_pinned_mode("one_thread_finds_what_a_vec_would_hold", || {
-        pin();
+        common::pin();
         let steps = (0_usize..200, prop::collection::vec(step(), 0..60));
         let config = ProptestConfig {
             failure_persistence: None,
@@ -106,7 +101,7 @@ fn one_thread_finds_what_a_vec_would_hold() {
 fn a_batch_is_no_smaller_than_its_least() {
     use percpu_core::__raw::{RawStack, Refused};
     common::in_each_pinned_mode("a_batch_is_no_smaller_than_its_least", || {
-        pin();
+        common::pin();
         let stack = RawStack::with_capacity(4).unwrap();
         let mut out = [0; 4];
         assert_eq!(stack.push_batch(&[1, 2, 3], 3), Ok(3));
@@ -159,7 +154,7 @@ fn a_drained_unit_is_empty_and_the_others_are_as_they_were() {
         }
         assert!(stack.is_empty());
         // Open again.
-        pin();
+        common::pin();
         assert_eq!(stack.push(1), Ok(()));
         assert_eq!(stack.pop(), Some(1));
     });
@@ -180,7 +175,7 @@ fn push_and_pop() {
 #[cfg_attr(miri, ignore = "raises a signal")]
 fn a_handler_finds_the_unit_that_is_drained_full_and_empty() {
     common::in_each_pinned_mode("a_handler_finds_the_unit_that_is_drained_full_and_empty", || {
-        pin();
+        common::pin();
         let stack = STACK.get_or_init(|| PerCpuStack::with_capacity(4).unwrap());
         common::handle_sigusr1(push_and_pop);
         assert_eq!(stack.push_batch(&[1, 2, 3]), 3);
@@ -202,7 +197,7 @@ fn a_panic_while_draining_leaves_the_rest_and_opens_the_unit() {
     common::in_each_pinned_mode(
         "a_panic_while_draining_leaves_the_rest_and_opens_the_unit",
         || {
-            pin();
+            common::pin();
             let stack = PerCpuStack::<u8>::with_capacity(4).unwrap();
             assert_eq!(stack.push_batch(&[1, 2, 3]), 3);
             let panics = AssertUnwindSafe(|| stack.drain(|_, value| assert_ne!(value, 2)));
@@ -259,7 +254,7 @@ fn pointers_come_back_as_they_went_in() {
     stack.drain(|_, text| free(text)).unwrap();
     assert_eq!(freed.into_inner(), made.into_inner());
 
-    pin();
+    common::pin();
     let mut value = 5_i32;
     let pointers = PerCpuStack::<*mut i32>::with_capacity(2).unwrap();
     pointers.push(&raw mut value).unwrap();
@@ -289,7 +284,7 @@ fn what_cannot_be_allocated_is_an_error() {
         let refused = PerCpuStack::<u64>::with_capacity(capacity).unwrap_err();
         assert!(matches!(refused, Error::TooLarge { max: 32_768, .. }), "{refused}");
     }
-    pin();
+    common::pin();
     let none = PerCpuStack::<u64>::with_capacity(0).unwrap();
     assert_eq!((none.push(1), none.pop(), none.push_batch(&[1])), (Err(Full(1)), None, 0));
 }
@@ -297,7 +292,7 @@ fn what_cannot_be_allocated_is_an_error() {
 /// Memory that another stack left full is an empty stack.
 #[test]
 fn a_new_stack_is_empty() {
-    pin();
+    common::pin();
     for _ in 0..3 {
         let stack = PerCpuStack::<u64>::with_capacity(20).unwrap();
         assert_eq!((stack.len(), stack.pop()), (0, None));
@@ -340,7 +335,7 @@ fn filter_membarrier() {
 #[cfg_attr(miri, ignore = "installs a filter")]
 fn a_refused_fence_is_an_error_and_loses_nothing() {
     common::in_each_pinned_mode("a_refused_fence_is_an_error_and_loses_nothing", || {
-        pin();
+        common::pin();
         let stack = PerCpuStack::<u64>::with_capacity(8).unwrap();
         assert_eq!(stack.push_batch(&[1, 2, 3]), 3);
         filter_membarrier();

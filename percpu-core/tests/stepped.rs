@@ -80,7 +80,7 @@ fn every_kind_of_section_is_exact() {
     // The first brings memory up, the second is for debuggers.
     const ROUNDS: u64 = 2;
     // Units stay the same, by CPU.
-    common::set_affinity(1 << common::allowed().trailing_zeros());
+    common::pin();
     let stack = PerCpuStack::with_capacity(16).unwrap();
     for _ in 0..ROUNDS {
         step_through(&stack);

@@ -188,7 +188,7 @@ fn a_pinned_threads_list_is_last_in_first_out_and_frees_what_it_holds() {
     common::in_each_pinned_mode(
         "a_pinned_threads_list_is_last_in_first_out_and_frees_what_it_holds",
         || {
-            common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+            common::pin();
             let drops = Tally::new(0);
             let list = PerCpu::new_with(|_| LocalList::new()).unwrap();
             assert!(list.pop().is_none());
@@ -295,7 +295,7 @@ fn a_pinned_threads_buffer_fills_to_its_capacity_and_drains_oldest_first() {
     common::in_each_pinned_mode(
         "a_pinned_threads_buffer_fills_to_its_capacity_and_drains_oldest_first",
         || {
-            common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+            common::pin();
             let unit = Unit::current().unwrap();
             let small = PerCpu::<LocalBuffer<u8, 3>>::zeroed().unwrap();
             assert_eq!(small.pop(), None);
@@ -331,7 +331,7 @@ fn a_pinned_threads_buffer_fills_to_its_capacity_and_drains_oldest_first() {
 #[test]
 fn a_pinned_threads_double_word_takes_exact_steps() {
     common::in_each_pinned_mode("a_pinned_threads_double_word_takes_exact_steps", || {
-        common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
+        common::pin();
         let pair = PerCpu::<DoubleWord>::zeroed().unwrap();
         assert_eq!(pair.load(), (0, 0));
         pair.store((1, 2));

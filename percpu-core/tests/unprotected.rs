@@ -19,10 +19,6 @@ percpu! {
     static ROUGH: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 }
 
-fn one_cpu() {
-    common::set_affinity(common::allowed() & common::allowed().wrapping_neg());
-}
-
 #[test]
 fn asserted_and_raw_operations_agree_with_plain_integers() {
     macro_rules! steps {
@@ -61,7 +57,7 @@ fn asserted_and_raw_operations_agree_with_plain_integers() {
         })*};
     }
     common::in_each_mode("asserted_and_raw_operations_agree_with_plain_integers", || {
-        one_cpu();
+        common::pin();
         // Of an unsigned type MIN is what MAX and one more wrap to, as of a signed.
         each!(AtomicU8: u8, AtomicI8: i8, AtomicU16: u16, AtomicI16: i16, AtomicU32: u32);
         each!(AtomicI32: i32, AtomicU64: u64, AtomicI64: i64, AtomicUsize: usize);

@@ -13,12 +13,6 @@ use percpu_core::Unit;
 use percpu_counter::{ApproxCounter, ApproxCounters, counter};
 use proptest::prelude::*;
 
-/// On one CPU for the rest of the test's thread: the first that is allowed.
-fn stay() {
-    let cpus = common::allowed();
-    set_affinity(cpus & cpus.wrapping_neg());
-}
-
 fn is_rseq() -> bool {
     percpu_core::info().unwrap().mode().is_rseq()
 }
@@ -103,7 +97,7 @@ proptest! {
 #[test]
 fn a_unit_tells_when_it_has_a_batch() {
     in_each_mode("a_unit_tells_when_it_has_a_batch", || {
-        stay();
+        common::pin();
         let counter = ApproxCounter::with_batch(32).unwrap();
         (0..31).for_each(|_| counter.inc());
         assert_eq!((counter.read(), counter.sum()), (0, 31));
@@ -187,7 +181,7 @@ fn never_further_than_the_bound_in_a_storm() {
 #[test]
 fn a_fold_of_a_cpu_keeps_the_sum() {
     in_each_mode("a_fold_of_a_cpu_keeps_the_sum", || {
-        stay();
+        common::pin();
         let counter = ApproxCounter::with_batch(100).unwrap();
         counter.add(42);
         assert_eq!(counter.read(), 0);

@@ -69,10 +69,6 @@ impl Source for Numbers {
     }
 }
 
-fn pin() {
-    common::set_affinity(1 << common::allowed().trailing_zeros());
-}
-
 /// The CPUs, of the first 64, that share a depot with the first that we may use.
 fn first_node() -> u64 {
     let machine = percpu_core::info().unwrap().topology();
@@ -176,7 +172,7 @@ fn objects_flow_from_who_frees_to_who_allocates() {
 #[test]
 fn what_is_flushed_is_empty() {
     common::in_each_pinned_mode("what_is_flushed_is_empty", || {
-        pin();
+        common::pin();
         let (numbers, magazines) =
             (Numbers::new(1000), Magazines::new(MagazineOptions::default()).unwrap());
         let mut items = vec![0; 500];
@@ -198,7 +194,7 @@ fn what_is_flushed_is_empty() {
 #[test]
 fn the_limit_follows_the_traffic() {
     common::in_each_pinned_mode("the_limit_follows_the_traffic", || {
-        pin();
+        common::pin();
         let (numbers, magazines) =
             (Numbers::new(1000), Magazines::new(MagazineOptions::default()).unwrap());
         assert_eq!(magazines.limit(), 56);
@@ -260,7 +256,7 @@ fn options_that_make_no_sense_are_refused() {
 #[test]
 fn a_batch_is_all_or_nothing() {
     common::in_each_pinned_mode("a_batch_is_all_or_nothing", || {
-        pin();
+        common::pin();
         let (numbers, magazines) = (Numbers::new(100), Magazines::new(counted()).unwrap());
         let mut items = [0; 100];
         magazines.get_batch(&mut items, &numbers).unwrap();

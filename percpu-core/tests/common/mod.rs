@@ -164,6 +164,11 @@ pub fn set_affinity(mask: u64) {
     unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) };
 }
 
+/// The calling thread stays on the first CPU it may use.
+pub fn pin() {
+    set_affinity(allowed() & allowed().wrapping_neg());
+}
+
 /// The CPUs this process may use, of the first 64, as a mask.
 pub fn allowed() -> u64 {
     // SAFETY: an all-zero cpu_set_t is an empty set.
