@@ -39,7 +39,7 @@ fn naive_index(shape: Shape, value: u64) -> Option<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 100 }))]
 
     #[test]
     #[cfg_attr(miri, ignore = "slow")]

@@ -6,7 +6,7 @@ use percpu_counter::histogram::{Shape, Snapshot};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 100 }))]
 
     #[test]
     fn what_is_written_is_read_again(
