@@ -146,7 +146,7 @@ folder() {
     done > "$into/list"
     topology=$(topology "$name" "$shape" "$suite" "$target")
     {
-        echo "WHERE='$name' TEST_SECONDS=${PERCPU_TEST_SECONDS:-3600} PRESENT=$([ "$shape" = two ] && echo 4 || echo 8)"
+        echo "WHERE='$name $suite' TEST_SECONDS=${PERCPU_TEST_SECONDS:-3600} PRESENT=$([ "$shape" = two ] && echo 4 || echo 8)"
         echo "OFFLINE='1 3 4' TOPOLOGY=\"$topology\""
         echo "TOPOLOGY_OFFLINE=\"${topology/CPUs 0-7/CPUs 0-7, online 0,2,5-7}\""
         echo "export TMPDIR=/tmp PERCPU_TEST_SCALE=$PERCPU_TEST_SCALE PROPTEST_CASES=$PROPTEST_CASES"
@@ -206,7 +206,7 @@ user() {
         ln "$work/bin/$target/$binary" "$into/bin/$binary.emu"
     done
     sed -i 's/$/.emu/' "$into/list"
-    sed -Ei 's/^((any|'"$name"') [a-z]+ )([^ ]+)/\1\3.emu/; s/ TOPOLOGY=.*//' "$into/skips" "$into/settings"
+    sed -Ei 's/^((any|user|'"$name"') [a-z]+ )([^ ]+)/\1\3.emu/; s/ TOPOLOGY=.*//' "$into/skips" "$into/settings"
     (cd "$into" && timeout -k 5 "$PERCPU_MACHINE_SECONDS" unshare --user --map-root-user --mount sh -c "
         mount -t binfmt_misc none /proc/sys/fs/binfmt_misc &&
         echo ':percpu:E::emu::$(command -v "qemu-${target%%-*}-static"):F' > /proc/sys/fs/binfmt_misc/register &&
