@@ -107,6 +107,7 @@ mod local_list;
 mod local_lock;
 #[cfg(not(percpu_loom))]
 mod location;
+mod lock_words;
 mod mode;
 mod mutate;
 mod ops;

@@ -1,4 +1,4 @@
-//! The pretend process: units without memory. Twin of `src/process.rs`.
+//! The pretend process: units without memory. Twin of `src/process`.
 //!
 //! What never changes (mode, topology, units) is made once for each shape of a
 //! machine; what does is in the machine of the running execution.
