@@ -149,9 +149,9 @@ class Crate:
                     return self.resolve(absolute + rest[1:], depth + 1)
         return module
 
-    def imports(self, module):
-        """The modules that a module depends on. To pass a child's name on is not
-        to depend on the child."""
+    def paths(self, module):
+        """What a module names of its crate, as absolute paths. To pass a child's name on
+        is not to depend on the child."""
         text = self.text[module]
         paths = [absolute for public, absolute, _ in self.uses[module] if not public]
         text = re.sub(r"\buse\s+[^;]+;", "", text)
@@ -159,7 +159,17 @@ class Crate:
         starts = "|".join(["crate", "super", "self", *map(re.escape, children)])
         for found in re.finditer(rf"(?<![\w$:])(?:{starts})(?:::\w+)+(?!\w|!|::)", text):
             paths.append(self.absolute(module, found[0].split("::")))
-        return {self.resolve(path) for path in paths} - {module}
+        return paths
+
+    def imports(self, module):
+        """The modules that a module depends on."""
+        return {self.resolve(path) for path in self.paths(module)} - {module}
+
+    def taken_from_the_root(self, module):
+        """Names of other files that a module takes from the crate's root, which passes on
+        names of all: so it would depend on all."""
+        files = {path[0] for path in [*self.path, *self.renamed] if path}
+        return {path[0] for path in self.paths(module) if path[:1] and path[0] not in files and self.resolve(path)}
 
 
 def rings(edges):
@@ -190,6 +200,8 @@ def check_imports(files):
         for ring in rings(edges):
             yield "these files import each other in a ring: " + ", ".join(crate.path[m] for m in ring)
         for module, imported in sorted(edges.items()):
+            for name in sorted(crate.taken_from_the_root(module) if module else ()):
+                yield f"{crate.path[module]} takes {name} from the crate's root and not from where it is"
             for other in imported:
                 if module[: len(other)] == other:
                     yield f"{crate.path[module]} imports its own door, {crate.path[other]}"

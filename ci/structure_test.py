@@ -34,6 +34,13 @@ class Imports(unittest.TestCase):
     def test_what_a_door_passes_on_is_not_its_import(self):
         self.assertEqual(self.problems(lib="pub use a::A;", a="pub struct A; use crate::b::B;", b=""), [])
 
+    def test_what_the_root_passes_on_is_taken_from_where_it_is(self):
+        files = {"lib": "mod a; mod b; pub use b::B;", "b": "pub struct B;"}
+        found = self.problems(**files, a="use crate::B;")
+        self.assertEqual(found, ["one/src/a.rs takes B from the crate's root and not from where it is"])
+        self.assertEqual(self.problems(**files, a="fn f() -> crate::B { B }"), found)
+        self.assertEqual(self.problems(**files, a="use crate::b::B; fn f() { crate::said!() }"), [])
+
     def test_a_child_that_imports_its_door(self):
         found = self.problems(lib="", d__mod="mod c; pub(crate) fn help() {}", d__c="use super::help;")
         self.assertEqual(found, ["one/src/d/c.rs imports its own door, one/src/d/mod.rs"])

@@ -2,7 +2,11 @@
 
 use core::fmt;
 
-use crate::{CpuId, LayoutError, SanityError, TopologyError};
+use crate::area::layout_error::LayoutError;
+use crate::area::sanity::SanityError;
+use crate::cpu::CpuId;
+use crate::mode::PortableReason;
+use crate::sys::topology_error::TopologyError;
 
 /// What can go wrong, and what to do about it.
 ///
@@ -69,7 +73,7 @@ pub enum Error {
     /// Restartable sequences were demanded and are not to be had.
     NoRseq {
         /// Why not.
-        reason: crate::PortableReason,
+        reason: PortableReason,
     },
     /// The system refused the fence: sections in flight could not be restarted.
     FenceRefused {

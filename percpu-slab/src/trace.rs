@@ -4,7 +4,7 @@
 //! `percpu`; without it they compile to nothing. Never told under a lock: who listens
 //! may allocate.
 
-use crate::hardened::Corruption;
+use crate::hardened::report::Corruption;
 
 /// A hardened cache found something wrong.
 #[cold]

@@ -39,7 +39,7 @@ pub(crate) mod rseq;
 pub(crate) mod sync;
 pub(crate) mod topology;
 mod topology_builder;
-mod topology_error;
+pub(crate) mod topology_error;
 pub(crate) mod topology_sysfs;
 
 pub use cpulist::{CpuListError, CpuSet};

@@ -238,13 +238,13 @@ metric! {
         |self, encoder| encode_counter(self.get(), encoder);
     (N: Number<Value: EncodeGaugeValue>) Gauge<N>, Gauge,
         |self, encoder| encoder.encode_gauge(&self.get());
-    (S: Storage<Item = AtomicU64>) crate::Counter<S>, Counter,
+    (S: Storage<Item = AtomicU64>) crate::counter::Counter<S>, Counter,
         |self, encoder| encode_counter(self.sum(), encoder);
-    (S: Storage<Item = AtomicU64>) &crate::Counter<S>, Counter,
+    (S: Storage<Item = AtomicU64>) &crate::counter::Counter<S>, Counter,
         |self, encoder| encode_counter(self.sum(), encoder);
-    (S: Storage<Item = AtomicI64>) crate::Gauge<S>, Gauge,
+    (S: Storage<Item = AtomicI64>) crate::gauge::Gauge<S>, Gauge,
         |self, encoder| encoder.encode_gauge(&self.sum());
-    (S: Storage<Item = AtomicI64>) &crate::Gauge<S>, Gauge,
+    (S: Storage<Item = AtomicI64>) &crate::gauge::Gauge<S>, Gauge,
         |self, encoder| encoder.encode_gauge(&self.sum());
 }
 

@@ -7,7 +7,7 @@ use ::metrics::HistogramFn;
 
 use super::super::float::PerCpuF64;
 use super::scale::Scale;
-use crate::Histogram;
+use crate::histogram::Histogram;
 use crate::histogram::Snapshot;
 
 /// Behind a handle of `metrics`.
