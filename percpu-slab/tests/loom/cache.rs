@@ -230,21 +230,26 @@ fn alloc_at_the_limit_against_free() {
     GOT.assert_exactly([false, true]);
 }
 
+/// Large, so that a slab has few: of hundreds each would be words of loom's.
+#[derive(Debug)]
+struct Large([u64; 128]);
+
 /// What was set aside is nobody else's, and comes back.
 #[test]
 fn prefill_against_drain_and_shrink() {
     static CACHED: Outcomes<usize> = Outcomes::new();
     Builder::new().cpus(1).faults(1).preemptions(2).check(|machine| {
-        let cache = Cache::<u64>::builder().magazine(1).max_magazines(1).depot(0);
+        let cache = Cache::<Large>::builder().magazine(1).max_magazines(1).depot(0);
         let cache = Arc::new(cache.build().unwrap());
-        drop(cache.alloc(9).unwrap());
+        let large = |n| Large([n; 128]);
+        drop(cache.alloc(large(9)).unwrap());
         let theirs = Arc::clone(&cache);
         let works = machine.spawn_on(0, move || {
             let mut set_aside = theirs.prefill(2).unwrap();
-            let used = set_aside.alloc(1).unwrap();
-            let other = theirs.alloc(2).unwrap();
+            let used = set_aside.alloc(large(1)).unwrap();
+            let other = theirs.alloc(large(2)).unwrap();
             drop(set_aside);
-            assert_eq!((*used, *other), (1, 2), "one for two");
+            assert_eq!((used.0[0], other.0[0]), (1, 2), "one for two");
         });
         let theirs = Arc::clone(&cache);
         let drains = machine.spawn_without_rseq(move || {
