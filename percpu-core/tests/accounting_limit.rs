@@ -27,8 +27,9 @@ const KIB: usize = 1 << 10;
 /// Under Miri less, as all is filled with small blocks.
 const MIB: usize = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
 
-/// So many bytes more than are allocated now.
+/// So many bytes more than are allocated now, which is the peak from now on.
 fn limit_to(more: usize) -> u64 {
+    shadow::forget_peak();
     let limit = live() as usize + more;
     ALLOC.0.set_limit(Some(limit)).unwrap();
     assert_eq!(ALLOC.0.limit(), Some(limit));

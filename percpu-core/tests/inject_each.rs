@@ -575,7 +575,8 @@ fn a_stack_loses_nothing() {
     by_each_index("a_stack_loses_nothing", || {
         in_time();
         with_delays([20_000, 0, 20_000, 4_000], || {
-            common::tokens::each_comes_out_once_in_a_storm(5, common::scaled(5_000));
+            // In some of fewer nothing is drained.
+            common::tokens::each_comes_out_once_in_a_storm(5, common::scaled(5_000).max(500));
         });
         let info = info().unwrap();
         assert!(info.mode().is_rseq(), "this test is about sections");

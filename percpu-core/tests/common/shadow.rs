@@ -161,6 +161,11 @@ fn expected() -> [u64; 6] {
     [total.wrapping_sub(freed), total, counts[0], counts[1], counts[2], live()]
 }
 
+/// The peak is from now on: in a process that ran other tests before.
+pub fn forget_peak() {
+    PEAK.store(live(), SeqCst);
+}
+
 /// What was counted, once no allocation is under way: it agrees with what was asked
 /// for and handed out, and the accounting has not allocated.
 pub fn settled(outer: &Outer) -> AccountingSnapshot {
