@@ -34,7 +34,7 @@ fn set_up() -> Result<&'static Process, Error> {
     let warning = over_fork::start();
     // Elsewhere nothing is done about forks.
     #[cfg(not(percpu_linux))]
-    let warning = None;
+    let warning: Option<String> = None;
     // Blocked, so that an operation in a handler does not wait for this one.
     without_signals(|| {
         let mut config = CONFIG.lock();

@@ -5,7 +5,6 @@ use core::sync::atomic::Ordering;
 use super::instance::{Process, existing};
 use crate::area::units::UnitIndex;
 use crate::index::Index;
-use crate::mutate::mutated;
 use crate::table::CpuTable;
 
 /// Whether the unit's words are changed by sections.
@@ -19,6 +18,7 @@ pub(crate) fn has_sections(unit: UnitIndex) -> bool {
 pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Result<(), i32> {
     #[cfg(percpu_rseq)]
     {
+        use crate::mutate::mutated;
         use crate::sys::membarrier;
         if mutated("fence_left_out") {
             return Ok(());
