@@ -180,6 +180,7 @@ fn every_value_is_made_and_dropped_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a process of its own, with a machine of its own")]
 fn what_new_with_wrote_in_inactive_units_is_cleaned() {
     common::in_child("what_new_with_wrote_in_inactive_units_is_cleaned", &[], || {
         percpu_core::config()
