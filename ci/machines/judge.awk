@@ -51,7 +51,7 @@ BEGIN {
         # A mutation is caught by a test that notices, not by a crash.
         good = $7 == 101 && lost && !crashed && (late || !aborted)
         verdict = good ? "caught" : passed + failed ? "SURVIVED" : "NO SUCH TEST"
-        caught[pass] += good; mutations += good
+        caught[pass] += good; mutations += good; missed += !good
         what = pass ": " $8
     } else {
         good = $7 == 0 && passed + failed > 0 && failed == 0
@@ -86,10 +86,10 @@ END {
         printf "| %s | %s | %s | %s | %s | %d | %d | %d | %d | %d |\n", name, target, kernel, pass, extra,
             sums[pass, "passed"], sums[pass, "failed"], sums[pass, "skips"], sums[pass, "aborts"], sums[pass, "seconds"] > table
     }
-    if (mutations + 0) {
+    if (mutations + missed) {
         text = ""
         for (i = 1; i <= passes; i++) if (order[i] ~ /^no_/) { text = text (text ? ", " : "") order[i] " " caught[order[i]] + 0 "x"; seconds += sums[order[i], "seconds"] }
-        printf "| %s | %s | %s | mutations | caught: %s | %d | 0 | 0 | 0 | %d |\n", name, target, kernel, text, mutations, seconds > table
+        printf "| %s | %s | %s | mutations | caught: %s | %d | %d | 0 | 0 | %d |\n", name, target, kernel, text, mutations, missed, seconds > table
     }
     exit bad
 }
