@@ -122,7 +122,8 @@ pub fn child(test: &str, env: &[(&str, &str)], prepare: impl FnOnce(&mut Command
 }
 
 /// As `in_child`, once for each of `MODES`; if the environment asks for one, in
-/// that one alone. Under Miri there is one mode.
+/// that one alone, and not at all if it says that this was done (`ci/portable.sh`, for
+/// what `ci/test.sh` ran). Under Miri there is one mode.
 pub fn in_each_mode(test: &str, body: impl Fn()) {
     in_modes(test, &MODES, body);
 }
@@ -141,6 +142,9 @@ fn in_modes(test: &str, modes: &[(&str, &[(&str, &str)])], body: impl Fn()) {
     let asked: Vec<_> =
         SETTINGS.iter().filter_map(|&name| Some((name, std::env::var(name).ok()?))).collect();
     if !asked.is_empty() {
+        if std::env::var_os("PERCPU_TEST_RAN_IN_EACH_MODE").is_some() {
+            return println!("{test}: ran in each mode, and in this one, with the others");
+        }
         let asked: Vec<_> = asked.iter().map(|(name, value)| (*name, value.as_str())).collect();
         return in_child(test, &asked, body);
     }
