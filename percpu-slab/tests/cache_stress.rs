@@ -126,9 +126,10 @@ fn caches_come_and_go_under_threads_that_free_their_objects() {
                     sender
                 })
                 .collect();
-            for round in 0..scaled(60) {
+            let (rounds, objects) = if cfg!(miri) { (4, 40) } else { (scaled(60), 200) };
+            for round in 0..rounds {
                 let cache = Cache::builder().magazine(4).build().unwrap();
-                for i in 0..200 {
+                for i in 0..objects {
                     let object = cache.alloc(vec![i + round; 2]).unwrap();
                     senders[i as usize % 3].send(object).unwrap();
                 }
@@ -158,7 +159,7 @@ fn memory_is_bounded_when_one_thread_allocates_and_another_drops() {
             count
         });
         let (mut sent, mut refused, mut most) = (0_u64, 0_u64, 0);
-        let least = if cfg!(miri) { 600 } else { 20_000 };
+        let least = if cfg!(miri) { 200 } else { 20_000 };
         while start.elapsed() < lasts || sent < least {
             match cache.alloc([sent; 16]) {
                 Ok(object) => {
