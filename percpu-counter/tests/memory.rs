@@ -82,6 +82,7 @@ fn cost<T>(bytes: usize, count: usize, make: impl Fn() -> T) -> f64 {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "counts what hundreds of thousands take")]
 fn a_counter_costs_8_bytes_a_unit_and_under_3_percent_more() {
     common::in_child("a_counter_costs_8_bytes_a_unit_and_under_3_percent_more", &[], || {
         use_every_unit();
