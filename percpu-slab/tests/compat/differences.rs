@@ -192,7 +192,9 @@ fn a_drop_that_panics_frees_its_slot() {
     let slab = Slab::new();
     let panics = Arc::new(AtomicBool::new(true));
     let mut indices = std::collections::HashSet::new();
-    for n in 0..200 {
+    // Under Miri a panic takes seconds.
+    let rounds = if cfg!(miri) { 6 } else { 200 };
+    for n in 0..rounds {
         let key = slab.insert(Panics(panics.clone(), Box::new(n))).unwrap();
         indices.insert(key as u32);
         if n % 2 == 0 {
@@ -204,7 +206,7 @@ fn a_drop_that_panics_frees_its_slot() {
         }
         assert!(!slab.contains(key) && !slab.remove(key));
     }
-    assert!(indices.len() < 150, "{} slots for one value at a time", indices.len());
+    assert!(cfg!(miri) || indices.len() < 150, "{} slots for one value at a time", indices.len());
 }
 
 #[test]
