@@ -5,20 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 begin clippy
 
-# another_shape PATTERN: cargo's words for the core, and for those of its tests that have
-# another shape too.
-another_shape() {
-    local file
-    echo --profile=test --lib
-    # What tests share is linted with one of them.
-    grep -rlE "$1" percpu-core/tests --include='*.rs' | cut -d/ -f3 | sed 's/\.rs$//; s/^common$/conformance/' |
-        sort -u | while read -r file; do
-        if [ -e "percpu-core/tests/$file.rs" ] || [ -e "percpu-core/tests/$file/main.rs" ]; then
-            echo "--test=$file"
-        fi
-    done
-}
-
 cargo clippy "${LIBRARIES[@]}" -- -D warnings
 cargo clippy --workspace --all-targets --all-features -- -D warnings
 # Each integration by itself: what they share is there for any of them.
@@ -29,8 +15,7 @@ for feature in allocator-api2 crossbeam-epoch prometheus serde tracing; do
     cargo clippy -p percpu-slab --features "$feature" -- -D warnings
 done
 for cfg in percpu_force_portable percpu_inject; do
-    read -r -d '' -a targets < <(another_shape "$cfg|percpu_rseq") || true
-    (cfg_flags "$cfg" && cargo clippy -p percpu-core "${targets[@]}" -- -D warnings)
+    (cfg_flags "$cfg" && cargo clippy -p percpu-core --all-targets -- -D warnings)
 done
 (cfg_flags percpu_loom && cargo clippy "${LIBRARIES[@]}" -p tickets --all-targets -- -D warnings)
 # The other engines of the pretend machine.
@@ -40,8 +25,7 @@ done
 
 other=aarch64-unknown-linux-gnu
 if rustup --quiet target add "$other" > /dev/null 2>&1; then
-    read -r -d '' -a targets < <(another_shape target_arch) || true
-    cargo clippy -p percpu-core "${targets[@]}" --target "$other" -- -D warnings
+    cargo clippy -p percpu-core --all-targets --target "$other" -- -D warnings
 else
     did_not_run "clippy for $other (rustup cannot add the target)"
 fi
