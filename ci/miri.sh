@@ -30,6 +30,8 @@ many='percpu-core/anywhere percpu-slab/cache_anywhere'
 export MIRIFLAGS="-Zmiri-permissive-provenance -Zmiri-disable-isolation -Zmiri-ignore-leaks"
 [ -z "${TREE:-}" ] || MIRIFLAGS+=" -Zmiri-tree-borrows"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/miri CARGO_TERM_COLOR=never
+# A panic that a test expects takes seconds to print with its frames.
+export RUST_BACKTRACE=0
 # Of tests that draw as many cases as they are asked for.
 export PROPTEST_CASES=${PROPTEST_CASES:-4}
 
