@@ -240,7 +240,7 @@ while read -r -u 3 name target suite cpu shape append passes; do
     fi
     kernel=$(grep -m 1 -oE '^[0-9]+\.[0-9]+\.[0-9]+[^ ]*' "$work/$name.log" || echo "qemu's user mode")
     if awk -v name="$name" -v target="$target" -v kernel="$kernel" -v host="$suite" -v list="$work/$name.list" \
-        -v table="$work/$name.rows" -f "$parts/judge.awk" "$work/$name.log"; then
+        -v some="$PERCPU_MACHINE_TESTS" -v table="$work/$name.rows" -f "$parts/judge.awk" "$work/$name.log"; then
         ran+=("$name")
     else
         echo "$name: FAILED; the console is target/machines/$name.log and ends so:"
