@@ -1,5 +1,5 @@
-//! A cache of objects, one or many at a time, set aside or as the allocator of boxes,
-//! hardened or not, from several CPUs, against a list of what is alive.
+//! A cache of objects, one or many at a time, set aside, deferred or as the allocator of
+//! boxes, hardened or not, from several CPUs, against a list of what is alive.
 //!
 //! # Safety
 //! Puts objects together again that it took apart, each once.
@@ -9,6 +9,7 @@
 
 use allocator_api2::boxed::Box as BoxIn;
 use arbitrary::Arbitrary;
+use crossbeam_epoch::{Guard, pin};
 use libfuzzer_sys::fuzz_target;
 use percpu_fuzz::{run_on, units};
 use percpu_slab::{Cache, Error, Object, free_bulk};
@@ -50,6 +51,10 @@ enum Step {
     Return,
     Boxed,
     Unbox(u8),
+    /// Whether a guard is kept, of which there is one, until the next is not.
+    Pin(bool),
+    Defer(u8, u8),
+    Barrier,
     Drain(u8),
     Flush,
     Shrink,
@@ -66,6 +71,9 @@ struct Twins<'a, const N: usize> {
     live: Vec<(u64, Object<Value<N>>)>,
     boxes: Vec<(u64, BoxIn<Value<N>, percpu_slab::CacheAllocator<'a, Value<N>>>)>,
     prefilled: Option<percpu_slab::Prefilled<'a, Value<N>>>,
+    guard: Option<Guard>,
+    /// Deferred since there is the guard; and before, which may be free by now.
+    deferred: [usize; 2],
     next: u64,
 }
 
@@ -73,7 +81,7 @@ impl<const N: usize> Twins<'_, N> {
     /// Objects that the cache counts as alive.
     fn out(&self) -> usize {
         let aside = self.prefilled.as_ref().map_or(0, |prefilled| prefilled.len());
-        self.live.len() + self.boxes.len() + aside
+        self.live.len() + self.boxes.len() + aside + self.cache.deferred()
     }
 
     fn came(&mut self, stamp: u64, object: Object<Value<N>>) {
@@ -207,6 +215,29 @@ impl<'a, const N: usize> Twins<'a, N> {
                 let (stamp, boxed) = self.boxes.swap_remove(usize::from(nth) % self.boxes.len());
                 assert_eq!(*boxed, [stamp; N]);
             }
+            Step::Pin(keep) => {
+                // What one guard kept the next does not.
+                self.deferred = [0, self.deferred[0] + self.deferred[1]];
+                self.guard = None;
+                self.guard = keep.then(pin);
+            }
+            Step::Defer(from, n) if !self.live.is_empty() => {
+                let from = usize::from(from) % self.live.len();
+                let to = (from + usize::from(n)).min(self.live.len());
+                for (stamp, object) in self.live.drain(from..to) {
+                    assert_eq!(*object, [stamp; N]);
+                    cache.defer_drop(object, &pin());
+                    self.deferred[usize::from(self.guard.is_none())] += 1;
+                }
+            }
+            Step::Barrier => {
+                let free = cache.deferred_barrier().expect("a fence");
+                assert!(free || self.guard.is_some(), "nobody is in the way");
+                if free {
+                    assert_eq!((self.deferred[0], cache.deferred()), (0, 0));
+                    self.deferred[1] = 0;
+                }
+            }
             Step::Drain(nth) => {
                 let units = units();
                 cache.drain(units[usize::from(nth) % units.len()]).expect("a fence");
@@ -226,6 +257,9 @@ impl<'a, const N: usize> Twins<'a, N> {
     }
 
     fn check(&self) {
+        let [kept, others] = self.deferred;
+        let waiting = self.cache.deferred();
+        assert!((kept..=kept + others).contains(&waiting), "{kept} to {others} more, {waiting}");
         let stats = self.cache.stats();
         assert_eq!(stats.live, self.out(), "{stats}");
         assert!(stats.live + stats.cached <= stats.total, "{stats}");
@@ -241,12 +275,23 @@ fn on<const N: usize>(
     steps: &[Step],
 ) -> Vec<(u64, Object<Value<N>>)> {
     let (live, boxes) = (Vec::new(), Vec::new());
-    let mut twins = Twins { cache, limit, live, boxes, prefilled: None, next: 1 };
+    let mut twins = Twins {
+        cache,
+        limit,
+        live,
+        boxes,
+        prefilled: None,
+        guard: None,
+        deferred: [0; 2],
+        next: 1,
+    };
     for &step in steps.iter().take(128) {
         twins.step(step);
         twins.check();
     }
     assert!(twins.boxes.iter().all(|(stamp, boxed)| **boxed == [*stamp; N]));
+    twins.step(Step::Pin(false));
+    twins.step(Step::Barrier);
     twins.live
 }
 

@@ -52,7 +52,7 @@ fuzz_target!(|steps: Vec<Step>| {
                 model.readers.push((model.now, domain.read_owned()));
             }
             Step::Leave(nth) if !model.readers.is_empty() => {
-                model.readers.swap_remove(usize::from(nth) % model.readers.len());
+                drop(model.readers.swap_remove(usize::from(nth) % model.readers.len()));
             }
             Step::Defer(count, often) => {
                 for _ in 0..if often { usize::from(count) + 1 } else { 1 } {

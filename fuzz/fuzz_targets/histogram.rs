@@ -1,11 +1,14 @@
 //! Any text is a snapshot of a histogram or an error; any values in any shape give
-//! the answers of HdrHistogram.
+//! the answers of HdrHistogram; and what was recorded on several CPUs is what one snapshot
+//! counted.
 
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use percpu_counter::Histogram;
 use percpu_counter::histogram::{Shape, Snapshot};
+use percpu_fuzz::run_on;
 
 #[derive(Arbitrary, Debug)]
 struct Values {
@@ -17,9 +20,31 @@ struct Values {
     quantiles: [f64; 2],
 }
 
+#[derive(Arbitrary, Debug)]
+struct Recordings {
+    /// Its bits are 1, so that there are few buckets.
+    high: u8,
+    steps: Vec<Step>,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Step {
+    RunOn(u8),
+    Record(u64, u8),
+    RecordMany(u64, u8, u32),
+    Saturating(u64, u8),
+    SaturatingMany(u64, u8, u32),
+    Snapshot,
+    Take,
+}
+
 fuzz_target!(|data: &[u8]| {
     if data.starts_with(b"{") {
         read(data);
+    } else if let Some(data) = data.strip_prefix(b"[") {
+        if let Ok(recordings) = Recordings::arbitrary(&mut Unstructured::new(data)) {
+            record(&recordings);
+        }
     } else if let Ok(values) = Values::arbitrary(&mut Unstructured::new(data)) {
         compare(values);
     }
@@ -82,6 +107,44 @@ fn compare(input: Values) {
             assert_eq!(ours.count_between(value, u64::MAX), theirs.count_between(value, u64::MAX));
         }
     }
+}
+
+fn record(input: &Recordings) {
+    let shape = Shape::new(1, u64::MAX >> (input.high % 62), 1).expect("two values and more");
+    let histogram = Histogram::new(shape).expect("memory");
+    let mut model = Snapshot::empty(shape);
+    for &step in input.steps.iter().take(256) {
+        match step {
+            Step::RunOn(cpu) => run_on(cpu),
+            Step::Record(value, shift) => {
+                let value = value >> (shift % 64);
+                assert_eq!(histogram.record(value), model.record_n(value, 1));
+            }
+            Step::RecordMany(value, shift, n) => {
+                let (value, n) = (value >> (shift % 64), n.into());
+                assert_eq!(histogram.record_n(value, n), model.record_n(value, n));
+            }
+            Step::Saturating(value, shift) => {
+                let value = value >> (shift % 64);
+                histogram.saturating_record(value);
+                let there = model.record_n(value, 1).or_else(|_| model.record_n(shape.high(), 1));
+                there.expect("the highest has a bucket");
+            }
+            Step::SaturatingMany(value, shift, n) => {
+                let (value, n) = (value >> (shift % 64), n.into());
+                histogram.saturating_record_n(value, n);
+                let there = model.record_n(value, n).or_else(|_| model.record_n(shape.high(), n));
+                there.expect("the highest has a bucket");
+            }
+            Step::Snapshot => assert_eq!(histogram.snapshot(), model),
+            Step::Take => {
+                assert_eq!(histogram.take(), model);
+                model = Snapshot::empty(shape);
+            }
+        }
+    }
+    assert_eq!(histogram.take(), model);
+    assert!(histogram.snapshot().is_empty());
 }
 
 /// The end of the very last bucket of 64 bits, which HdrHistogram tells as one less.

@@ -58,6 +58,8 @@ fn every_layout_fits_or_is_refused() {
     let found = Geometry::new(8, 8, usize::MAX, 60).unwrap();
     assert!(found.objects <= MAX_OBJECTS && found.slab_bytes() <= SPAN / 2);
     assert_eq!(found.objects, found.slab_bytes() / 8, "nothing is behind the last that counts");
+    let as_many = 2 * found.objects > MAX_OBJECTS || found.slab_bytes() == SPAN / 2;
+    assert!(as_many, "twice {} were no more than may be", found.objects);
     assert!(matches!(Geometry::new(8, 24, 12, MAX_ORDER), Err(Error::Layout { .. })));
 }
 
