@@ -54,6 +54,7 @@ enum Step {
     /// Whether a guard is kept, of which there is one, until the next is not.
     Pin(bool),
     Defer(u8, u8),
+    HandOver,
     Barrier,
     Drain(u8),
     Flush,
@@ -230,6 +231,7 @@ impl<'a, const N: usize> Twins<'a, N> {
                     self.deferred[usize::from(self.guard.is_none())] += 1;
                 }
             }
+            Step::HandOver => cache.flush_deferred().expect("a fence"),
             Step::Barrier => {
                 let free = cache.deferred_barrier().expect("a fence");
                 assert!(free || self.guard.is_some(), "nobody is in the way");
