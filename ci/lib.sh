@@ -67,9 +67,9 @@ fuzz_build() {
     if ! cargo fuzz --version > /dev/null 2>&1; then
         CARGO_TARGET_DIR=target/tools cargo install --quiet --debug --locked cargo-fuzz
     fi
-    cargo fuzz build
+    RUSTFLAGS='-Dwarnings' cargo fuzz build
     # On pretend CPUs: the crate is another one there, and so is its manifest.
-    RUSTFLAGS='--cfg percpu_loom --cfg percpu_plain' \
+    RUSTFLAGS='-Dwarnings --cfg percpu_loom --cfg percpu_plain' \
         cargo fuzz build --fuzz-dir fuzz/pretend --target-dir fuzz/target
     FUZZ_TARGETS=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
     export FUZZ_TARGETS
@@ -89,7 +89,8 @@ fuzz_run() {
     local inputs=("$found")
     [ ! -d "fuzz/corpus/$target" ] || inputs+=("fuzz/corpus/$target")
     [ ! -d "fuzz/regressions/$target" ] || inputs+=("fuzz/regressions/$target")
-    local options=(-rss_limit_mb=2048 -timeout=30 -max_len=2048 -print_final_stats=1)
+    # Long inputs from the start: one of a few steps reaches little.
+    local options=(-rss_limit_mb=2048 -timeout=30 -max_len=2048 -len_control=0 -print_final_stats=1)
     options+=(-artifact_prefix="$failed/")
     [ ! -f "fuzz/dict/$target.dict" ] || options+=(-dict="fuzz/dict/$target.dict")
     "$FUZZ_TARGETS/$target" "${inputs[@]}" "${options[@]}" "$@"
