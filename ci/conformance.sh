@@ -20,9 +20,9 @@ list plain test --workspace --all-features
     export RUSTFLAGS="--cfg percpu_inject" CARGO_TARGET_DIR=target/inject
     list inject test --release -p percpu-core --features lock_api --test 'inject*' --test concurrency_id
 )
+docs=$(cargo test --workspace --all-features --doc -- --list 2> /dev/null)
 for crate in core counter slab; do
-    cargo test --workspace --all-features --doc -- --list 2> /dev/null |
-        grep "^percpu-$crate/" | sed "1i \\   Doc-tests percpu_$crate" >> "$lists/$crate/plain"
+    grep "^percpu-$crate/" <<< "$docs" | sed "1i \\   Doc-tests percpu_$crate" >> "$lists/$crate/plain"
 done
 python3 ci/conformance.py "$lists" --strict
 python3 ci/verification.py "$lists"
