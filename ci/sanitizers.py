@@ -185,7 +185,7 @@ def main(tool, wanted=""):
         problems += stale({suite: {"all": ""} for suite in rows}, suites)
         problems += [f"no tests {part} in {suite}" for suite, part in parts(rows) if not is_there(suite, part)]
     report(tool, passed, skipped, problems)
-    return bool(problems or not passed)
+    return bool(problems or not (passed or skipped))
 
 
 if __name__ == "__main__":

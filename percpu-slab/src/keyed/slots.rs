@@ -137,7 +137,8 @@ impl<T> Slots<T> {
             let (min, max) = LIMITS;
             return Err(Error::Option { name: "page", value: options.page, min, max });
         }
-        let slots = options.page / size_of::<Slot<T>>();
+        // Page 0 has no slots: of few indices it must not be a large part.
+        let slots = (options.page / size_of::<Slot<T>>()).min((options.indices / 16) as usize);
         // Few enough that a model sees pages come and go.
         let shift = if cfg!(percpu_loom) { 0 } else { slots.max(1).ilog2() };
         Ok(Self {

@@ -37,6 +37,26 @@ fn a_vacant_entry_that_is_dropped_leaves_nothing() {
     assert!(indices.len() < 500, "{} slots for 1000 entries", indices.len());
 }
 
+/// Of 1024 numbers, less those of page 0 and what other CPUs have free.
+#[test]
+fn most_of_the_numbers_of_short_keys_are_used() {
+    fn filled<T>(insert: impl Fn() -> Option<T>) -> usize {
+        std::iter::from_fn(insert).count()
+    }
+    // Slots of different sizes: as many pages as their numbers have room for.
+    let nothing: Slab<(), Short> = Slab::new_with_config();
+    let word: Slab<u64, Short> = Slab::new_with_config();
+    let large: Slab<[u64; 100], Short> = Slab::new_with_config();
+    let pool: Pool<String, Short> = Pool::new_with_config();
+    let counts = [
+        filled(|| nothing.insert(())),
+        filled(|| word.insert(7)),
+        filled(|| large.insert([7; 100])),
+        filled(|| pool.create_with(|line| line.push('7'))),
+    ];
+    assert!(counts.iter().all(|count| (768..1024).contains(count)), "{counts:?}");
+}
+
 #[test]
 fn a_value_is_removed_for_one_caller() {
     let slab = Slab::new();
