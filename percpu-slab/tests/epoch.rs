@@ -34,7 +34,7 @@ fn address<T>(object: &Object<T>) -> usize {
 /// OC-06.
 #[test]
 fn an_object_is_not_used_again_before_its_grace_period() {
-    const MANY: usize = if cfg!(miri) { 40 } else { 500 };
+    const MANY: usize = if cfg!(miri) { 12 } else { 500 };
     let drops = Arc::new(AtomicUsize::new(0));
     let cache = Cache::<Counted>::builder().build().unwrap();
     let alloc = || cache.alloc(Counted(0, Arc::clone(&drops))).ok().unwrap();
@@ -242,7 +242,7 @@ fn a_long_list_whose_nodes_defer_each_other_does_not_need_a_long_stack() {
             }
         }
     }
-    let length = if cfg!(miri) { 200 } else { 20_000 };
+    let length = if cfg!(miri) { 40 } else { 20_000 };
     let cache = Arc::new(Cache::<Node>::new().unwrap());
     let mut list = None;
     for _ in 0..length {
@@ -292,7 +292,7 @@ fn values_that_defer_others_are_not_dropped_inside_of_each_other() {
     };
     // As long as this thread is pinned here, nothing of it is due.
     let pinned = epoch::pin();
-    for _ in 0..if cfg!(miri) { 600 } else { 6000 } {
+    for _ in 0..if cfg!(miri) { 100 } else { 6000 } {
         cache.defer_drop(node(Some(node(None))), &epoch::pin());
     }
     drop(pinned);
@@ -375,7 +375,7 @@ fn a_stack_without_locks_loses_nothing_and_reads_nothing_that_was_freed() {
         let nodes = Cache::builder().hardened(hardened).build().unwrap();
         let stack = Stack { head: AtomicPtr::new(null_mut()), nodes };
         let rounds = match (cfg!(miri), hardened) {
-            (true, _) => 40,
+            (true, _) => 12,
             (false, true) => 4000,
             (false, false) => 30_000,
         };
