@@ -5,7 +5,7 @@
 #   need COMMAND PACKAGE
 #                       installs a Debian package if the command is missing
 #   did_not_run WHAT    for a part whose tool cannot be had here; .ci/run repeats it
-#   fuzz_build          cargo-fuzz, and every fuzz target once
+#   fuzz_build          every fuzz target, and the fuzzer in it
 #   fuzz_list           their names
 #   fuzz_run T [ARGS]   a target on what is kept of it, and on what was found before
 
@@ -61,23 +61,30 @@ did_not_run() {
 }
 
 fuzz_build() {
-    # The sanitizer's flags want a nightly compiler; so said, the stable one takes
-    # them too, and the fuzzer runs the compiler of the other scripts.
+    local host flags pass
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    # As cargo-fuzz builds them; nothing has to be installed for it. The sanitizer's flags
+    # want a nightly compiler; so said, the stable one takes them too, and the fuzzer runs
+    # the compiler of the other scripts.
     export RUSTC_BOOTSTRAP=1
-    if ! cargo fuzz --version > /dev/null 2>&1; then
-        CARGO_TARGET_DIR=target/tools cargo install --quiet --debug --locked cargo-fuzz
-    fi
-    RUSTFLAGS='-Dwarnings' cargo fuzz build
-    # On pretend CPUs: the crate is another one there, and so is its manifest.
-    RUSTFLAGS='-Dwarnings --cfg percpu_loom --cfg percpu_plain' \
-        cargo fuzz build --fuzz-dir fuzz/pretend --target-dir fuzz/target
-    FUZZ_TARGETS=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release
+    flags="-Dwarnings -Cdebug-assertions --cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module"
+    for pass in level=4 inline-8bit-counters pc-table trace-compares stack-depth; do
+        flags+=" -Cllvm-args=-sanitizer-coverage-$pass"
+    done
+    local build=(cargo build --release --target "$host" --target-dir fuzz/target)
+    RUSTFLAGS=$flags "${build[@]}" --manifest-path fuzz/Cargo.toml
+    # On pretend CPUs: the crate is another one there, and so is its manifest. The fuzzer is
+    # the same; it need not be built again.
+    local fuzzer
+    fuzzer=$(find "$PWD/fuzz/target/$host/release/build" -name libfuzzer.a -print -quit)
+    CUSTOM_LIBFUZZER_PATH=$fuzzer RUSTFLAGS="$flags --cfg percpu_loom --cfg percpu_plain" \
+        "${build[@]}" --manifest-path fuzz/pretend/Cargo.toml
+    FUZZ_TARGETS=fuzz/target/$host/release
     export FUZZ_TARGETS
 }
 
 fuzz_list() {
-    cargo fuzz list
-    cargo fuzz list --fuzz-dir fuzz/pretend
+    basename -s .rs fuzz/fuzz_targets/*.rs fuzz/pretend/fuzz_targets/*.rs
 }
 
 # What it finds goes to target/, not to the corpus; an input that fails, too. At most
