@@ -323,6 +323,13 @@ mod tests {
     }
 
     #[test]
+    fn a_hole_may_end_with_the_range() {
+        assert_eq!(find_zeros_sparse(&[0b1111], 0..8, 4, 4), Some(4));
+        assert_eq!(find_zeros_sparse(&[0b1111], 0..8, 5, 1), None);
+        assert_eq!(find_zeros(&[0b1111], 0..8, 4, 4, &mut { Run::NONE }), Some(4));
+    }
+
+    #[test]
     fn neighbours_do_not_meet() {
         let run = Run { start: 4, len: 4 };
         assert!(!run.meets(&(0..4)) && run.meets(&(0..5)));
