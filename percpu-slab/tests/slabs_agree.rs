@@ -10,7 +10,7 @@ mod naive;
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 4 } else { 20 },
+        cases: if cfg!(miri) { 2 } else { 20 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -18,7 +18,7 @@ proptest! {
     #[test]
     fn slabs_agree_with_a_map_of_objects(
         shape: [u8; 4],
-        steps in vec(any::<[u8; 2]>(), 0..if cfg!(miri) { 12 } else { 40 }),
+        steps in vec(any::<[u8; 2]>(), 0..if cfg!(miri) { 6 } else { 40 }),
         many: u8,
     ) {
         let mut twins = naive::Twins::new(shape);

@@ -330,6 +330,8 @@ fn statistics_after_a_scripted_load() {
     assert_eq!((stats.nr_cur_alloc, stats.nr_chunks, stats.nr_max_chunks), (0, 2, 3));
     assert_eq!(stats.backing_bytes, rig.backed() * 4096, "as the system says");
     assert!(stats.to_string().contains("nr_max_chunks       :            3"));
+    let chunk = "\nChunk: <- First Chunk\n  nr_alloc            :";
+    assert!(stats.to_string().contains(chunk), "{stats}");
     assert_eq!(rig.memory.balance(), Balanced::default(), "nothing is left to do");
 }
 
