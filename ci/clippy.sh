@@ -16,7 +16,7 @@ for feature in allocator-api2 crossbeam-epoch prometheus serde tracing; do
 done
 (cfg_flags percpu_force_portable && cargo clippy -p percpu-core --all-targets -- -D warnings)
 # No build script asks for this one, so what the crate depends on is as it was.
-cargo clippy -p percpu-core --all-targets --all-features -- -D warnings --cfg percpu_inject
+cargo clippy -p percpu-core --all-targets -- -D warnings --cfg percpu_inject
 (cfg_flags percpu_loom && cargo clippy "${LIBRARIES[@]}" -p tickets --all-targets -- -D warnings)
 # The other engines of the pretend machine.
 for engine in percpu_shuttle percpu_plain; do

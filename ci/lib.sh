@@ -5,6 +5,7 @@
 #   need COMMAND PACKAGE
 #                       installs a Debian package if the command is missing
 #   did_not_run WHAT    for a part whose tool cannot be had here; .ci/run repeats it
+#   host                the target that the compiler runs on
 #   fuzz_build          every fuzz target, and the fuzzer in it
 #   fuzz_list           their names
 #   fuzz_run T [ARGS]   a target on what is kept of it, and on what was found before
@@ -60,9 +61,11 @@ did_not_run() {
     echo "did not run: $*"
 }
 
+host() { rustc -vV | sed -n 's/^host: //p'; }
+
 fuzz_build() {
-    local host flags pass
-    host=$(rustc -vV | sed -n 's/^host: //p')
+    local host flags pass fuzzer
+    host=$(host)
     # As cargo-fuzz builds them; nothing has to be installed for it. The sanitizer's flags
     # want a nightly compiler; so said, the stable one takes them too, and the fuzzer runs
     # the compiler of the other scripts.
@@ -75,9 +78,8 @@ fuzz_build() {
     RUSTFLAGS=$flags "${build[@]}" --manifest-path fuzz/Cargo.toml
     # On pretend CPUs: the crate is another one there, and so is its manifest. The fuzzer is
     # the same; it need not be built again.
-    local fuzzer
-    fuzzer=$(find "$PWD/fuzz/target/$host/release/build" -name libfuzzer.a -print -quit)
-    CUSTOM_LIBFUZZER_PATH=$fuzzer RUSTFLAGS="$flags --cfg percpu_loom --cfg percpu_plain" \
+    fuzzer=$(ls -t "fuzz/target/$host/release/build"/*/out/libfuzzer.a | head -n 1)
+    CUSTOM_LIBFUZZER_PATH=$PWD/$fuzzer RUSTFLAGS="$flags --cfg percpu_loom --cfg percpu_plain" \
         "${build[@]}" --manifest-path fuzz/pretend/Cargo.toml
     FUZZ_TARGETS=fuzz/target/$host/release
     export FUZZ_TARGETS

@@ -13,7 +13,7 @@ mkdir -p "$out"
 unset CARGO_TARGET_DIR
 # No crate is looked up but those the workspace is locked to.
 cp Cargo.lock "$fixtures/Cargo.lock"
-host=$(rustc -vV | sed -n 's/^host: //p')
+host=$(host)
 libc_registers='mode rseq (threads registered by libc)'
 we_register='mode rseq (threads registered by percpu)'
 

@@ -71,7 +71,7 @@ done
 export RUSTFLAGS=--cap-lints=warn CARGO_INCREMENTAL=1 CARGO_PROFILE_DEV_DEBUG=0
 # Few rounds of what is random: what they find they find soon.
 export PROPTEST_CASES=${PROPTEST_CASES:-4}
-runner=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+runner=$(host | tr 'a-z-' 'A-Z_')
 export "CARGO_TARGET_${runner}_RUNNER=$PWD/ci/mutants/runner.sh"
 out=target/mutants
 mkdir -p "$out"

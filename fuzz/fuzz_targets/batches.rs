@@ -51,7 +51,6 @@ fuzz_target!(|input: Input| {
     let units = units();
     // Units are CPUs, or they are not, for as long as the process lives.
     let by_cpu = here().is_some();
-    let of = |unit: Unit| by_cpu.then_some(unit);
     let (mut waiting, mut next) = (Waiting::new(), 0);
     for &step in input.steps.iter().take(256) {
         match step {
@@ -72,19 +71,16 @@ fuzz_target!(|input: Input| {
             }
             Step::Drain(nth) => {
                 let unit = units[usize::from(nth) % units.len()];
-                let handed = batches.drain(unit, |batch| go_on(&mut waiting, of(unit), batch));
+                let handed =
+                    batches.drain(unit, |batch| go_on(&mut waiting, by_cpu.then_some(unit), batch));
                 handed.expect("a fence");
                 let left = waiting.get(&Some(unit)).map_or(0, Vec::len);
                 assert!(!by_cpu || left == 0, "{left} were left");
             }
             Step::Flush => {
-                let mut from = units.iter();
                 let handed = batches.flush(|batch| {
-                    // Each unit that has some, in their order.
-                    let with =
-                        |unit: &&Unit| waiting.get(&of(**unit)).is_some_and(|all| !all.is_empty());
-                    let unit = from.by_ref().find(with).copied();
-                    let unit = if by_cpu { unit } else { None };
+                    let theirs = waiting.iter().find(|(_, all)| all.contains(&batch[0]));
+                    let unit = *theirs.expect("it waits").0;
                     go_on(&mut waiting, unit, batch);
                 });
                 handed.expect("a fence");

@@ -113,6 +113,10 @@ fn record(input: &Recordings) {
     let shape = Shape::new(1, u64::MAX >> (input.high % 62), 1).expect("two values and more");
     let histogram = Histogram::new(shape).expect("memory");
     let mut model = Snapshot::empty(shape);
+    let saturate = |model: &mut Snapshot, value, n| {
+        let there = model.record_n(value, n).or_else(|_| model.record_n(shape.high(), n));
+        there.expect("the highest has a bucket");
+    };
     for &step in input.steps.iter().take(256) {
         match step {
             Step::RunOn(cpu) => run_on(cpu),
@@ -127,14 +131,12 @@ fn record(input: &Recordings) {
             Step::Saturating(value, shift) => {
                 let value = value >> (shift % 64);
                 histogram.saturating_record(value);
-                let there = model.record_n(value, 1).or_else(|_| model.record_n(shape.high(), 1));
-                there.expect("the highest has a bucket");
+                saturate(&mut model, value, 1);
             }
             Step::SaturatingMany(value, shift, n) => {
                 let (value, n) = (value >> (shift % 64), n.into());
                 histogram.saturating_record_n(value, n);
-                let there = model.record_n(value, n).or_else(|_| model.record_n(shape.high(), n));
-                there.expect("the highest has a bucket");
+                saturate(&mut model, value, n);
             }
             Step::Snapshot => assert_eq!(histogram.snapshot(), model),
             Step::Take => {

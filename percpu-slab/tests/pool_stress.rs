@@ -277,8 +277,7 @@ fn objpool(test: &str, bulk: usize, in_handler: bool) {
         let objects = 8 * (Unit::all().unwrap().len() - 1);
         let since = Since::now();
         let (new, own) = (|| FixedPool::new(objects, |_| Held::new()).unwrap(), OnceCell::new());
-        let pool = if in_handler { POOL.get_or_init(new) } else { own.get_or_init(new) };
-        if in_handler {
+        let pool = if in_handler {
             common::handle_sigusr1(|| {
                 let Some(pool) = POOL.get() else { return };
                 match pool.try_get() {
@@ -290,9 +289,11 @@ fn objpool(test: &str, bulk: usize, in_handler: bool) {
                     Err(_) => _ = HANDLED[1].fetch_add(1, Relaxed),
                 }
             });
+            POOL.get_or_init(new)
         } else {
             common::handle_sigusr1(|| ());
-        }
+            own.get_or_init(new)
+        };
         let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
         common::in_a_storm(THREADS, |thread| {
             // As long as signals take to come.
