@@ -200,6 +200,8 @@ def check_imports(files):
         for ring in rings(edges):
             yield "these files import each other in a ring: " + ", ".join(crate.path[m] for m in ring)
         for module, imported in sorted(edges.items()):
+            if "$crate" in crate.text[module] and "macros" not in module:
+                yield f"{crate.path[module]} names the crate from outside, $crate; that is for macros"
             for name in sorted(crate.taken_from_the_root(module) if module else ()):
                 yield f"{crate.path[module]} takes {name} from the crate's root and not from where it is"
             for other in imported:

@@ -41,6 +41,12 @@ class Imports(unittest.TestCase):
         self.assertEqual(self.problems(**files, a="fn f() -> crate::B { B }"), found)
         self.assertEqual(self.problems(**files, a="use crate::b::B; fn f() { crate::said!() }"), [])
 
+    def test_only_macros_reach_the_crate_from_outside(self):
+        a = "macro_rules! m { () => { $crate::B } }"
+        found = self.problems(lib="", a=a)
+        self.assertEqual(found, ["one/src/a.rs names the crate from outside, $crate; that is for macros"])
+        self.assertEqual(self.problems(lib="", macros=a, macros__mod=a, macros__b=a), [])
+
     def test_a_child_that_imports_its_door(self):
         found = self.problems(lib="", d__mod="mod c; pub(crate) fn help() {}", d__c="use super::help;")
         self.assertEqual(found, ["one/src/d/c.rs imports its own door, one/src/d/mod.rs"])

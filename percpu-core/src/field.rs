@@ -1,4 +1,4 @@
-//! [`Field`] and [`field!`](crate::field!): a part of a per-CPU struct.
+//! [`Field`]: a part of a per-CPU struct, that [`field!`](crate::field!) names.
 //!
 //! # Safety
 //!
@@ -83,79 +83,4 @@ impl<'a, T> Element<'a, T> {
         let place = unsafe { self.place.field(field.offset) };
         Element { place, source: self.source.part(field.offset) }
     }
-}
-
-/// Names a field of a struct, for [`Copies::field`](crate::Copies::field):
-/// `field!(Type, path)`, the path as for `core::mem::offset_of!`.
-///
-/// ```
-/// use percpu_core::{Field, PerCpu, Unit, atomic::AtomicU32, field};
-///
-/// struct Queue {
-///     depth: AtomicU32,
-///     waits: [AtomicU32; 8],
-/// }
-/// struct Node(Queue, Queue);
-/// const DEPTH: Field<Node, AtomicU32> = field!(Node, 1.depth);
-///
-/// let queue = || Queue { depth: AtomicU32::new(1), waits: Default::default() };
-/// let nodes = PerCpu::new_with(|_| Node(queue(), queue()))?;
-/// nodes.field(DEPTH).inc();
-/// nodes.field(field!(Node, 0.waits)).at(7).inc();
-/// assert_eq!(nodes.field(DEPTH).sum(), 1 + Unit::all()?.count() as u32);
-/// assert_eq!(nodes.field(field!(Node, 0.waits)).at(7).sum(), 1);
-/// # Ok::<(), percpu_core::Error>(())
-/// ```
-/// Only fields of the struct itself will do, whose copies lie in it on every CPU;
-/// what a field points to does not:
-/// ```compile_fail,E0609
-/// use percpu_core::{atomic::AtomicU32, field};
-/// struct Inner { n: AtomicU32 }
-/// struct Outer { inner: Box<Inner> }
-/// let n = field!(Outer, inner.n);
-/// ```
-/// ```
-/// use percpu_core::{atomic::AtomicU32, field};
-/// struct Inner { n: AtomicU32 }
-/// struct Outer { inner: Inner }
-/// let n = field!(Outer, inner.n);
-/// ```
-/// nor is a field taken for what it dereferences to:
-/// ```compile_fail,E0308
-/// use percpu_core::{Field, field};
-/// struct Outer { inner: Box<u32> }
-/// let n: Field<Outer, u32> = field!(Outer, inner);
-/// ```
-/// Private fields stay private:
-/// ```compile_fail,E0616
-/// use percpu_core::{LocalLock, field};
-/// let held = field!(LocalLock<u32>, held);
-/// ```
-/// and fields that may not be borrowed are refused: those of packed structs,
-/// ```compile_fail,E0793
-/// use percpu_core::{atomic::AtomicU32, field};
-/// #[repr(packed)]
-/// struct Packed { tag: u8, n: AtomicU32 }
-/// let n = field!(Packed, n);
-/// ```
-/// and of unions:
-/// ```compile_fail,E0133
-/// use percpu_core::field;
-/// union Either { small: u8, large: u32 }
-/// let large = field!(Either, large);
-/// ```
-#[macro_export]
-macro_rules! field {
-    ($T:ty, $($path:tt)+) => {{
-        // A pointer, which is never dereferenced to make it fit the type
-        // expected; the reference shows that the field is aligned. No `unsafe`
-        // covers the user's path.
-        let project: fn(&$T) -> *const _ = |whole| {
-            let _: &_ = &whole.$($path)+;
-            &raw const whole.$($path)+
-        };
-        let offset = ::core::mem::offset_of!($T, $($path)+);
-        // SAFETY: offset and function of the same field.
-        unsafe { $crate::Field::<$T, _>::__new(offset, project) }
-    }};
 }

@@ -6,9 +6,7 @@
 //! # Safety
 //!
 //! Keeps the promise of [`Place`] for as long as a handle lives, and turns bases
-//! of active units, and templates, into copies. `percpu!` promises that a static's
-//! template lies in the link unit that it tells, and that the handle is a static,
-//! where no user's code can break it: all are made by the same expansion.
+//! of active units, and templates, into copies.
 
 #![allow(unsafe_code)]
 
@@ -143,28 +141,6 @@ impl<T> Home<T> {
             Err(error) => panic!("percpu: {error}"),
         }
     }
-}
-
-/// The handle of a static of a family, and its template.
-///
-/// # Safety
-/// The handle is kept in a static.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __static_per_cpu {
-    ($family:ident, $T:ty, $initial:expr) => {{
-        // A constant, so that the rules for duplicating values hold.
-        const INITIAL: $T = $initial;
-        $crate::__template!($family, $T, INITIAL);
-        #[inline(never)]
-        fn link_unit() -> $crate::__private::LinkUnit {
-            $crate::__link_unit!(FAMILY, TEMPLATE)
-        }
-        static DECLARED: $crate::__private::Declared =
-            $crate::__private::Declared::new((&raw const TEMPLATE).cast(), link_unit);
-        // The template above begins with a `T`, in this link unit.
-        $crate::StaticPerCpu::__new($crate::__private::Home::of_static(&DECLARED))
-    }};
 }
 
 impl Source {

@@ -76,12 +76,16 @@
 //!                  table, place, sys       the fast path's table | the outside world
 //! ```
 
+// Before those that expand them.
+#[macro_use]
+mod broken;
+#[macro_use]
+mod macros;
+
 mod accounting;
 pub mod atomic;
 #[cfg(not(percpu_loom))]
 mod balance;
-#[macro_use]
-mod broken;
 #[cfg(not(percpu_loom))]
 mod bytes;
 mod config;

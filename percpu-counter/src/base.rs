@@ -19,12 +19,3 @@ impl<V> Base<V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// The base of a static, at first `$initial`.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __static_base {
-    ($V:ty, $initial:expr) => {
-        $crate::__Base::<$V>::new($initial)
-    };
-}

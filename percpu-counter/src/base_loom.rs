@@ -32,19 +32,3 @@ impl<V> Base<V> {
         mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
-
-/// The base of a static, at first `$initial`.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __static_base {
-    ($V:ty, $initial:expr) => {{
-        use $crate::__core::model::loom;
-        fn base() -> &'static loom::sync::Mutex<$V> {
-            loom::lazy_static! {
-                static ref BASE: loom::sync::Mutex<$V> = loom::sync::Mutex::new($initial);
-            }
-            &BASE
-        }
-        $crate::__Base::of_static(base)
-    }};
-}

@@ -76,6 +76,7 @@ mod inside;
 ))]
 mod integrations;
 pub mod kernel;
+mod macros;
 mod min_max;
 mod raw_domain;
 mod rebased;
@@ -83,7 +84,6 @@ mod rebased;
 mod serial;
 mod set;
 mod snapshot;
-mod statics;
 mod storage;
 mod sync;
 

@@ -178,15 +178,3 @@ extreme! {
     /// ```
     Min, StaticMin, "least", std::ops::Not::not
 }
-
-/// The copies of a static one.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __static_ranks {
-    () => {
-        $crate::__static_copies!(
-            [$crate::__core::atomic::AtomicU64; 2],
-            [$crate::__core::atomic::AtomicU64::new(0), $crate::__core::atomic::AtomicU64::new(0)]
-        )
-    };
-}

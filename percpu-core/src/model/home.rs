@@ -107,23 +107,3 @@ impl Source {
 pub fn per_unit<T>(initial: impl Fn() -> T) -> Box<[T]> {
     (0..machine::current().cpus() + 1).map(|_| initial()).collect()
 }
-
-/// The handle of a static, and the copies of each execution. Families are for
-/// memory, which there is none of.
-///
-/// # Safety
-/// As its twin.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __static_per_cpu {
-    ($family:ident, $T:ty, $initial:expr) => {{
-        fn copies() -> *const [$T] {
-            $crate::__private::lazy_static! {
-                static ref COPIES: Box<[$T]> = $crate::__private::per_unit(|| $initial);
-            }
-            ::core::ptr::from_ref::<[$T]>(&COPIES)
-        }
-        // The function above returns them.
-        $crate::StaticPerCpu::__new($crate::__private::Home::of_static(copies))
-    }};
-}

@@ -130,11 +130,11 @@ macro_rules! cid_number {
 macro_rules! by_index {
     ($by:expr, $section:ident $(, $($argument:tt)*)?) => {
         match $by {
-            $crate::index::Index::Cpu => {
-                $section!(cpu_number, $crate::table::TABLE $(, $($argument)*)?)
+            crate::index::Index::Cpu => {
+                $section!(cpu_number, crate::table::TABLE $(, $($argument)*)?)
             }
-            $crate::index::Index::Cid => {
-                $section!(cid_number, $crate::table::CID_TABLE $(, $($argument)*)?)
+            crate::index::Index::Cid => {
+                $section!(cid_number, crate::table::CID_TABLE $(, $($argument)*)?)
             }
         }
     };

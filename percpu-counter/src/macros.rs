@@ -1,4 +1,8 @@
-//! [`counter!`](macro@crate::counter): statics of every kind that the crate has.
+//! What the crates of users expand: [`counter!`](macro@crate::counter), statics of every kind
+//! that the crate has, and [`counter_set!`](crate::counter_set).
+//!
+//! An expansion reaches this crate from its root alone, and the root knows every file. So
+//! macros are in a file of their own: what they are about does not depend on all there is.
 //!
 //! # A new kind
 //! A line in each of the two macros below, and a hidden constant constructor on
@@ -139,6 +143,45 @@ macro_rules! __static_copies {
     }};
 }
 
+/// The copies of a `Max` or `Min`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __static_ranks {
+    () => {
+        $crate::__static_copies!(
+            [$crate::__core::atomic::AtomicU64; 2],
+            [$crate::__core::atomic::AtomicU64::new(0), $crate::__core::atomic::AtomicU64::new(0)]
+        )
+    };
+}
+
+/// The base of a static, at first `$initial`.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(percpu_loom))]
+macro_rules! __static_base {
+    ($V:ty, $initial:expr) => {
+        $crate::__Base::<$V>::new($initial)
+    };
+}
+
+/// The same on loom's pretend machine.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(percpu_loom)]
+macro_rules! __static_base {
+    ($V:ty, $initial:expr) => {{
+        use $crate::__core::model::loom;
+        fn base() -> &'static loom::sync::Mutex<$V> {
+            loom::lazy_static! {
+                static ref BASE: loom::sync::Mutex<$V> = loom::sync::Mutex::new($initial);
+            }
+            &BASE
+        }
+        $crate::__Base::of_static(base)
+    }};
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __no_such_static {
@@ -149,4 +192,52 @@ macro_rules! __no_such_static {
             "`: its documentation lists the kinds and what may follow them"
         ))
     };
+}
+
+/// Declares structs whose fields are all `u64` counters, for
+/// [`CounterSet`](crate::CounterSet).
+///
+/// Fields are as visible as the struct. Each struct is `Copy`, `Debug`, `Default`,
+/// `Eq` and [`CounterFields`](crate::CounterFields).
+///
+/// ```
+/// use percpu_counter::{counter, counter_set};
+///
+/// counter_set! {
+///     /// What a connection did.
+///     pub struct Traffic {
+///         /// Packets that came.
+///         packets,
+///         /// Bytes in them.
+///         bytes,
+///     }
+/// }
+/// counter! { static TRAFFIC: CounterSet<Traffic>; }
+///
+/// TRAFFIC.with(|t| { t.packets += 1; t.bytes += 64; });
+/// assert_eq!(TRAFFIC.snapshot()?.total(), Traffic { packets: 1, bytes: 64 });
+/// # Ok::<(), percpu_counter::Error>(())
+/// ```
+#[macro_export]
+macro_rules! counter_set {
+    ($(
+        $(#[$meta:meta])*
+        $vis:vis struct $Name:ident { $($(#[$about:meta])* $field:ident),+ $(,)? }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        $vis struct $Name { $($(#[$about])* $vis $field: u64),+ }
+
+        impl $crate::CounterFields for $Name {
+            const ZERO: Self = Self { $($field: 0),+ };
+
+            fn plus(self, other: Self) -> Self {
+                Self { $($field: self.$field.wrapping_add(other.$field)),+ }
+            }
+
+            fn fields(self) -> impl ::core::iter::Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field)),+].into_iter()
+            }
+        }
+    )*};
 }
