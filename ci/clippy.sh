@@ -14,18 +14,24 @@ done
 for feature in allocator-api2 crossbeam-epoch prometheus serde tracing; do
     cargo clippy -p percpu-slab --features "$feature" -- -D warnings
 done
-(cfg_flags percpu_force_portable && cargo clippy -p percpu-core --all-targets -- -D warnings)
+# In one folder, and with a target named: what runs while they are compiled is the same.
+shape() {
+    RUSTFLAGS="$1" cargo clippy --target "$2" --target-dir "${CARGO_TARGET_DIR:-target}/shapes" \
+        --all-targets "${@:3}" -- -D warnings
+}
+here=$(host)
+shape "--cfg percpu_force_portable" "$here" -p percpu-core
 # No build script asks for this one, so what the crate depends on is as it was.
 cargo clippy -p percpu-core --all-targets -- -D warnings --cfg percpu_inject
-(cfg_flags percpu_loom && cargo clippy "${LIBRARIES[@]}" -p tickets --all-targets -- -D warnings)
+shape "--cfg percpu_loom" "$here" "${LIBRARIES[@]}" -p tickets
 # The other engines of the pretend machine.
 for engine in percpu_shuttle percpu_plain; do
-    (cfg_flags percpu_loom "$engine" && cargo clippy -p percpu-core -p tickets --all-targets -- -D warnings)
+    shape "--cfg percpu_loom --cfg $engine" "$here" -p percpu-core -p tickets
 done
 
 other=aarch64-unknown-linux-gnu
 if rustup --quiet target add "$other" > /dev/null 2>&1; then
-    cargo clippy -p percpu-core --all-targets --target "$other" -- -D warnings
+    shape "" "$other" -p percpu-core
 else
     did_not_run "clippy for $other (rustup cannot add the target)"
 fi

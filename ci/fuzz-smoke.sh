@@ -10,7 +10,7 @@ each=${PERCPU_FUZZ_SECONDS:-3}
 list=("$@")
 
 # Compiled sooner, for a few seconds of inputs.
-export CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off
 fuzz_build
 logs=target/fuzz-smoke
 rm -rf "$logs"

@@ -315,14 +315,8 @@ done
 
 # The test binaries are run as they are: cargo would take longer to find that there is
 # nothing to build than most models take to fail.
-read -ra binaries <<< "$(cargo test -q "${models[@]}" --test loom --no-run --message-format=json |
-    grep '"kind":\["test"\]' | sed -nE 's/.*"executable":"([^"]+)".*/\1/p' | tr '\n' ' ')"
-
 logs=$(mktemp -d)
-# Which model is in which binary.
-for binary in "${binaries[@]}"; do
-    "$binary" --list | sed -nE "s|^(.*): test\$|\1 $binary|p"
-done > "$logs/models"
+list_models "${models[@]}" --test loom > "$logs/models"
 
 # One row: the mutation, the model, and a number for its log.
 run_row() {

@@ -37,7 +37,7 @@ export PROPTEST_CASES=${PROPTEST_CASES:-4}
 
 # Stacked Borrows refuses how crossbeam-epoch comes from a list's node to what it is in
 # (crossbeam-rs/crossbeam#545).
-tree=' percpu-slab/epoch '
+by_tree_alone=' percpu-slab/epoch '
 
 # targets PACKAGE BORROWS: cargo's arguments for its suites that the filter lets through.
 targets() {
@@ -47,7 +47,7 @@ targets() {
         name=${file#"$1"/tests/}
         name=${name%/main.rs} name=${name%.rs}
         borrows=stacked
-        [[ $tree != *" $1/$name "* ]] || borrows=tree
+        [[ $by_tree_alone != *" $1/$name "* ]] || borrows=tree
         [ "$2" != "$borrows" ] || [[ $1/$name != *"$filter"* ]] || echo "--test $name"
     done
 }

@@ -69,10 +69,11 @@ ids_no_tag            ids::list_pop_against_pop_and_push
 '
 log=$(mktemp)
 missed=0
+there=$(list_models "${models[@]}")
 while read -r mutation model; do
     [ -n "$mutation" ] || continue
-    PERCPU_LOOM_MUTATE=$mutation cargo test -q "${models[@]}" --no-fail-fast -- --exact "$model" \
-        > "$log" 2>&1 || true
+    binary=$(awk -v model="$model" '$1 == model { print $2 }' <<< "$there")
+    PERCPU_LOOM_MUTATE=$mutation "$binary" --exact "$model" > "$log" 2>&1 || true
     if grep -q '^percpu model: failed in ' "$log"; then
         echo "caught  $mutation by $model: $(grep -m 1 -A 1 'panicked at' "$log" | tail -n 1)"
     else

@@ -212,8 +212,7 @@ fn a_drop_that_panics_frees_its_slot() {
     let slab = Slab::new();
     let panics = Arc::new(AtomicBool::new(true));
     let mut indices = std::collections::HashSet::new();
-    // Under Miri a panic takes seconds.
-    let rounds = if cfg!(miri) { 6 } else { 200 };
+    let rounds = if cfg!(miri) { 20 } else { 200 };
     for n in 0..rounds {
         let key = slab.insert(Panics(panics.clone(), Box::new(n))).unwrap();
         indices.insert(key as u32);
