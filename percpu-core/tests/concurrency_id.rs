@@ -134,8 +134,9 @@ fn few_units_are_used(env: &[(&str, &str)], test: &str) {
         let used = Unit::all().unwrap().filter(|unit| unit.is_active());
         let used: Vec<_> = used.filter(|unit| !unit.is_shared()).collect();
         println!("{used:?}, {} of {most}", used.len());
-        assert!(used.len() <= most, "{used:?} for {most}");
-        assert_eq!(used, Unit::all().unwrap().take(used.len()).collect::<Vec<_>>(), "from 0 on");
+        // Of the first ones; not all, for whoever has a number need not use its unit.
+        let first: Vec<_> = Unit::all().unwrap().take(most).collect();
+        assert!(used.iter().all(|unit| first.contains(unit)), "{used:?} for {most}");
         assert!(info().unwrap().active_units() <= most + 1);
         assert_eq!(info().unwrap().fallbacks(), 0);
         let locked: u64 = used.iter().map(|&unit| *LOCK.lock_on(unit).unwrap()).sum();
