@@ -192,10 +192,10 @@ plugins() {
 
     # The test of the test: without pinning, both kinds crash.
     local no_pin='--cfg percpu_mutate="no_pin"'
-    build own-no-pin "$no_pin" -p host -p plugin
-    crashes "$out/own-no-pin/debug/host" "$out/own-no-pin/debug/libplugin.so"
-    build dylib-no-pin "-Cprefer-dynamic $no_pin" -p host_over -p plugin_over
-    local folder=$out/dylib-no-pin/debug
+    build own-no-pin "$no_pin" -p host -p plugin --release
+    crashes "$out/own-no-pin/release/host" "$out/own-no-pin/release/libplugin.so"
+    build dylib-no-pin "-Cprefer-dynamic $no_pin" -p host_over -p plugin_over --release
+    local folder=$out/dylib-no-pin/release
     cp "$folder/libplugin_over.so" "$out/copies/no-pin.so"
     LD_LIBRARY_PATH=$(dylib_path "$folder") crashes "$folder/host_over" "$out/copies/no-pin.so"
     say "plugins: mutation no_pin is caught, by a crash, with either core"
