@@ -40,7 +40,7 @@ def listed(text):
                 file, _, item = found[1].partition(" - ")
                 file = re.sub(r"^.*?(?=src/)", "", file)
                 item = re.sub(r"<.*?>(?=::|$)", "", re.sub(r"\s*\(line \d+\).*$", "", item))
-                inside = file.removeprefix("src/").removesuffix(".rs").replace("/", "::")
+                inside = file.removeprefix("src/").removesuffix(".rs").removesuffix("/mod").replace("/", "::")
                 item = item.removeprefix(inside).removeprefix("::")
                 names.add(f"doc {file} {item}".strip())
             elif where:
