@@ -17,7 +17,8 @@
 //!
 //! A form without a line is an error that `__no_such_static!` words.
 //! `__static_copies!(T, initial)` declares a `StaticPerCpu<T>` and is a reference
-//! to it, `__static_base!(V, initial)` what belongs to all CPUs, under a lock.
+//! to it (a word goes without its zero), `__static_base!(V, initial)` what belongs to
+//! all CPUs, under a lock.
 
 /// Declares counters and their kin: `[pub] static NAME: Kind;`.
 ///
@@ -81,39 +82,27 @@ macro_rules! __static_type {
 macro_rules! __static_value {
     (Counter) => {
         $crate::StaticCounter::__from_static(
-            $crate::__static_copies!(
-                $crate::__core::atomic::AtomicU64,
-                $crate::__core::atomic::AtomicU64::new(0)
-            ),
+            $crate::__static_copies!($crate::__core::atomic::AtomicU64),
             $crate::__static_base!(u64, 0),
         )
     };
     (Gauge) => {
         $crate::StaticGauge::__from_static(
-            $crate::__static_copies!(
-                $crate::__core::atomic::AtomicI64,
-                $crate::__core::atomic::AtomicI64::new(0)
-            ),
+            $crate::__static_copies!($crate::__core::atomic::AtomicI64),
             $crate::__static_base!(i64, 0),
         )
     };
     (ApproxCounter) => { $crate::__static_value!(ApproxCounter = 32) };
     (ApproxCounter = $batch:expr) => {
         $crate::StaticApproxCounter::__from_static(
-            $crate::__static_copies!(
-                $crate::__core::atomic::AtomicU64,
-                $crate::__core::atomic::AtomicU64::new(0)
-            ),
+            $crate::__static_copies!($crate::__core::atomic::AtomicU64),
             $crate::__static_base!((), ()),
             $batch,
         )
     };
     (Budget = $limit:expr) => {
         $crate::StaticBudget::__from_static(
-            $crate::__static_copies!(
-                $crate::__core::atomic::AtomicU64,
-                $crate::__core::atomic::AtomicU64::new(0)
-            ),
+            $crate::__static_copies!($crate::__core::atomic::AtomicU64),
             $crate::__static_base!((), ()),
             $limit,
         )
@@ -137,6 +126,9 @@ macro_rules! __static_value {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __static_copies {
+    ($Word:ty) => {
+        $crate::__static_copies!($Word, <$Word>::new(0))
+    };
     ($T:ty, $initial:expr) => {{
         $crate::__core::percpu! { static COPIES: $T = $initial; }
         &COPIES
