@@ -575,7 +575,6 @@ fn a_stack_loses_nothing() {
     by_each_index("a_stack_loses_nothing", || {
         in_time();
         with_delays([20_000, 0, 20_000, 4_000], || {
-            // In some of fewer nothing is drained.
             common::tokens::each_comes_out_once_in_a_storm(5, common::scaled(5_000).max(500));
         });
         let info = info().unwrap();
@@ -588,8 +587,9 @@ fn a_stack_loses_nothing() {
 /// that is moved meanwhile stores there, and nowhere else.
 #[test]
 fn a_store_is_made_once_and_where_its_thread_is() {
-    // In some of fewer no store is hit.
-    let rounds = common::scaled(400).max(100);
+    let rounds = common::scaled(400);
+    /// As the round, for the thread that stores.
+    const END: u64 = u64::MAX;
     static ROUND: Tally = Tally::new(0);
     static STARTED: Tally = Tally::new(0);
     static DONE: Tally = Tally::new(0);
@@ -604,11 +604,15 @@ fn a_store_is_made_once_and_where_its_thread_is() {
             return println!("did not run: one CPU");
         }
         common::handle_sigusr1(|| ());
+        let info = info().unwrap();
         with_delays([30_000, 0, 60_000, 60_000], || {
             let storer = std::thread::spawn(move || {
-                for round in 1..=rounds {
+                for round in 1.. {
                     while ROUND.load(Relaxed) < round {
                         std::hint::spin_loop();
+                    }
+                    if ROUND.load(Relaxed) == END {
+                        break;
                     }
                     common::disarm();
                     STARTED.store(round, Relaxed);
@@ -620,7 +624,9 @@ fn a_store_is_made_once_and_where_its_thread_is() {
                 Unit::all().unwrap().map(|unit| (unit, WORD.on(unit).load())).collect()
             };
             let mut random = common::Random(0x5107);
-            for round in 1..=rounds {
+            // More of them until a store was hit.
+            let enough = |round| round > rounds && (info.aborts() > 0 || round > 20_000);
+            for round in (1..).take_while(|&round| !enough(round)) {
                 let [from, to] = [0, 1].map(|n| cpus[(round as usize + n) % cpus.len()]);
                 common::bind(&storer, 1 << from);
                 ROUND.store(round, Relaxed);
@@ -645,9 +651,9 @@ fn a_store_is_made_once_and_where_its_thread_is() {
                     assert!(there || seen == now, "stored where its thread was");
                 }
             }
+            ROUND.store(END, Relaxed);
             storer.join().unwrap();
         });
-        let info = info().unwrap();
         assert!(info.mode().is_rseq(), "this test is about sections");
         assert!(info.aborts() > 0);
         // For the body of it, on the shared unit.

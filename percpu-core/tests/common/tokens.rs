@@ -114,7 +114,8 @@ fn handler() {
 }
 
 /// Threads and signal handlers that push and pop in a storm, and one thread that
-/// drains unit after unit meanwhile. Once a process.
+/// drains unit after unit meanwhile. Each of the others takes so many steps, and more
+/// until something was drained. Once a process.
 ///
 /// # Panics
 /// If a token was lost or came out twice.
@@ -124,6 +125,9 @@ pub fn each_comes_out_once_in_a_storm(threads: usize, steps: u64) {
     let stack = PerCpuStack::with_capacity(32).unwrap();
     let tokens = TOKENS.get_or_init(|| Tokens { places, twice: AtomicU64::new(0), stack });
     let (working, drained) = (AtomicUsize::new(threads - 1), AtomicU64::new(0));
+    let enough = |step| {
+        step >= steps && (drained.load(Ordering::Relaxed) > 0 || step >= steps.max(500) * 50)
+    };
     let units: Vec<_> = Unit::all().unwrap().collect();
     #[cfg(percpu_inject)]
     super::disarm();
@@ -132,7 +136,9 @@ pub fn each_comes_out_once_in_a_storm(threads: usize, steps: u64) {
         let mut random = Random(0x9E37_79B9 + n as u64);
         let mut hand: Vec<_> = (n * EACH..(n + 1) * EACH).collect();
         if n > 0 {
-            (0..steps).for_each(|_| tokens.step(&mut random, &mut hand));
+            (0..)
+                .take_while(|&step| !enough(step))
+                .for_each(|_| tokens.step(&mut random, &mut hand));
             working.fetch_sub(1, Ordering::AcqRel);
             return;
         }
