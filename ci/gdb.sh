@@ -10,8 +10,7 @@ fi
 # As it is for `ci/inject.sh`, whose build it shares: optimised.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/inject RUSTFLAGS="--cfg percpu_inject"
 test=every_kind_of_section_is_exact
-program=$(cargo test --release -p percpu-core --features lock_api --test stepped --no-run --message-format=json 2> /dev/null |
-    sed -n 's/.*"executable":"\([^"]*stepped[^"]*\)".*/\1/p' | tail -n 1)
+program=$(built --release -p percpu-core --features lock_api --test stepped)
 [ -x "$program" ]
 usual=$("$program" --exact $test --nocapture)
 if ! grep -q 'exact: rseq' <<< "$usual"; then

@@ -5,6 +5,7 @@
 #   need COMMAND PACKAGE
 #                       installs a Debian package if the command is missing
 #   did_not_run WHAT    for a part whose tool cannot be had here; .ci/run repeats it
+#   built ARGS          what `cargo test ARGS` would run: a binary a line
 #   list_models ARGS    models that `cargo test ARGS` builds: name and binary a line
 #   host                the target that the compiler runs on
 #   fuzz_build          every fuzz target, and the fuzzer in it
@@ -62,10 +63,14 @@ did_not_run() {
     echo "did not run: $*"
 }
 
+built() {
+    cargo test -q "$@" --no-run --message-format=json |
+        sed -nE 's/.*"executable":"([^"]+)".*/\1/p'
+}
+
 list_models() {
     local binary
-    cargo test -q "$@" --no-run --message-format=json | grep '"kind":\["test"\]' |
-        sed -nE 's/.*"executable":"([^"]+)".*/\1/p' | while read -r binary; do
+    built "$@" | while read -r binary; do
         "$binary" --list | sed -nE "s|^(.*): test\$|\1 $binary|p"
     done
 }

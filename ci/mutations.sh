@@ -93,19 +93,13 @@ fi)
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/inject
 declare -A binary
-# shellcheck disable=SC2046
-while IFS=: read -r name path; do binary[$name]=$path; done < <(
-    cut -d' ' -f3- <<<"$wanted" | grep -vE '^(miri|ci/)' | sed 's/::.*//' | sort -u |
-        sed 's/^lib$/--lib/; t; s/^/--test /' |
-        RUSTFLAGS="--cfg percpu_inject" xargs cargo test -q --no-run --release -p percpu-core \
-            --features lock_api --message-format=json |
-        grep -oE '"executable":"[^"]+"' | cut -d'"' -f4 |
-        while read -r path; do
-            name=$(basename "$path")
-            name=${name%-*}
-            echo "${name/percpu_core/lib}:$path"
-        done
-)
+mapfile -t suites < <(cut -d' ' -f3- <<<"$wanted" | grep -vE '^(miri|ci/)' | sed 's/::.*//' |
+    sort -u | sed 's/^lib$/--lib/; t; s/^/--test=/')
+[ ${#suites[@]} -eq 0 ] || while read -r path; do
+    name=$(basename "$path")
+    name=${name%-*}
+    binary[${name/percpu_core/lib}]=$path
+done < <(RUSTFLAGS="--cfg percpu_inject" built --release -p percpu-core --features lock_api "${suites[@]}")
 
 # try INDEX TEST [SETTING...]: the test alone; what it says in $log.
 log=$(mktemp)

@@ -14,15 +14,11 @@ tests=(stepped conformance stack structures local_lock statics)
 cargo test -p percpu-core "${tests[@]/#/--test=}" --no-run
 valgrind=(timeout 900 valgrind -q --error-exitcode=9 --trace-children=yes --fair-sched=yes
     --suppressions="$PWD/ci/valgrind.supp")
-program() {
-    cargo test -p percpu-core --test "$1" --no-run --message-format=json 2> /dev/null |
-        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
-}
-said=$("${valgrind[@]}" "$(program stepped)" --nocapture --test-threads=1)
+said=$("${valgrind[@]}" "$(built -p percpu-core --test stepped)" --nocapture --test-threads=1)
 grep exact: <<< "$said"
 # ENOSYS, on every architecture that has sections.
 grep -q 'portable (the kernel refused to register a thread, error 38)' <<< "$said"
 for test in "${tests[@]:1}"; do
     echo "-- $test"
-    "${valgrind[@]}" "$(program "$test")" --test-threads=1
+    "${valgrind[@]}" "$(built -p percpu-core --test "$test")" --test-threads=1
 done
