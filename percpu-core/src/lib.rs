@@ -127,6 +127,7 @@ pub mod signal_safety;
 #[cfg(not(percpu_loom))]
 mod slice;
 mod stack;
+mod stack_area;
 mod stack_copy;
 mod stack_word;
 mod static_var;
@@ -151,8 +152,8 @@ mod per_cpu;
 mod place;
 #[cfg_attr(percpu_loom, path = "model/process.rs")]
 mod process;
-#[cfg_attr(percpu_loom, path = "model/stack_area.rs")]
-mod stack_area;
+#[cfg_attr(percpu_loom, path = "model/stack_memory.rs")]
+mod stack_memory;
 
 #[cfg(percpu_loom)]
 pub mod model;

@@ -1,26 +1,22 @@
-//! [`StackArea`]: the memory of a stack in every unit.
-//!
-//! `model/stack_area.rs` is its twin on loom's pretend machine.
+//! [`StackArea`]: a stack in every unit, and how many items each may have.
 //!
 //! # Safety
 //!
-//! Makes places of an area that the allocator handed to one owner.
+//! Makes places of stacks of memory that it owns.
 
 #![allow(unsafe_code)]
 
-use crate::area::request::Request;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::error::Error;
 use crate::ops::Refused;
-use crate::place::Place;
 use crate::process::{self, Admission};
-use crate::stack_copy::{StackCopy, StackPlace, StackRef};
+use crate::stack_copy::{StackPlace, StackRef};
+use crate::stack_memory::StackMemory;
 
-/// The area that a stack's copies lie in; given back on drop.
+/// The stacks of all units.
 #[derive(Debug)]
 pub(crate) struct StackArea {
-    pointer: usize,
-    capacity: u32,
+    memory: StackMemory,
     /// How many items each may have: never more than `capacity`.
     limit: AtomicU64,
 }
@@ -28,29 +24,21 @@ pub(crate) struct StackArea {
 impl StackArea {
     /// Empty stacks.
     pub(crate) fn new(capacity: usize) -> Result<Self, Error> {
-        let size = StackCopy::size(capacity);
-        // Whole cache lines, unless it is less than one.
-        let align = if size < 64 { align_of::<u64>() } else { 64 };
-        let pointer = process::alloc_zeroed(Request::dynamic(size, align))?;
-        // An area is far smaller than 2^32 slots.
-        let capacity = capacity as u32;
-        Ok(Self { pointer, capacity, limit: AtomicU64::new(capacity.into()) })
+        let memory = StackMemory::new(capacity)?;
+        let limit = AtomicU64::new(memory.capacity().into());
+        Ok(Self { memory, limit })
     }
 
     #[inline(always)]
     pub(crate) fn place(&self) -> StackPlace<'_> {
-        // SAFETY: the area is this value's alone until it drops, large and
-        // aligned enough, and zero, which is an empty stack, in every unit that
-        // is or becomes active.
-        let place = unsafe { Place::new(self.pointer) };
-        // SAFETY: as above; its size counts this many slots.
-        unsafe { StackPlace::new(place, self.capacity, &self.limit) }
+        // SAFETY: its stacks were made with this many slots, and are this value's alone.
+        unsafe { StackPlace::new(self.memory.place(), self.capacity(), &self.limit) }
     }
 
     /// How many items a stack can hold.
     #[inline]
     pub(crate) fn capacity(&self) -> u32 {
-        self.capacity
+        self.memory.capacity()
     }
 
     /// How many items each stack may have now.
@@ -64,7 +52,7 @@ impl StackArea {
     /// Returns the old one, or that `f` wants none.
     pub(crate) fn update_limit(&self, f: impl Fn(u64) -> Option<u64>) -> Option<u64> {
         // Relaxed: a fence follows where it must be seen.
-        let update = |limit| f(limit).map(|limit| limit.min(self.capacity.into()));
+        let update = |limit| f(limit).map(|limit| limit.min(self.capacity().into()));
         self.limit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).ok()
     }
 
@@ -111,11 +99,5 @@ impl StackArea {
         let base = process::get_or_panic().units.base(unit)?;
         // SAFETY: the base of an active unit.
         Some(unsafe { self.place().at(base) })
-    }
-}
-
-impl Drop for StackArea {
-    fn drop(&mut self) {
-        process::give_back(self.pointer, StackCopy::size(self.capacity as usize));
     }
 }

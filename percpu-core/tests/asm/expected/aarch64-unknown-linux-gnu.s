@@ -337,7 +337,7 @@ push:
 	adrp x8, :got:_ZN11percpu_core5table5TABLEE
 	mov x9, x0
 	ldr x8, [x8, :got_lo12:_ZN11percpu_core5table5TABLEE]
-	ldr x10, [x9], #8
+	ldr x10, [x9], #16
 	; descriptor L1
 	; descriptor L2-L1
 	; descriptor L3
@@ -429,7 +429,7 @@ push_batch:
 	mov x10, x0
 	adrp x12, :got:_ZN11percpu_core5table5TABLEE
 	mov w13, #30
-	ldr x11, [x10], #8
+	ldr x11, [x10], #16
 	ldr x12, [x12, :got_lo12:_ZN11percpu_core5table5TABLEE]
 	; descriptor L1
 	; descriptor L2-L1
@@ -1566,7 +1566,7 @@ L5:
 magazine_put:
 	adrp x9, :got:_ZN11percpu_core5table5TABLEE
 	ldr x8, [x0, #128]
-	add x10, x0, #136
+	add x10, x0, #144
 	ldr x9, [x9, :got_lo12:_ZN11percpu_core5table5TABLEE]
 	; descriptor L1
 	; descriptor L2-L1

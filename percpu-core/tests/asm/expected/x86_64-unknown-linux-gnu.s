@@ -265,7 +265,7 @@ L9:
 push:
 	mov rdx, rsi
 	mov rax, qword ptr [rdi]
-	lea rcx, [rdi + 8]
+	lea rcx, [rdi + 16]
 	mov rsi, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	; descriptor L1
 	; descriptor L2-L1
@@ -338,7 +338,7 @@ push_batch:
 	push r12
 	push rbx
 	mov rcx, qword ptr [rsi]
-	lea r8, [rsi + 8]
+	lea r8, [rsi + 16]
 	mov r9, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	mov r10d, 30
 	mov r11d, 30
@@ -1314,7 +1314,7 @@ L5:
 
 magazine_put:
 	mov rax, qword ptr [rdi + 128]
-	lea rcx, [rdi + 136]
+	lea rcx, [rdi + 144]
 	mov r8, qword ptr [rip + _ZN11percpu_core5table5TABLEE@GOTPCREL]
 	; descriptor L1
 	; descriptor L2-L1
