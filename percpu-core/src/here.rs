@@ -77,7 +77,7 @@ fn ask(process: &Process) -> Option<CpuId> {
     // A model's threads are on pretend CPUs.
     #[cfg(percpu_loom)]
     {
-        process.units.cpu(crate::model::machine::current().cpu())
+        process.units.cpu(crate::model::state::current().cpu())
     }
     #[cfg(not(any(percpu_linux, percpu_loom)))]
     {

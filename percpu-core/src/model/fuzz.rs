@@ -1,7 +1,8 @@
 //! [`Fuzz`]: a run whose faults are bytes.
 
 use super::chances::Chances;
-use super::machine::{Machine, State, current, machine};
+use super::machine::{Machine, machine};
+use super::state::{State, current};
 use crate::engine;
 
 /// One run of code on the pretend machine, on one real thread, with faults as bytes say.
@@ -74,7 +75,7 @@ impl<'a> Fuzz<'a> {
     /// If `f` does; the faults that came are printed then. If it would have to wait for
     /// another thread. Inside of a run.
     pub fn run<R>(self, f: impl FnOnce(Machine) -> R) -> R {
-        assert!(super::machine::existing().is_none(), "a run inside of a run");
+        assert!(super::state::existing().is_none(), "a run inside of a run");
         engine::start_run();
         let _run = Run;
         State::start(self.cpus, !self.portable, Chances::of(self.faults));

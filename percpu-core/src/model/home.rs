@@ -15,7 +15,7 @@
 use core::fmt;
 
 use crate::error::Error;
-use crate::model::machine;
+use crate::model::state;
 use crate::place::Place;
 
 #[doc(hidden)]
@@ -93,7 +93,7 @@ impl Source {
         place: Place<'a, T>,
         mut see: impl FnMut(&'a T),
     ) -> Idle<'a, T> {
-        for unit in 0..machine::current().cpus() + 1 {
+        for unit in 0..state::current().cpus() + 1 {
             // SAFETY: the base of a unit is its number.
             see(unsafe { place.at(unit as usize) });
         }
@@ -105,5 +105,5 @@ impl Source {
 /// the shared one's.
 #[doc(hidden)]
 pub fn per_unit<T>(initial: impl Fn() -> T) -> Box<[T]> {
-    (0..machine::current().cpus() + 1).map(|_| initial()).collect()
+    (0..state::current().cpus() + 1).map(|_| initial()).collect()
 }

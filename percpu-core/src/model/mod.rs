@@ -62,13 +62,14 @@ mod builder;
 mod chances;
 #[cfg(percpu_plain)]
 mod fuzz;
-pub(crate) mod machine;
+mod machine;
 mod outcomes;
 #[cfg(not(percpu_plain))]
 mod plan;
 #[cfg(not(percpu_plain))]
 #[cfg_attr(percpu_shuttle, path = "search_random.rs")]
 mod search;
+pub(crate) mod state;
 #[cfg(not(percpu_plain))]
 mod wanted;
 

@@ -20,7 +20,7 @@ use crate::cpu::CpuId;
 use crate::error::Error;
 use crate::index::Index;
 use crate::mode::{Mode, PortableReason, Registration};
-use crate::model::machine::{self, State};
+use crate::model::state::{self, State};
 use crate::place::Place;
 use crate::sys::topology::Topology;
 
@@ -158,7 +158,7 @@ impl Memory {
 }
 
 pub(crate) fn existing() -> Option<&'static Process> {
-    machine::existing().map(|machine| of(&machine))
+    state::existing().map(|machine| of(&machine))
 }
 
 /// # Panics
@@ -170,7 +170,7 @@ pub(crate) fn get() -> Result<&'static Process, Error> {
 /// # Panics
 /// Outside of a model.
 pub(crate) fn get_or_panic() -> &'static Process {
-    of(&machine::current())
+    of(&state::current())
 }
 
 /// The machine is chosen by `model::Builder`.
@@ -181,11 +181,11 @@ pub(crate) fn configure(_: Config) -> Result<(), Error> {
 /// Decides for an operation at `place` whose fast path was closed.
 pub(crate) fn admit<T>(place: Place<'_, T>) -> Admission<'_, T> {
     let process = get_or_panic();
-    if process.mode.is_rseq() && machine::current().has_rseq() {
+    if process.mode.is_rseq() && state::current().has_rseq() {
         return Admission::Retry;
     }
     if process.mode.is_rseq() {
-        machine::current().count_fallback();
+        state::current().count_fallback();
     }
     let unit = current_unit(process);
     // SAFETY: the base of a unit of this machine.
@@ -205,7 +205,7 @@ pub(crate) fn try_admit_any<T>(place: Place<'_, T>) -> Option<Admission<'_, T>> 
 
 /// The unit this thread's operations would go to, as of a moment ago.
 pub(crate) fn current_unit(process: &Process) -> UnitIndex {
-    let machine = machine::current();
+    let machine = state::current();
     match process.mode {
         Mode::Rseq(_) if !machine.has_rseq() => process.units.shared(),
         _ => machine.cpu(),
@@ -219,7 +219,7 @@ pub(crate) fn has_sections(unit: UnitIndex) -> bool {
 
 /// Restarts the sections in flight on one unit, or on all. Never refused here.
 pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Result<(), i32> {
-    let machine = machine::current();
+    let machine = state::current();
     for cpu in 0..process.units.cpu_count() {
         if unit.is_none_or(|unit| unit == cpu) {
             machine.restart_sections(cpu);
@@ -230,12 +230,12 @@ pub(crate) fn restart_sections(process: &Process, unit: Option<UnitIndex>) -> Re
 
 /// Operations that went to the shared unit so far, in this execution.
 pub(crate) fn fallbacks() -> u64 {
-    machine::current().fallbacks()
+    state::current().fallbacks()
 }
 
 /// Sections aborted so far, in this execution.
 pub(crate) fn aborts() -> u64 {
-    machine::current().aborts()
+    state::current().aborts()
 }
 
 /// Nothing to give back: statics are made for each execution.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::chances::Chances;
-use super::machine::{Machine, State, machine};
+use super::machine::{Machine, machine};
 use super::plan::Plan;
+use super::state::State;
 use super::wanted::Wanted;
 
 /// How far a search goes: at most `faults` a plan, `preemptions` an execution.

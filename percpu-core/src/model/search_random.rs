@@ -6,7 +6,8 @@ use std::sync::Arc;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
 
 use super::chances::Chances;
-use super::machine::{Machine, State, machine};
+use super::machine::{Machine, machine};
+use super::state::State;
 use super::wanted::Wanted;
 
 /// Executions by each scheduler unless somebody says otherwise.

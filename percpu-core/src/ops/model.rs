@@ -24,7 +24,7 @@ use super::attempt::Attempt;
 use super::portable::{BitWord, IntWord, Word};
 use crate::atomic::{AtomicU32, Ordering};
 use crate::index::Index;
-use crate::model::machine;
+use crate::model::state;
 use crate::mutate::mutated;
 use crate::ops::model_section::{load, section};
 use crate::place::Place;
@@ -141,7 +141,7 @@ pub(crate) unsafe fn acquire<'a, T>(at: Place<'a, T>, _: Index) -> Option<Attemp
 
 /// The copy this thread's CPU had a moment ago.
 pub(crate) fn here<'a, T>(at: Place<'a, T>, _: Index) -> Option<&'a T> {
-    let machine = machine::current();
+    let machine = state::current();
     let cpu = machine.section_cpu()?;
     machine.may_migrate("migrated after it looked where it is");
     // SAFETY: the base of a unit of this machine.

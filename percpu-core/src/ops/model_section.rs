@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::model::machine::{self, Aborted, Armed};
+use crate::model::state::{self, Aborted, Armed};
 use crate::ops::portable::Word;
 use crate::place::Place;
 
@@ -15,7 +15,7 @@ pub(crate) fn section<'a, T, R>(
     at: Place<'a, T>,
     body: impl Fn(&mut Armed<'_>, &'a T) -> Result<R, Aborted>,
 ) -> Option<R> {
-    machine::current().section(|armed, base| {
+    state::current().section(|armed, base| {
         // SAFETY: the machine gives bases of its own units.
         body(armed, unsafe { at.at(base) })
     })

@@ -12,7 +12,7 @@ use core::mem::MaybeUninit;
 use crate::atomic::Ordering::{Acquire, Relaxed};
 use crate::atomic::fence;
 use crate::index::Index;
-use crate::model::machine::{self, Aborted, Armed};
+use crate::model::state::{self, Aborted, Armed};
 use crate::mutate::mutated;
 use crate::ops::model_section::load;
 use crate::ops::refused::Refused;
@@ -24,7 +24,7 @@ fn section<'a, R>(
     at: StackPlace<'a>,
     body: impl Fn(&mut Armed<'_>, StackRef<'a>, u64) -> Result<Result<R, Refused>, Aborted>,
 ) -> Option<Result<R, Refused>> {
-    machine::current().section(|armed, base| {
+    state::current().section(|armed, base| {
         // SAFETY: the machine gives bases of its own units.
         let stack = unsafe { at.at(base) };
         let mut word = load(&stack.head().word);

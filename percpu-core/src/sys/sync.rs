@@ -62,7 +62,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, limit: Option<Duration>) {
     #[cfg(percpu_loom)]
     {
         match limit {
-            None => crate::model::machine::current().sleep(word, expected),
+            None => crate::model::state::current().sleep(word, expected),
             // loom has no clock: any time may have passed.
             Some(_) => crate::engine::thread::yield_now(),
         }
@@ -121,7 +121,7 @@ pub(crate) fn wake_all(word: &AtomicU32) {
         )
     };
     #[cfg(percpu_loom)]
-    crate::model::machine::current().wake_all();
+    crate::model::state::current().wake_all();
     #[cfg(not(percpu_linux))]
     let _ = word;
 }
