@@ -1,7 +1,7 @@
 //! This-CPU operations: one face, one body per target.
 //!
 //! ```text
-//!   word.rs, local_lock.rs, raw_stack.rs    loops, choices, cold paths
+//!   word.rs, local_lock.rs, raw_stack/      loops, choices, cold paths
 //!        |
 //!      this face                one function an operation, generic over the word
 //!        |
