@@ -2,7 +2,8 @@
 
 use percpu_core::__raw::mutated;
 
-use super::magazines::{GET_MISSES, GETS, Held, Magazines, PUTS, REFILLS};
+use super::magazines::{GET_MISSES, GETS, Magazines, PUTS, REFILLS};
+use super::miss::Held;
 use super::source::Source;
 
 impl Magazines {

@@ -25,6 +25,7 @@ mod magazine_options;
 mod magazine_stats;
 mod magazines;
 pub(crate) mod memory;
+mod miss;
 mod node;
 mod object_cache;
 mod sizes;
