@@ -14,8 +14,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::area::registered::Asked;
 use crate::area::section::Declared;
-use crate::area::units::Asked;
 use crate::error::Error;
 use crate::mutate::mutated;
 use crate::place::Place;

@@ -40,6 +40,7 @@ mod populate;
 pub(crate) mod purge;
 pub(crate) mod reclaim;
 mod refresh;
+pub(crate) mod registered;
 pub(crate) mod request;
 pub(crate) mod sanity;
 mod search;

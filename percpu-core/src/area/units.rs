@@ -22,19 +22,15 @@
 //!
 //! # Safety
 //!
-//! Copies templates into units: the ranges are the linker's or a static's own,
-//! the destinations were given by `Section`s inside the chunk. Sets the pointers
-//! of handles, which are statics.
+//! Has templates copied into units before either is published.
 
 #![allow(unsafe_code)]
-
-use core::sync::atomic::AtomicUsize as Pointer;
 
 #[cfg(percpu_linux)]
 use super::hidden::Hidden;
 use super::image::Image;
 use super::pointer::BIAS;
-use super::section::Declared;
+use super::registered::{Asked, Room, Section};
 use crate::atomic::{AtomicUsize, Ordering};
 use crate::cpu::CpuId;
 use crate::error::Error;
@@ -82,36 +78,6 @@ unsafe impl Sync for Units {}
 #[derive(Debug, Default)]
 struct State {
     sections: Vec<Section>,
-}
-
-/// A link unit's statics: where their templates lie, and their pointer.
-#[derive(Debug)]
-struct Section {
-    image: Image,
-    /// Per-CPU pointer of the copy of the image's first byte.
-    pointer: usize,
-    /// Whether the area can be given back. Statics that begin the first chunk
-    /// stay.
-    lent: bool,
-    /// Those whose handles have their pointer, unless the statics stay.
-    resolved: Option<&'static Declared>,
-}
-
-/// Room for the statics of a link unit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
-    /// Per-CPU pointer of its first byte.
-    pub(crate) pointer: usize,
-    /// Whether it can be given back.
-    pub(crate) lent: bool,
-}
-
-/// A static that is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
-    pub(crate) declared: &'static Declared,
-    /// The pointer in its handle.
-    pub(crate) handle: &'static Pointer,
 }
 
 const NONE: UnitIndex = UnitIndex::MAX;
@@ -385,16 +351,10 @@ impl Units {
     }
 
     fn copy(&self, section: &Section, base: usize) {
-        for piece in section.image.pieces() {
-            let template = self.hidden_copy(piece.start).unwrap_or(piece.start);
-            let template = core::ptr::with_exposed_provenance::<u8>(template);
-            let copy = base.wrapping_add(section.pointer).wrapping_add(piece.offset);
-            let copy = core::ptr::with_exposed_provenance_mut::<u8>(copy);
-            // SAFETY: the template is `len` bytes that nobody writes; the copy lies
-            // in a unit where this area belongs to the section alone and, as the
-            // section (or the unit) is not published yet, nobody looks at it.
-            unsafe { core::ptr::copy_nonoverlapping(template, copy, piece.len) };
-        }
+        let readable = |address| self.hidden_copy(address).unwrap_or(address);
+        // SAFETY: `register` was given the area for this section; either the section is not
+        // in the list yet, or the unit not active.
+        unsafe { section.copy(base, readable) };
     }
 
     /// Bytes of templates that may not be accessed any more.
@@ -403,23 +363,6 @@ impl Units {
         return self.hidden.as_ref().map_or(0, Hidden::bytes);
         #[cfg(not(percpu_linux))]
         return 0;
-    }
-}
-
-impl Section {
-    /// Sets the pointer of a static's handle, unless it is set.
-    fn resolve(&mut self, asked: Option<Asked>) {
-        let Some(Asked { declared, handle }) = asked else { return };
-        if handle.load(Ordering::Relaxed) != 0 {
-            return;
-        }
-        let offset = self.image.offset_of(declared.template.addr());
-        let offset = offset.expect("a template lies in its link unit");
-        // Release: the copies were made before. Partner: `Home::place`.
-        handle.store(self.pointer.wrapping_add(offset), Ordering::Release);
-        if self.lent {
-            declared.link(handle, self.resolved.replace(declared));
-        }
     }
 }
 

@@ -13,9 +13,9 @@ use super::first_use::{get, get_or_panic};
 use super::instance::{Process, existing};
 use crate::area::allocator::Fresh;
 use crate::area::image::Image;
+use crate::area::registered::{Asked, Room};
 use crate::area::request::Request;
 use crate::area::section::LinkUnit;
-use crate::area::units::{Asked, Room};
 use crate::error::Error;
 use crate::mutate::mutated;
 

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use super::slab::{BATCH, Slab};
-use super::slots::SlotOptions;
+use super::slot_options::SlotOptions;
 use crate::error::Error;
 use crate::raw::MagazineOptions;
 

@@ -1,12 +1,13 @@
 //! A slab: values by key.
 //!
 //! ```text
-//!   Slab         insert, get, remove     take, iter, owned, vacant, builder, stats
+//!   Slab         insert, get, remove     take, remove, iter, owned, vacant, builder, stats
 //!    ├─ life     who may look at a slot's value, and who may take it out
 //!    ├─ removed  values that wait for their readers
 //!    └─ slots    free slots on every CPU; pages of slots; from an index to a slot
 //! ```
 
+mod below;
 mod builder;
 mod directory;
 mod error;
@@ -18,9 +19,11 @@ mod life;
 mod model;
 mod owned;
 mod page;
+mod remove;
 mod removed;
 mod slab;
 mod slot;
+mod slot_options;
 mod slots;
 mod stats;
 mod take;
@@ -44,5 +47,6 @@ pub use model::Life as __Life;
 #[allow(unused_imports, reason = "the other face of the slots, `compat`, stands on them")]
 pub(crate) use {
     slot::{Slot, generation, vacant},
-    slots::{Acquired, SlotOptions, Slots},
+    slot_options::SlotOptions,
+    slots::{Acquired, Slots},
 };

@@ -18,81 +18,26 @@
 //!   same as the word, so that who acquires need not wait for it.
 //! - S3: so no two values have one index and one generation; whose last generation is
 //!   used up is not free again.
-//!
-//! # Safety
-//!
-//! Gives the memory of pages back that nobody has slots of.
-
-#![allow(unsafe_code)]
 
 use core::fmt;
 use core::num::NonZeroU32;
 
-use percpu_core::__raw::{Mutex, mutated};
+use percpu_core::__raw::Mutex;
 use percpu_core::Unit;
 use percpu_core::atomic::Ordering;
 
-use super::directory::{Directory, MAX_BITS};
-use super::page::{Given, Pages};
-use super::slot::{Slot, generation, vacant};
+use super::below::{After, Below, index, item};
+use super::directory::Directory;
+use super::page::Pages;
+use super::slot::{Slot, generation};
+use super::slot_options::SlotOptions;
 use crate::error::Error;
-use crate::raw::{MagazineOptions, MagazineStats, Magazines, Source};
-
-/// Pages without values that are kept: a few, for those that come soon.
-const KEPT: usize = 1;
-
-/// How slots are kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SlotOptions {
-    /// Slots that may be in use or in magazines.
-    pub(crate) limit: usize,
-    /// Bytes of a page, as far as a slot fits in.
-    pub(crate) page: usize,
-    /// A slot has values of so many generations, less one.
-    pub(crate) last_generation: u32,
-    pub(crate) magazines: MagazineOptions,
-    /// Indices are less than this.
-    pub(crate) indices: u64,
-    /// Whether the memory of pages without values goes back: it may not if there is
-    /// something in a slot that is free.
-    pub(crate) discards: bool,
-}
-
-impl Default for SlotOptions {
-    fn default() -> Self {
-        Self {
-            limit: usize::MAX,
-            page: 8 << 10,
-            last_generation: u32::MAX,
-            magazines: MagazineOptions { max_magazines: 4, depot: 4, ..Default::default() },
-            indices: 1 << MAX_BITS,
-            discards: true,
-        }
-    }
-}
-
-impl SlotOptions {
-    /// Bytes that magazines and depots take: words, for as many as there may be.
-    fn magazine_bytes(&self) -> usize {
-        const WORD: usize = size_of::<u64>();
-        let MagazineOptions { magazine, max_magazines, depot, .. } = self.magazines;
-        let units = Unit::all().into_iter().flatten().filter(|unit| unit.is_active()).count();
-        // Beside items: a few words on each CPU, and two in each cell.
-        units * (magazine * max_magazines + 16) * WORD + depot * (magazine + 2) * WORD
-    }
-}
+use crate::raw::{MagazineStats, Magazines};
 
 /// Places for values, found by index, and kept by each CPU while free.
 pub(crate) struct Slots<T> {
     magazines: Magazines,
     below: Below<T>,
-}
-
-/// What free slots come from and go to.
-struct Below<T> {
-    directory: Directory<T>,
-    pages: Mutex<Pages>,
-    options: SlotOptions,
 }
 
 /// A free slot that its holder has alone: to be filled, or released.
@@ -113,19 +58,6 @@ pub(crate) struct SlotCounts {
     pub(crate) slots: usize,
     pub(crate) pages: usize,
     pub(crate) bytes: usize,
-}
-
-/// A free slot, in a magazine: never 0, since no index is.
-#[inline(always)]
-fn item(index: u32, generation: u32) -> u64 {
-    vacant(generation) | u64::from(index)
-}
-
-/// The index of an item.
-#[inline(always)]
-fn index(item: u64) -> u32 {
-    // The lower half.
-    item as u32
 }
 
 impl<T> Slots<T> {
@@ -291,118 +223,6 @@ impl<T> Slots<T> {
         }
         let gone = before.saturating_sub(pages.backed());
         Ok(gone * self.below.page_bytes(&pages))
-    }
-}
-
-impl<T> Below<T> {
-    fn page_bytes(&self, pages: &Pages) -> usize {
-        let indices = pages.indices(1);
-        (indices.end - indices.start) as usize * size_of::<Slot<T>>()
-    }
-
-    /// Adds a page whose slots can be found.
-    fn add_page(&self, pages: &mut Pages) -> Result<(), Error> {
-        let indices = pages.indices(pages.next());
-        if indices.end > self.options.indices.min(1 << MAX_BITS) {
-            return Err(Error::LimitReached { limit: pages.taken() });
-        }
-        // A segment has whole pages.
-        self.directory.prepare(indices.start as u32)?;
-        pages.add();
-        Ok(())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn retire(&self, index: u32) {
-        let mut pages = self.pages.lock();
-        let given = pages.retire(index);
-        self.settle(&mut pages, given);
-    }
-
-    /// A page that came to be empty is kept, or goes.
-    fn settle(&self, pages: &mut Pages, given: Given) {
-        if let Given::Empty(number) = given {
-            if !pages.is_kept(number, KEPT) {
-                self.discard(pages, number);
-            }
-        }
-    }
-
-    /// Gives the memory of an empty page back, if that is possible here.
-    fn discard(&self, pages: &mut Pages, number: usize) {
-        if !Directory::<T>::DISCARDS || !self.options.discards {
-            return;
-        }
-        let indices = pages.indices(number);
-        let (first, count) = (indices.start as u32, indices.count());
-        // Relaxed: they came back through the lock, or through magazines before it (S1).
-        let free = pages.free(number);
-        let words = free.filter_map(|index| self.directory.find(index as u32));
-        let next = words.map(|slot| generation(slot.state.load(Ordering::Relaxed))).max();
-        let next = if mutated("page_forgets_generations") { None } else { next };
-        pages.unback(number, next.unwrap_or(0));
-        // SAFETY: slots of a page, each of them free (S1) or retired, and under the lock.
-        unsafe { self.directory.discard(first, count) };
-    }
-}
-
-impl<T> Source for Below<T> {
-    type Error = Error;
-
-    fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
-        let mut pages = self.pages.lock();
-        let limit = self.options.limit;
-        let wanted = out.len().min(limit.saturating_sub(pages.taken()));
-        if wanted == 0 {
-            return Err(Error::LimitReached { limit });
-        }
-        let mut count = 0;
-        let mut write = |index: u32, first: u32| {
-            // S2. Relaxed: whoever acquires it gets it from here.
-            let Some(slot) = self.directory.find(index) else { unreachable!("a page has slots") };
-            let mut state = slot.state.load(Ordering::Relaxed);
-            if state == 0 {
-                state = vacant(first);
-                slot.state.store(state, Ordering::Relaxed);
-            }
-            out[count] = item(index, generation(state));
-            count += 1;
-        };
-        if pages.take(wanted, &mut write) == 0 {
-            self.add_page(&mut pages)?;
-            pages.take(wanted, &mut write);
-        }
-        // The first one is handed out first.
-        out[..count].reverse();
-        Ok(count)
-    }
-
-    fn release(&self, items: &[u64]) {
-        let mut pages = self.pages.lock();
-        for &item in items {
-            let given = pages.give(index(item));
-            self.settle(&mut pages, given);
-        }
-    }
-}
-
-/// The same, with something to do before it is asked.
-struct After<'a, T, F> {
-    below: &'a Below<T>,
-    f: F,
-}
-
-impl<T, F: Fn()> Source for After<'_, T, F> {
-    type Error = Error;
-
-    fn refill(&self, out: &mut [u64]) -> Result<usize, Error> {
-        (self.f)();
-        self.below.refill(out)
-    }
-
-    fn release(&self, items: &[u64]) {
-        self.below.release(items);
     }
 }
 

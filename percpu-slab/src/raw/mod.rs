@@ -28,6 +28,7 @@ pub(crate) mod memory;
 mod miss;
 mod node;
 mod object_cache;
+mod object_upkeep;
 mod sizes;
 mod slab;
 #[cfg(all(target_os = "linux", target_pointer_width = "64", not(any(miri, percpu_loom))))]
