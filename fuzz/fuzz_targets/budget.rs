@@ -169,7 +169,7 @@ impl Twins {
             }
             Step::Inside(..) | Step::Reserve(..) => {}
             _ if self.reservations.is_empty() => {}
-            Step::Grow(which, n) => self.resize(held(which), |size| size + n.get()),
+            Step::Grow(which, n) => self.resize(held(which), |size| size.saturating_add(n.get())),
             Step::Resize(which, n) => self.resize(held(which), |_| n.get()),
             Step::Shrink(which, n) => {
                 let (of, mut reservation) = self.reservations.swap_remove(held(which));
