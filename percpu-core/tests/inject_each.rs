@@ -575,6 +575,7 @@ fn a_stack_loses_nothing() {
     by_each_index("a_stack_loses_nothing", || {
         in_time();
         with_delays([20_000, 0, 20_000, 4_000], || {
+            // Enough for aborts to come.
             common::tokens::each_comes_out_once_in_a_storm(5, common::scaled(5_000).max(500));
         });
         let info = info().unwrap();
@@ -587,7 +588,7 @@ fn a_stack_loses_nothing() {
 /// that is moved meanwhile stores there, and nowhere else.
 #[test]
 fn a_store_is_made_once_and_where_its_thread_is() {
-    let rounds = common::scaled(400);
+    let rounds = common::scaled(400).max(100);
     /// As the round, for the thread that stores.
     const END: u64 = u64::MAX;
     static ROUND: Tally = Tally::new(0);

@@ -18,13 +18,10 @@ use crate::atomic::Ordering;
 #[derive(Debug)]
 pub(super) struct Section {
     pub(super) image: Image,
-    /// Per-CPU pointer of the copy of the image's first byte.
-    pub(super) pointer: usize,
-    /// Whether the area can be given back. Statics that begin the first chunk
-    /// stay.
-    pub(super) lent: bool,
+    /// Where the copy of the image lies.
+    pub(super) room: Room,
     /// Those whose handles have their pointer, unless the statics stay.
-    pub(super) resolved: Option<&'static Declared>,
+    resolved: Option<&'static Declared>,
 }
 
 /// Room for the statics of a link unit.
@@ -32,7 +29,7 @@ pub(super) struct Section {
 pub(crate) struct Room {
     /// Per-CPU pointer of its first byte.
     pub(crate) pointer: usize,
-    /// Whether it can be given back.
+    /// Whether it can be given back. Statics that begin the first chunk stay.
     pub(crate) lent: bool,
 }
 
@@ -45,6 +42,10 @@ pub(crate) struct Asked {
 }
 
 impl Section {
+    pub(super) fn new(image: Image, room: Room) -> Self {
+        Self { image, room, resolved: None }
+    }
+
     /// Sets the pointer of a static's handle, unless it is set.
     pub(super) fn resolve(&mut self, asked: Option<Asked>) {
         let Some(Asked { declared, handle }) = asked else { return };
@@ -54,9 +55,17 @@ impl Section {
         let offset = self.image.offset_of(declared.template.addr());
         let offset = offset.expect("a template lies in its link unit");
         // Release: the copies were made before. Partner: `Home::place`.
-        handle.store(self.pointer.wrapping_add(offset), Ordering::Release);
-        if self.lent {
+        handle.store(self.room.pointer.wrapping_add(offset), Ordering::Release);
+        if self.room.lent {
             declared.link(handle, self.resolved.replace(declared));
+        }
+    }
+
+    /// The handles that have a pointer have none any more.
+    pub(super) fn forget(self) {
+        let mut resolved = self.resolved;
+        while let Some(declared) = resolved {
+            resolved = declared.forget();
         }
     }
 
@@ -64,14 +73,14 @@ impl Section {
     /// address can be read.
     ///
     /// # Safety
-    /// In that unit the area at `pointer` is the section's alone, and as the section, or
+    /// In that unit the room is the section's alone, and as the section, or
     /// the unit, is not published yet, nobody looks at it. Where `readable` says, the same
     /// bytes lie.
     pub(super) unsafe fn copy(&self, base: usize, readable: impl Fn(usize) -> usize) {
         for piece in self.image.pieces() {
             let template = readable(piece.start);
             let template = core::ptr::with_exposed_provenance::<u8>(template);
-            let copy = base.wrapping_add(self.pointer).wrapping_add(piece.offset);
+            let copy = base.wrapping_add(self.room.pointer).wrapping_add(piece.offset);
             let copy = core::ptr::with_exposed_provenance_mut::<u8>(copy);
             // SAFETY: the template is `len` bytes that nobody writes; of the copy, the
             // caller promises it.

@@ -304,13 +304,13 @@ impl Units {
         if done {
             return Ok(true);
         }
-        let Room { pointer, lent } = place()?;
+        let room = place()?;
         Ok(without_signals(|| {
             let mut state = self.state.lock();
             if known(&mut state) {
                 return false;
             }
-            let mut section = Section { image: *image, pointer, lent, resolved: None };
+            let mut section = Section::new(*image, room);
             for base in self.active() {
                 self.copy(&section, base);
             }
@@ -331,13 +331,11 @@ impl Units {
         without_signals(|| {
             let mut state = self.state.lock();
             let mut sections = state.sections.iter();
-            let nth = sections.position(|s| s.image.is(image) && s.lent)?;
+            let nth = sections.position(|s| s.image.is(image) && s.room.lent)?;
             let section = state.sections.swap_remove(nth);
-            let mut resolved = section.resolved;
-            while let Some(declared) = resolved {
-                resolved = declared.forget();
-            }
-            Some(section.pointer)
+            let pointer = section.room.pointer;
+            section.forget();
+            Some(pointer)
         })
     }
 

@@ -84,8 +84,7 @@ impl Machine {
     /// # Panics
     /// If there is no such CPU.
     pub fn migrate(self, cpu: u32) {
-        let cpu = self.checked(cpu);
-        current().with_me(|me| me.cpu = cpu);
+        current().move_me(self.checked(cpu));
     }
 
     /// Runs `f` on `cpu`; the calling thread is on its own CPU again afterwards.

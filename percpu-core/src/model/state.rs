@@ -39,7 +39,7 @@ pub(crate) struct State {
 #[derive(Clone, Copy)]
 pub(super) struct Thread {
     number: u32,
-    pub(super) cpu: u32,
+    cpu: u32,
     has_rseq: bool,
     chances: u32,
 }
@@ -145,7 +145,7 @@ impl State {
 
     /// Looks at or changes the calling thread. One that was not spawned by the
     /// machine is on the first CPU.
-    pub(super) fn with_me<R>(&self, f: impl FnOnce(&mut Thread) -> R) -> R {
+    fn with_me<R>(&self, f: impl FnOnce(&mut Thread) -> R) -> R {
         let id = thread::current().id();
         f(self.threads.borrow_mut().entry(id).or_insert_with(|| self.new_thread(0, true)))
     }
@@ -193,7 +193,7 @@ impl State {
         {
             let cpu = self.cpu();
             self.chances.interlude();
-            self.with_me(|me| me.cpu = cpu);
+            self.move_me(cpu);
         }
     }
 
@@ -209,6 +209,11 @@ impl State {
             self.interlude();
             self.migrate_me();
         }
+    }
+
+    /// The calling thread is on `cpu` from now on.
+    pub(super) fn move_me(&self, cpu: u32) {
+        self.with_me(|me| me.cpu = cpu);
     }
 
     /// To the next CPU.

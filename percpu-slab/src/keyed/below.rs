@@ -40,6 +40,22 @@ pub(super) fn index(item: u64) -> u32 {
 }
 
 impl<T> Below<T> {
+    /// # Errors
+    /// [`Error::Option`].
+    pub(super) fn new(options: SlotOptions) -> Result<Self, Error> {
+        const LIMITS: (usize, usize) = (256, 1 << 24);
+        if !(LIMITS.0..=LIMITS.1).contains(&options.page) {
+            let (min, max) = LIMITS;
+            return Err(Error::Option { name: "page", value: options.page, min, max });
+        }
+        // Page 0 has no slots: of few indices it must not be a large part.
+        let slots = (options.page / size_of::<Slot<T>>()).min((options.indices / 16) as usize);
+        // Few enough that a model sees pages come and go.
+        let shift = if cfg!(percpu_loom) { 0 } else { slots.max(1).ilog2() };
+        let (directory, pages) = (Directory::new(), Mutex::new(Pages::new(shift)));
+        Ok(Self { directory, pages, options })
+    }
+
     pub(super) fn page_bytes(&self, pages: &Pages) -> usize {
         let indices = pages.indices(1);
         (indices.end - indices.start) as usize * size_of::<Slot<T>>()

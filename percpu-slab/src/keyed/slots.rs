@@ -22,13 +22,10 @@
 use core::fmt;
 use core::num::NonZeroU32;
 
-use percpu_core::__raw::Mutex;
 use percpu_core::Unit;
 use percpu_core::atomic::Ordering;
 
 use super::below::{After, Below, index, item};
-use super::directory::Directory;
-use super::page::Pages;
 use super::slot::{Slot, generation};
 use super::slot_options::SlotOptions;
 use crate::error::Error;
@@ -64,23 +61,8 @@ impl<T> Slots<T> {
     /// # Errors
     /// [`Error::Option`]; as [`Magazines::new`].
     pub(crate) fn new(options: SlotOptions) -> Result<Self, Error> {
-        const LIMITS: (usize, usize) = (256, 1 << 24);
-        if !(LIMITS.0..=LIMITS.1).contains(&options.page) {
-            let (min, max) = LIMITS;
-            return Err(Error::Option { name: "page", value: options.page, min, max });
-        }
-        // Page 0 has no slots: of few indices it must not be a large part.
-        let slots = (options.page / size_of::<Slot<T>>()).min((options.indices / 16) as usize);
-        // Few enough that a model sees pages come and go.
-        let shift = if cfg!(percpu_loom) { 0 } else { slots.max(1).ilog2() };
-        Ok(Self {
-            magazines: Magazines::new(options.magazines)?,
-            below: Below {
-                directory: Directory::new(),
-                pages: Mutex::new(Pages::new(shift)),
-                options,
-            },
-        })
+        let below = Below::new(options)?;
+        Ok(Self { magazines: Magazines::new(options.magazines)?, below })
     }
 
     /// The slot of an index, if there is one. It stays where it is.
